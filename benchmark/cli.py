@@ -1,0 +1,44 @@
+"""What every command line of the harness shares: exit codes, error messages, no tracebacks for bad input.
+
+Exit codes: 0 fine, 2 bad input (also wrong usage), 130 interrupted.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from benchmark.errors import InputError
+
+# Tables are read in terminals, pipes and CI logs alike: never cut a number to fit 80 columns.
+stdout = Console(width=None if sys.stdout.isatty() else 160)
+stderr = Console(stderr=True, highlight=False)
+
+
+def run(command: Callable[..., Any] | typer.Typer) -> None:
+    """Run a typer application, or one function as an application, turning bad input into exit code 2."""
+    app = command
+    if not isinstance(app, typer.Typer):
+        app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+        app.command(context_settings={"help_option_names": ["-h", "--help"]})(command)
+    try:
+        app()
+    except InputError as error:
+        for problem in error.problems:
+            stderr.print("error:", style="bold red", end=" ")
+            stderr.print(problem, markup=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        stderr.print("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (head, less) has gone: leave quietly, and keep Python from flushing into nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        stderr.print("error:", style="bold red", end=" ")
+        stderr.print(f"{error.strerror or error}: {error.filename or ''}", markup=False)
+        sys.exit(2)
