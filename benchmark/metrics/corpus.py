@@ -1,0 +1,162 @@
+"""Predictions and references of a split, with their n-grams counted once for every metric.
+
+BLEU, CIDEr and Div@n all count n-grams of single code points, up to order four. Doing it in numpy on integers for
+the whole split at once is what makes the harness fast; see `Ngrams`.
+
+Invariants: captions hold tokens only (white space dropped), run in the data set's box order, and the boxes of one
+image stand together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from benchmark.metrics.tokens import characters
+
+MAX_ORDER = 4
+
+
+@dataclass(frozen=True)
+class Ngrams:
+    """The distinct n-grams of order n in each caption.
+
+    One entry per distinct (caption, n-gram), sorted by caption, then by n-gram: `caption[i]` holds `gram[i]`
+    exactly `count[i]` times. Equal n-grams have equal ids across all captions counted together.
+    """
+
+    caption: np.ndarray
+    gram: np.ndarray
+    count: np.ndarray
+
+
+def count_ngrams(captions: Sequence[str], max_order: int = MAX_ORDER) -> list[Ngrams]:
+    """Count the n-grams of many captions at once.
+
+    Ids of order n are ranks of (id of the first n - 1 tokens, id of the last token), so they stay small whatever
+    the alphabet, and no n-gram crosses a caption.
+
+    Returns:
+        The counts of order 1..max_order.
+    """
+    lengths = np.fromiter(map(len, captions), np.int64, len(captions))
+    points = np.frombuffer("".join(captions).encode("utf-32-le", "surrogatepass"), np.uint32)
+    caption = np.repeat(np.arange(len(captions)), lengths)
+    # Room left in the caption from this position on, so that an n-gram starts here if n <= room.
+    room = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(points))
+    tokens = np.unique(points, return_inverse=True)[1].astype(np.int64)
+    n_tokens = int(tokens.max(initial=0)) + 1
+    start = np.arange(len(points))
+    grams = tokens
+    orders = []
+    for n in range(1, max_order + 1):
+        if n > 1:
+            fits = room[start] >= n
+            start, grams = start[fits], grams[fits]
+            grams = np.unique(grams * n_tokens + tokens[start + n - 1], return_inverse=True)[1].astype(np.int64)
+        n_grams = int(grams.max(initial=0)) + 1
+        keys = np.sort(caption[start] * n_grams + grams)
+        first = np.flatnonzero(np.diff(keys, prepend=-1))
+        counts = np.diff(first, append=len(keys))
+        orders.append(Ngrams(keys[first] // n_grams, keys[first] % n_grams, counts))
+    return orders
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Predicted and reference captions of the boxes of a split.
+
+    Attributes:
+        predictions: one caption per box, tokens only.
+        references: the same for the references.
+        offsets: image i owns boxes offsets[i] to offsets[i + 1], shape (n_images + 1,).
+    """
+
+    predictions: Sequence[str]
+    references: Sequence[str]
+    offsets: np.ndarray
+
+    @classmethod
+    def from_captions(
+        cls, *, predictions: Sequence[str], references: Sequence[str], offsets: np.ndarray | None = None
+    ) -> "Corpus":
+        """Captions as written, white space and all.
+
+        Args:
+            predictions: one caption per box.
+            references: one caption per box.
+            offsets: see the class; default: every box is an image of its own.
+
+        Raises:
+            ValueError: if the lengths do not agree.
+        """
+        if offsets is None:
+            offsets = np.arange(len(references) + 1)
+        if not len(predictions) == len(references) == offsets[-1]:
+            raise ValueError(
+                f"{len(predictions)} predictions and {len(references)} references for {offsets[-1]} boxes: "
+                "expected one of each per box"
+            )
+        return cls([characters(c) for c in predictions], [characters(c) for c in references], offsets)
+
+    @property
+    def n_boxes(self) -> int:
+        """Number of boxes."""
+        return len(self.references)
+
+    @property
+    def n_images(self) -> int:
+        """Number of images."""
+        return len(self.offsets) - 1
+
+    @cached_property
+    def prediction_lengths(self) -> np.ndarray:
+        """Tokens of each prediction, shape (n_boxes,)."""
+        return np.fromiter(map(len, self.predictions), np.int64, self.n_boxes)
+
+    @cached_property
+    def reference_lengths(self) -> np.ndarray:
+        """Tokens of each reference, shape (n_boxes,)."""
+        return np.fromiter(map(len, self.references), np.int64, self.n_boxes)
+
+    @cached_property
+    def ngrams(self) -> list[Ngrams]:
+        """N-grams of order 1..4 of all captions: predictions are captions 0..n_boxes-1, references follow."""
+        return count_ngrams([*self.predictions, *self.references])
+
+    @cached_property
+    def matches(self) -> list["Matches"]:
+        """For each order 1..4, the n-grams that a prediction shares with its reference."""
+        return [_match(ngrams, self.n_boxes) for ngrams in self.ngrams]
+
+    def sum_by_image(self, statistics: np.ndarray) -> np.ndarray:
+        """Per-box statistics, shape (n_boxes, K), added up per image, shape (n_images, K)."""
+        return np.add.reduceat(statistics, self.offsets[:-1], axis=0)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The n-grams of one order that stand both in a box's prediction and in its reference."""
+
+    box: np.ndarray
+    gram: np.ndarray
+    prediction_count: np.ndarray
+    reference_count: np.ndarray
+
+
+def _match(ngrams: Ngrams, n_boxes: int) -> Matches:
+    n_grams = int(ngrams.gram.max(initial=0)) + 1
+    keys = ngrams.caption * n_grams + ngrams.gram
+    split = int(np.searchsorted(ngrams.caption, n_boxes))
+    prediction_keys, reference_keys = keys[:split], keys[split:] - n_boxes * n_grams
+    place = np.searchsorted(reference_keys, prediction_keys)
+    found = place < len(reference_keys)
+    found[found] = reference_keys[place[found]] == prediction_keys[found]
+    place = place[found]
+    return Matches(
+        ngrams.caption[:split][found],
+        ngrams.gram[:split][found],
+        ngrams.count[:split][found],
+        ngrams.count[split:][place],
+    )

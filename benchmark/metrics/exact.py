@@ -1,0 +1,19 @@
+"""Exact match and mean length: the two numbers that need no formula and explain most others."""
+
+import numpy as np
+
+from benchmark.metrics.corpus import Corpus
+
+NAMES = ("Exact", "Length")
+
+
+def statistics(corpus: Corpus) -> np.ndarray:
+    """Whether prediction and reference are the same tokens, prediction length, and 1; int64, shape (n_boxes, 3)."""
+    pairs = zip(corpus.predictions, corpus.references, strict=True)
+    same = np.fromiter((p == r for p, r in pairs), np.int64, corpus.n_boxes)
+    return np.stack([same, corpus.prediction_lengths, np.ones_like(same)], axis=1)
+
+
+def aggregate(sums: np.ndarray) -> np.ndarray:
+    """Share of exact matches in [0, 1] and mean prediction length in characters, shape (..., 3) -> (..., 2)."""
+    return sums[..., :2] / sums[..., 2:]
