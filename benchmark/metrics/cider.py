@@ -58,6 +58,16 @@ def segment_scores(corpus: Corpus, *, clipped: bool = True) -> np.ndarray:
     return total * _length_penalty(corpus) if clipped else total
 
 
+def ceiling(corpus: Corpus) -> float:
+    """What the references themselves would score, in [0, 1]: 2.5 of 10 for every order that a caption has."""
+    orders = 0
+    for ngrams in corpus.ngrams:
+        idf = inverse_document_frequency(ngrams, corpus.n_boxes)
+        norms = _norms(ngrams, idf, 2 * corpus.n_boxes)
+        orders += np.count_nonzero(norms[corpus.n_boxes :])
+    return orders / MAX_ORDER / corpus.n_boxes
+
+
 def inverse_document_frequency(ngrams: Ngrams, n_boxes: int) -> np.ndarray:
     """idf of each n-gram id; captions n_boxes and up are the references.
 

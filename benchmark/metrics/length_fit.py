@@ -11,6 +11,7 @@ Text boxes found by OCR leave a margin around the glyphs and characters are not 
 over- and underfill a little: their rates stand beside those of the predictions, and only the difference counts.
 """
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,15 +90,14 @@ def length_curve(corpus: Corpus, aspect_ratios: np.ndarray) -> Curve:
 def spearman(x: np.ndarray, y: np.ndarray) -> float:
     """Spearman's rank correlation with mean ranks for ties; NaN where x or y is constant.
 
-    Twice the mean rank is an integer, so every sum is exact and the result the same on every machine.
+    Computed on integers, so the result is the same on every machine.
     """
-    a, b = (2 * ranks - len(ranks) - 1 for ranks in (_double_ranks(x) / 2, _double_ranks(y) / 2))
-    spread = float(np.sqrt(np.add.reduce(a * a) * np.add.reduce(b * b)))
-    return float(np.add.reduce(a * b)) / spread if spread else float("nan")
+    a, b = _centred_double_ranks(x), _centred_double_ranks(y)
+    spread = math.sqrt(int((a * a).sum()) * int((b * b).sum()))
+    return int((a * b).sum()) / spread if spread else math.nan
 
 
-def _double_ranks(values: np.ndarray) -> np.ndarray:
-    """Twice the mean rank (1-based) of each value, an integer."""
+def _centred_double_ranks(values: np.ndarray) -> np.ndarray:
+    """Twice the mean rank of each value minus twice the mean of all ranks, int64."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (2 * last - counts + 1)[inverse]
+    return (2 * np.cumsum(counts) - counts - len(values))[inverse]

@@ -1,0 +1,9 @@
+"""What to cite (`--citation`)."""
+
+BIBTEX = """\
+@inproceedings{gao2022caponimage,
+  title     = {{CapOnImage}: Context-driven Dense-Captioning on Image},
+  author    = {Gao, Yiqi and Hou, Xinglin and Zhang, Yuanmeng and Ge, Tiezheng and Jiang, Yuning and Wang, Peng},
+  booktitle = {Proceedings of the 2022 Conference on Empirical Methods in Natural Language Processing},
+  year      = {2022}
+}"""

@@ -1,0 +1,207 @@
+"""`python -m benchmark.score`: score prediction files."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from benchmark import cli
+from benchmark.dataset import open_split
+from benchmark.dataset.store import Split
+from benchmark.errors import InputError
+from benchmark.files import replace_when_complete
+from benchmark.formatting import SYNTHETIC_NOTE, Grid, number, pm
+from benchmark.metrics.length_fit import BIN_EDGES
+from benchmark.predictions import read_predictions
+from benchmark.receipt import make_receipt, plain
+from benchmark.scoring import Evaluation, evaluate
+from benchmark.significance import mean_and_deviation
+
+_HELP = """Score a prediction file: BLEU-1..4, METEOR, CIDEr, Div@1/2, exact match, length fitness, with 95 % intervals.
+
+Examples:
+
+    python -m benchmark.score preds.jsonl                          # embedded mini set, test split
+    python -m benchmark.score preds.jsonl --data DIR --split val
+    python -m benchmark.score preds.jsonl -o scores.json           # receipt with slices; see benchmark.verify
+    python -m benchmark.score seed1.jsonl seed2.jsonl seed3.jsonl  # one system, several seeds: mean, deviation
+    zcat preds.jsonl.gz | python -m benchmark.score - --json
+"""
+
+
+class Style(StrEnum):
+    """How the table is printed."""
+
+    terminal = "terminal"
+    markdown = "markdown"
+    latex = "latex"
+    json = "json"
+
+
+def main(
+    predictions: Annotated[list[Path] | None, typer.Argument(help="JSONL, also .gz or .zst; - reads stdin.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
+    ] = None,
+    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the receipt here.")] = None,
+    segments: Annotated[Path | None, typer.Option(help="Write per-box scores here (JSONL).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the receipt instead of a table.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print the table as LaTeX.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    slices: Annotated[bool, typer.Option(help="Print scores by category, aspect ratio, position, ...")] = False,
+    copying: Annotated[bool, typer.Option(help="Copy check against product info and training captions.")] = False,
+    types: Annotated[bool, typer.Option(help="Caption types; needs the extra `types`.")] = False,
+    encoder: Annotated[str | None, typer.Option(help="Sentence encoder for --types: name or folder.")] = None,
+    lens: Annotated[bool, typer.Option(help="The same predictions under other recipes of the same metrics.")] = False,
+    engine: Annotated[str, typer.Option(help="pycocoevalcap recomputes with the original tools.")] = "caponimage",
+    citation: Annotated[bool, typer.Option(help="Print what to cite.")] = False,
+) -> None:
+    if citation:
+        from benchmark.citation import BIBTEX
+
+        print(BIBTEX)
+        return
+    if not predictions:
+        raise InputError("no prediction file given; try `python -m benchmark.score preds.jsonl`, or --help")
+    if engine not in ("caponimage", "pycocoevalcap"):
+        raise InputError(f"--engine: got {engine!r}, expected caponimage or pycocoevalcap")
+    if len(predictions) > 1 and (output or segments or as_json):
+        raise InputError("-o, --segments and --json take one prediction file; score the files one by one")
+    style = Style.json if as_json else Style.latex if latex else Style.markdown if markdown else Style.terminal
+
+    opened = open_split(data, split)
+    captions = [read_predictions(path, opened) for path in predictions]
+    evaluations = [evaluate(opened, one) for one in captions]
+    if len(evaluations) > 1:
+        _show(seeds_table(opened, evaluations), style)
+        return
+
+    evaluation = evaluations[0]
+    receipt = make_receipt(opened, evaluation, with_slices=bool(output or slices or as_json))
+    if types:
+        from benchmark.metrics.caption_types import score_types
+
+        receipt |= plain(score_types(opened, captions[0], encoder=encoder))
+    if copying:
+        from benchmark.dataset import open_dataset
+        from benchmark.metrics.copying import copy_scores
+
+        receipt["copying"] = plain(copy_scores(opened, captions[0], open_dataset(data).get("train")))
+    if output:
+        with replace_when_complete(output) as partial:
+            partial.write_text(json.dumps(receipt, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    if segments:
+        _write_segments(segments, opened, evaluation)
+    if as_json:
+        print(json.dumps(receipt, ensure_ascii=False, indent=1))
+        return
+    for grid in tables(receipt):
+        _show(grid, style)
+    if lens:
+        from benchmark.lens import lens_table
+
+        _show(lens_table(opened, captions[0]), style)
+    if engine == "pycocoevalcap":
+        from benchmark.pycocoevalcap_engine import comparison_table
+
+        _show(comparison_table(evaluation), style)
+
+
+def _show(grid: Grid, style: Style) -> None:
+    if style is Style.terminal:
+        cli.stdout.print(grid.terminal())
+    else:
+        print(grid.latex() if style is Style.latex else grid.markdown(), end="\n\n")
+
+
+def tables(receipt: dict[str, Any]) -> list[Grid]:
+    """A receipt as tables: scores, then whatever else it holds."""
+    data = receipt["data"]
+    grid = Grid(f"{data['name']}, {data['split']}: {data['images']} images, {data['boxes']} boxes", ["metric"])
+    grid.columns = ["metric", "score", "95 % interval"]
+    for name, value in receipt["scores"].items():
+        low, high = receipt["intervals"][name]
+        grid.rows.append([name, number(value), f"{number(low)} .. {number(high)}"])
+    grid.notes = [
+        f"CIDEr ceiling (the references as predictions): {number(receipt['ceilings']['CIDEr'])}; "
+        "short captions have no 3- and 4-grams",
+        *([SYNTHETIC_NOTE] if data["synthetic"] else []),
+        f"known split {data['known_split']}" if data["known_split"] else "unpinned data set (fingerprint not known)",
+        receipt["signature"],
+    ]
+    grids = [grid]
+    if "length_fit" in receipt:
+        grids.append(_length_grid(receipt["length_fit"]))
+    if "types" in receipt:
+        grids.append(_flat_grid("caption types", receipt["types"]))
+    if "copying" in receipt:
+        grids.append(_flat_grid("copy check (Table A6 is info_to_caption; scale 0..1)", receipt["copying"]))
+    for by, parts in receipt.get("slices", {}).items():
+        columns = ["boxes", "BLEU-4", "METEOR", "CIDEr", "Div@1", "Div@2", "Exact", "Length", "Length error"]
+        columns = [name for name in columns if any(name in scores for scores in parts.values())]
+        rows = [
+            [name, *(number(scores.get(c), 0 if c == "boxes" else 2) for c in columns)]
+            for name, scores in parts.items()
+        ]
+        grids.append(Grid(f"by {by}", [by, *columns], rows))
+    return grids
+
+
+def _length_grid(fit: dict[str, Any]) -> Grid:
+    edges = [f"{edge}-{edge + 1}" for edge in BIN_EDGES[:-1]] + [f">{BIN_EDGES[-1]}"]
+    seen = [i for i, boxes in enumerate(fit["boxes"]) if boxes]
+    return Grid(
+        "mean caption length by aspect ratio of the box (Figure 4b)",
+        ["aspect ratio", *(edges[i] for i in seen)],
+        [
+            ["predictions", *(number(fit["predictions"][i]) for i in seen)],
+            ["references", *(number(fit["references"][i]) for i in seen)],
+            ["boxes", *(str(fit["boxes"][i]) for i in seen)],
+        ],
+        [
+            f"distance of the curves {number(fit['distance'])} characters; "
+            f"Spearman of length and aspect ratio {number(fit['spearman'], 3)}"
+        ],
+    )
+
+
+def _flat_grid(title: str, values: dict[str, Any]) -> Grid:
+    def cell(value: Any) -> str:
+        if isinstance(value, list):
+            return "  ".join(map(cell, value))
+        return number(value, 4) if isinstance(value, float) else str(value)
+
+    return Grid(title, ["", "value"], [[key.replace("_", " "), cell(value)] for key, value in values.items()])
+
+
+def seeds_table(split: Split, evaluations: list[Evaluation]) -> Grid:
+    """One system's seeds side by side, with mean and unbiased standard deviation."""
+    grid = Grid(
+        f"{split.dataset}, {split.name}: one system, {len(evaluations)} seeds",
+        ["metric", f"mean ± sd (n={len(evaluations)})", *(f"file {i + 1}" for i in range(len(evaluations)))],
+        notes=[SYNTHETIC_NOTE] if split.synthetic else [],
+    )
+    for name in evaluations[0].names:
+        values = [evaluation.scores[name] for evaluation in evaluations]
+        grid.rows.append([name, pm(*mean_and_deviation(values)), *map(number, values)])
+    return grid
+
+
+def _write_segments(path: Path, split: Split, evaluation: Evaluation) -> None:
+    scores = evaluation.segments()
+    image = split.image_of_box
+    box = range(split.n_boxes) - split.offsets[image]
+    with replace_when_complete(path) as partial, partial.open("wb") as file:
+        for row in zip(image.tolist(), box.tolist(), *(scores[name].tolist() for name in scores), strict=True):
+            line = {"image_id": split.image_ids[row[0]], "box": row[1], **dict(zip(scores, row[2:], strict=True))}
+            file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+
+main.__doc__ = _HELP
+
+if __name__ == "__main__":
+    cli.run(main)
