@@ -22,13 +22,16 @@ from benchmark.dataset.known import known_split
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.metrics import cider
+from benchmark.metrics.copying import copy_check
 from benchmark.metrics.corpus import MAX_ORDER
 from benchmark.metrics.length_fit import BIN_EDGES
-from benchmark.metrics.tokens import characters
 from benchmark.scoring import METRIC_VERSION, Evaluation
 from benchmark.significance import RESAMPLES, SEED
 
 FORMAT = "caponimage-receipt/1"
+
+#: The encoder of caption types which this package ships, trained on mini's training captions.
+DEFAULT_ENCODER = "mini"
 
 
 def signature(split: Split) -> str:
@@ -40,8 +43,23 @@ def signature(split: Split) -> str:
     )
 
 
-def make_receipt(split: Split, evaluation: Evaluation, *, with_slices: bool = True) -> dict[str, Any]:
-    """The receipt of an evaluation, ready for JSON (floats at full precision, null for undefined numbers)."""
+def make_receipt(
+    split: Split,
+    evaluation: Evaluation,
+    *,
+    slices: bool = True,
+    copying_from: Split | None = None,
+    type_encoder: str | None = None,
+) -> dict[str, Any]:
+    """The receipt of an evaluation, ready for JSON (floats at full precision, null for undefined numbers).
+
+    Args:
+        split: what was evaluated.
+        evaluation: of it.
+        slices: include scores by slice.
+        copying_from: the train split, to include the copy check.
+        type_encoder: sentence encoder (see `caption_types.load_encoder`), to include the caption types.
+    """
     corpus = evaluation.corpus
     receipt: dict[str, Any] = {
         "format": FORMAT,
@@ -74,15 +92,23 @@ def make_receipt(split: Split, evaluation: Evaluation, *, with_slices: bool = Tr
             "distance": curve.distance,
             "spearman": curve.spearman,
         }
-    if with_slices:
+    if slices:
         receipt["slices"] = evaluation.slice_scores(split)
+    if copying_from is not None:
+        infos = [title + attributes for title, attributes in zip(split.titles, split.attributes, strict=True)]
+        infos = [infos[i] for i in split.image_of_box.tolist()]
+        receipt["copying"] = vars(copy_check(corpus.predictions, infos, copying_from.captions))
+    if type_encoder is not None:
+        from benchmark.metrics import caption_types  # needs the extra `types`
+
+        receipt["types"] = caption_types.score_types(corpus, split.boxes, encoder=type_encoder)
     receipt["versions"] = {
         "caponimage": __version__,
         "metrics": METRIC_VERSION,
         "python": platform.python_version(),
         "numpy": np.__version__,
     }
-    return plain(receipt)  # type: ignore[no-any-return]
+    return plain(receipt)
 
 
 def plain(value: Any) -> Any:
@@ -124,7 +150,7 @@ def read_receipt(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a receipt: not JSON ({error})") from None
     if not isinstance(receipt, dict) or receipt.get("format") != FORMAT:
         raise InputError(
-            f"{path}: not a receipt of format {FORMAT!r}; make one with `python -m benchmark.score preds.jsonl -o {path}`"
+            f"{path}: not a receipt of format {FORMAT!r}; make one: `python -m benchmark.score preds.jsonl -o {path}`"
         )
     return receipt
 

@@ -1,6 +1,7 @@
 """`python -m benchmark.score`: score prediction files."""
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,20 +17,9 @@ from benchmark.files import replace_when_complete
 from benchmark.formatting import SYNTHETIC_NOTE, Grid, number, pm
 from benchmark.metrics.length_fit import BIN_EDGES
 from benchmark.predictions import read_predictions
-from benchmark.receipt import make_receipt, plain
+from benchmark.receipt import DEFAULT_ENCODER, make_receipt
 from benchmark.scoring import Evaluation, evaluate
 from benchmark.significance import mean_and_deviation
-
-_HELP = """Score a prediction file: BLEU-1..4, METEOR, CIDEr, Div@1/2, exact match, length fitness, with 95 % intervals.
-
-Examples:
-
-    python -m benchmark.score preds.jsonl                          # embedded mini set, test split
-    python -m benchmark.score preds.jsonl --data DIR --split val
-    python -m benchmark.score preds.jsonl -o scores.json           # receipt with slices; see benchmark.verify
-    python -m benchmark.score seed1.jsonl seed2.jsonl seed3.jsonl  # one system, several seeds: mean, deviation
-    zcat preds.jsonl.gz | python -m benchmark.score - --json
-"""
 
 
 class Style(StrEnum):
@@ -60,6 +50,16 @@ def main(
     engine: Annotated[str, typer.Option(help="pycocoevalcap recomputes with the original tools.")] = "caponimage",
     citation: Annotated[bool, typer.Option(help="Print what to cite.")] = False,
 ) -> None:
+    """Score a prediction file: BLEU-1..4, METEOR, CIDEr, Div@1/2, exact match, length fitness, with 95 % intervals.
+
+    Examples::
+
+        python -m benchmark.score preds.jsonl                          # embedded mini set, test split
+        python -m benchmark.score preds.jsonl --data DIR --split val
+        python -m benchmark.score preds.jsonl -o scores.json           # receipt with slices; see benchmark.verify
+        python -m benchmark.score seed1.jsonl seed2.jsonl seed3.jsonl  # one system, several seeds: mean, deviation
+        zcat preds.jsonl.gz | python -m benchmark.score - --json
+    """
     if citation:
         from benchmark.citation import BIBTEX
 
@@ -81,16 +81,13 @@ def main(
         return
 
     evaluation = evaluations[0]
-    receipt = make_receipt(opened, evaluation, with_slices=bool(output or slices or as_json))
-    if types:
-        from benchmark.metrics.caption_types import score_types
-
-        receipt |= plain(score_types(opened, captions[0], encoder=encoder))
-    if copying:
-        from benchmark.dataset import open_dataset
-        from benchmark.metrics.copying import copy_scores
-
-        receipt["copying"] = plain(copy_scores(opened, captions[0], open_dataset(data).get("train")))
+    receipt = make_receipt(
+        opened,
+        evaluation,
+        slices=bool(slices or output or as_json),
+        copying_from=open_split(data, "train") if copying else None,
+        type_encoder=(encoder or DEFAULT_ENCODER) if types else None,
+    )
     if output:
         with replace_when_complete(output) as partial:
             partial.write_text(json.dumps(receipt, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -99,7 +96,7 @@ def main(
     if as_json:
         print(json.dumps(receipt, ensure_ascii=False, indent=1))
         return
-    for grid in tables(receipt):
+    for grid in tables(receipt, slices=slices):
         _show(grid, style)
     if lens:
         from benchmark.lens import lens_table
@@ -118,11 +115,11 @@ def _show(grid: Grid, style: Style) -> None:
         print(grid.latex() if style is Style.latex else grid.markdown(), end="\n\n")
 
 
-def tables(receipt: dict[str, Any]) -> list[Grid]:
-    """A receipt as tables: scores, then whatever else it holds."""
+def tables(receipt: dict[str, Any], *, slices: bool) -> list[Grid]:
+    """A receipt as tables: scores, then whatever else it holds; slices only when asked for."""
     data = receipt["data"]
-    grid = Grid(f"{data['name']}, {data['split']}: {data['images']} images, {data['boxes']} boxes", ["metric"])
-    grid.columns = ["metric", "score", "95 % interval"]
+    title = f"{data['name']}, {data['split']}: {data['images']} images, {data['boxes']} boxes"
+    grid = Grid(title, ["metric", "score", "95 % interval"])
     for name, value in receipt["scores"].items():
         low, high = receipt["intervals"][name]
         grid.rows.append([name, number(value), f"{number(low)} .. {number(high)}"])
@@ -140,10 +137,10 @@ def tables(receipt: dict[str, Any]) -> list[Grid]:
         grids.append(_flat_grid("caption types", receipt["types"]))
     if "copying" in receipt:
         grids.append(_flat_grid("copy check (Table A6 is info_to_caption; scale 0..1)", receipt["copying"]))
-    for by, parts in receipt.get("slices", {}).items():
+    for by, parts in receipt["slices"].items() if slices else ():
         columns = ["boxes", "BLEU-4", "METEOR", "CIDEr", "Div@1", "Div@2", "Exact", "Length", "Length error"]
         columns = [name for name in columns if any(name in scores for scores in parts.values())]
-        rows = [
+        rows: list[Sequence[str]] = [
             [name, *(number(scores.get(c), 0 if c == "boxes" else 2) for c in columns)]
             for name, scores in parts.items()
         ]
@@ -197,11 +194,13 @@ def _write_segments(path: Path, split: Split, evaluation: Evaluation) -> None:
     box = range(split.n_boxes) - split.offsets[image]
     with replace_when_complete(path) as partial, partial.open("wb") as file:
         for row in zip(image.tolist(), box.tolist(), *(scores[name].tolist() for name in scores), strict=True):
-            line = {"image_id": split.image_ids[row[0]], "box": row[1], **dict(zip(scores, row[2:], strict=True))}
+            line = {
+                "image_id": split.image_ids[row[0]],
+                "box": row[1],
+                **dict(zip(scores, row[2:], strict=True)),
+            }
             file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
-
-main.__doc__ = _HELP
 
 if __name__ == "__main__":
     cli.run(main)

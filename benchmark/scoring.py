@@ -76,7 +76,7 @@ class Evaluation:
         corpus = self.corpus
         parts = [
             Part(bleu.NAMES, bleu.statistics(corpus), bleu.aggregate),
-            Part(meteor.NAMES, self._meteor_statistics, meteor.aggregate),
+            Part(meteor.NAMES, self.meteor_statistics, meteor.aggregate),
             Part(cider.NAMES, cider.statistics(corpus), cider.aggregate),
             Part(diversity.NAMES, diversity.statistics(corpus), diversity.aggregate, of_images=True),
             Part(exact.NAMES, exact.statistics(corpus), exact.aggregate),
@@ -87,8 +87,8 @@ class Evaluation:
         return parts
 
     @cached_property
-    def _meteor_statistics(self) -> np.ndarray:
-        """METEOR is the dearest metric: align each distinct pair of captions once."""
+    def meteor_statistics(self) -> np.ndarray:
+        """`meteor.pair_statistics` of each box; the dearest metric, so each distinct pair is aligned once."""
         pairs: dict[tuple[str, str], int] = {}
         both = zip(self.corpus.predictions, self.corpus.references, strict=True)
         inverse = [pairs.setdefault(pair, len(pairs)) for pair in both]
@@ -130,13 +130,13 @@ class Evaluation:
         statistics = {part.names[0]: part.statistics for part in self.parts}
         return {
             "bleu": bleu.aggregate(statistics["BLEU-1"])[:, 3] * 100,
-            "meteor": meteor.segment_scores(self._meteor_statistics) * 100,
+            "meteor": meteor.segment_scores(self.meteor_statistics) * 100,
             "cider": statistics["CIDEr"][:, 0] * 10,
             "exact": statistics["Exact"][:, 0],
         }
 
     def slice_scores(self, split: Split) -> dict[str, dict[str, dict[str, float]]]:
-        """Scores by slice: {"category": {"面霜": {"boxes": 120, "CIDEr": ...}}}; Div@n where slices are whole images."""
+        """Scores by slice: {"category": {"面霜": {"boxes": 120, "CIDEr": ...}}}; Div@n only of whole images."""
         tables: dict[str, dict[str, dict[str, float]]] = {}
         for part_of_split in slices(split):
             scores: dict[str, float] = {"boxes": int(part_of_split.boxes.sum())}

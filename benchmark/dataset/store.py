@@ -13,7 +13,6 @@ Invariants:
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,7 +33,7 @@ ROWS_PER_GROUP = 10_000
 
 
 class Fingerprint:
-    """SHA-256 of annotation rows, fed batch by batch.
+    r"""SHA-256 of annotation rows, fed batch by batch.
 
     Every column has its own digest: list lengths and string lengths as little-endian int32, text as UTF-8, numbers
     as little-endian bytes, each kind of buffer hashed as one stream. The fingerprint is the SHA-256 of
@@ -135,7 +134,7 @@ class SplitWriter:
             self._flush()
         self._writer.close()
         if kind is None:
-            os.replace(self._partial, self._path)
+            self._partial.replace(self._path)
         else:
             self._partial.unlink(missing_ok=True)
 
@@ -154,7 +153,7 @@ def write_description(directory: Path, *, name: str, synthetic: bool, splits: di
     description = {"format": FORMAT, "name": name, "synthetic": synthetic, "splits": splits, **more}
     partial = directory / ".dataset.json.partial"
     partial.write_text(json.dumps(description, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, directory / "dataset.json")
+    partial.replace(directory / "dataset.json")
 
 
 @dataclass(frozen=True)
@@ -186,7 +185,7 @@ class Split:
     @cached_property
     def image_ids(self) -> list[str]:
         """Image ids, in the data set's order."""
-        return self._column("image_id").to_pylist()  # type: ignore[no-any-return]
+        return self._column("image_id").to_pylist()
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -201,17 +200,17 @@ class Split:
     @cached_property
     def titles(self) -> list[str]:
         """Product titles."""
-        return self._column("title").to_pylist()  # type: ignore[no-any-return]
+        return self._column("title").to_pylist()
 
     @cached_property
     def attributes(self) -> list[str]:
         """Product attributes, one string per image."""
-        return self._column("attributes").to_pylist()  # type: ignore[no-any-return]
+        return self._column("attributes").to_pylist()
 
     @cached_property
     def categories(self) -> list[str]:
         """Product categories."""
-        return self._column("category").to_pylist()  # type: ignore[no-any-return]
+        return self._column("category").to_pylist()
 
     @cached_property
     def _box_column(self) -> pa.Array:
@@ -251,14 +250,14 @@ class Split:
                 f"split {self.name!r} of data set {self.dataset!r} has no reference captions (they are hidden), "
                 "so it cannot be scored here; submit the predictions to whoever holds the references"
             )
-        return column.flatten().to_pylist()  # type: ignore[no-any-return]
+        return column.flatten().to_pylist()
 
     @cached_property
     def roles(self) -> list[str] | None:
         """What the generator meant each box to say, length n_boxes; None for real data."""
         if ROLES.name not in self._file.schema_arrow.names:
             return None
-        return self._column(ROLES.name).flatten().to_pylist()  # type: ignore[no-any-return]
+        return self._column(ROLES.name).flatten().to_pylist()
 
     @cached_property
     def fingerprint(self) -> Fingerprint:

@@ -64,12 +64,12 @@ def ceiling(corpus: Corpus) -> float:
     for ngrams in corpus.ngrams:
         idf = inverse_document_frequency(ngrams, corpus.n_boxes)
         norms = _norms(ngrams, idf, 2 * corpus.n_boxes)
-        orders += np.count_nonzero(norms[corpus.n_boxes :])
+        orders += int(np.count_nonzero(norms[corpus.n_boxes :]))
     return orders / MAX_ORDER / corpus.n_boxes
 
 
 def inverse_document_frequency(ngrams: Ngrams, n_boxes: int) -> np.ndarray:
-    """idf of each n-gram id; captions n_boxes and up are the references.
+    """Idf of each n-gram id; captions n_boxes and up are the references.
 
     Logarithms are taken by the math module, once per distinct frequency, for the same bits on every machine.
     """

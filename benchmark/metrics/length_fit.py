@@ -1,4 +1,4 @@
-"""Length fitness: does the caption fit its box? (paper section 5.4, Figure 4b)
+"""Length fitness: whether the caption fits its box (paper section 5.4, Figure 4b).
 
 The short side of a box sets the font size, so a box whose long side is r times its short side holds about r square
 (CJK) characters; r, the aspect ratio, is taken in pixels of the original image. The fill of a caption is its width in

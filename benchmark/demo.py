@@ -1,0 +1,46 @@
+"""`python -m benchmark.demo` (`make score-demo`): score four systems that need no model, from file to table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark import blind, cli
+from benchmark.dataset import open_dataset
+from benchmark.formatting import SYNTHETIC_NOTE, Grid, number
+from benchmark.metrics import cider
+from benchmark.predictions import read_predictions, write_predictions
+from benchmark.scoring import evaluate
+
+
+def main(
+    data: Annotated[
+        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
+    ] = None,
+    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+    out: Annotated[Path, typer.Option(help="Folder for the prediction files.")] = Path("demo"),
+) -> None:
+    """Write the prediction files of the references and of three blind systems, then score the files.
+
+    Example: `python -m benchmark.demo --out demo`
+    """
+    splits = open_dataset(data)
+    train, evaluated = splits["train"], splits[split]
+    grid = Grid(f"{evaluated.dataset}, {split}: systems without a model", ["system"])
+    for name, predict in blind.SYSTEMS.items():
+        path = out / f"{name.replace(' ', '_')}.{split}.jsonl"
+        write_predictions(path, evaluated, predict(train, evaluated))
+        evaluation = evaluate(evaluated, read_predictions(path, evaluated))
+        grid.columns = ["system", *evaluation.names]
+        grid.rows.append([name, *(number(value) for value in evaluation.scores.values())])
+    grid.notes = [
+        f"prediction files in {out}/; score one alone: python -m benchmark.score {out}/title_copy.{split}.jsonl",
+        f"CIDEr ends at {cider.ceiling(evaluation.corpus) * 100:.2f} here, not at 1000: "
+        "captions of fewer than four characters have no 3- or 4-grams",
+        *([SYNTHETIC_NOTE] if evaluated.synthetic else []),
+    ]
+    cli.stdout.print(grid.terminal())
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,145 @@
+"""`python -m benchmark.speed`: how fast the harness scores, beside pycocoevalcap, in one run on one machine.
+
+Machines are shared and noisy: what counts are the ratios of things run side by side, and how cost grows with size.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Annotated
+
+import typer
+
+from benchmark import cli
+from benchmark.dataset import open_split
+from benchmark.dataset.store import Split
+from benchmark.errors import InputError
+from benchmark.formatting import Grid
+from benchmark.metrics import bleu, cider
+from benchmark.metrics.corpus import Corpus
+from benchmark.predictions import write_predictions
+from benchmark.pycocoevalcap_engine import original_scores
+from benchmark.scoring import Evaluation
+
+
+def main(
+    images: Annotated[int, typer.Option(help="Images of the split that is compared with pycocoevalcap.")] = 20_000,
+    scaling: Annotated[
+        str, typer.Option(help="Split sizes for growth of cost, joined by commas.")
+    ] = "5000,20000,80000",
+    original: Annotated[bool, typer.Option(help="Run pycocoevalcap too (about a minute).")] = True,
+) -> None:
+    """Measure scoring: whole processes from a cold start, then metric by metric against pycocoevalcap.
+
+    Example::
+
+        python -m benchmark.speed
+        python -m benchmark.speed --images 5000 --scaling 1000,5000 --no-original
+    """
+    with tempfile.TemporaryDirectory(prefix="caponimage-speed-") as folder:
+        grids = [_imports(), _whole_process(Path(folder), [int(size) for size in scaling.split(",")])]
+        for grid in grids:
+            cli.stdout.print(grid.terminal())
+        if original:
+            cli.stdout.print(_against_original(_split(Path(folder), images)).terminal())
+
+
+def _imports() -> Grid:
+    grid = Grid("import, best of 5", ["process", "seconds"])
+    for code in ("pass", "import benchmark"):
+        seconds = min(_run([sys.executable, "-c", code])[0] for _ in range(5))
+        grid.rows.append([f"python -c {code!r}", f"{seconds:.3f}"])
+    return grid
+
+
+def _whole_process(folder: Path, sizes: list[int]) -> Grid:
+    grid = Grid(
+        "python -m benchmark.score, whole process with 1,000-fold bootstrap",
+        ["images", "captions", "seconds", "peak MB", "microseconds per caption"],
+    )
+    for size in sizes:
+        split = _split(folder, size)
+        predictions = folder / f"{size}.jsonl"
+        write_predictions(predictions, split, perturbed(split))
+        command = [sys.executable, "-m", "benchmark.score", str(predictions), "--data", str(split.directory)]
+        _run(command)  # once, so that the disk does not decide
+        seconds, peak = _run(command)
+        per_caption = f"{seconds / split.n_boxes * 1e6:.1f}"
+        grid.rows.append([f"{size:,}", f"{split.n_boxes:,}", f"{seconds:.2f}", f"{peak:.0f}", per_caption])
+    return grid
+
+
+def _against_original(split: Split) -> Grid:
+    grid = Grid(
+        f"ours against pycocoevalcap, {split.n_boxes:,} captions, one process, one after the other",
+        ["metric", "ours, s", "pycocoevalcap, s", "ratio"],
+    )
+
+    def corpus() -> Corpus:
+        return Corpus.from_captions(predictions=perturbed(split), references=split.captions, offsets=split.offsets)
+
+    def bleu_and_cider(fresh: Corpus) -> None:
+        bleu.aggregate(bleu.statistics(fresh).sum(axis=0))
+        cider.statistics(fresh)
+
+    rows: list[tuple[str, Callable[[Corpus], object], tuple[str, ...]]] = [
+        ("BLEU + CIDEr-D", bleu_and_cider, ("BLEU-1", "CIDEr")),
+        ("METEOR", lambda fresh: Evaluation(fresh).meteor_statistics, ("METEOR",)),
+    ]
+    for name, ours, names in rows:
+        mine = min(_time(ours, corpus()) for _ in range(3))
+        theirs = _time(lambda fresh, names=names: original_scores(fresh, names), corpus())
+        grid.rows.append([name, f"{mine:.2f}", f"{theirs:.2f}", f"{theirs / mine:.1f}x"])
+    return grid
+
+
+def perturbed(split: Split, seed: int = 0) -> list[str]:
+    """Predictions about as good as a trained model's: a third exact, the rest of other boxes or partly changed."""
+    random = Random(seed)
+    references = split.captions
+    captions = []
+    for reference in references:
+        fate = random.random()
+        other = references[random.randrange(len(references))]
+        captions.append(reference if fate < 1 / 3 else other if fate < 2 / 3 else reference[:2] + other[2:])
+    return captions
+
+
+def _split(folder: Path, images: int) -> Split:
+    directory = folder / f"mini-{images}"
+    if not directory.exists():
+        build = [sys.executable, "-m", "benchmark.dataset", "build", "--annotations-only", "--out", str(directory)]
+        _run([*build, "--images", f"test={images}"])
+    return open_split(directory, "test")
+
+
+def _run(command: list[str]) -> tuple[float, float]:
+    """Wall seconds and peak resident megabytes of a process.
+
+    Raises:
+        InputError: if it fails, with what it said.
+    """
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    if status != 0:
+        raise InputError(f"{' '.join(command)} failed:\n{said}")
+    return seconds, usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+
+
+def _time(function: Callable[[Corpus], object], corpus: Corpus) -> float:
+    started = time.perf_counter()
+    function(corpus)
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,50 @@
+"""`python -m benchmark.verify`: recompute a score receipt from the predictions, bit for bit."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark import cli
+from benchmark.dataset import open_split
+from benchmark.errors import InputError
+from benchmark.predictions import read_predictions
+from benchmark.receipt import first_difference, make_receipt, read_receipt
+from benchmark.scoring import evaluate
+
+
+def main(
+    receipt: Annotated[Path, typer.Argument(help="scores.json, as written by benchmark.score -o.")],
+    predictions: Annotated[Path, typer.Argument(help="The prediction file it was made from.")],
+    data: Annotated[
+        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
+    ] = None,
+) -> None:
+    """Recompute a receipt from the predictions and name the first difference (exit code 2), if there is one.
+
+    Example::
+
+        python -m benchmark.score preds.jsonl -o scores.json
+        python -m benchmark.verify scores.json preds.jsonl
+    """
+    stored = read_receipt(receipt)
+    split_name = stored.get("data", {}).get("split") if isinstance(stored.get("data"), dict) else None
+    if not isinstance(split_name, str):
+        raise InputError(f"{receipt}: data.split: got {split_name!r:.80}, expected the name of a split")
+    split = open_split(data, split_name)
+    types = stored.get("types")
+    recomputed = make_receipt(
+        split,
+        evaluate(split, read_predictions(predictions, split)),
+        slices="slices" in stored,
+        copying_from=open_split(data, "train") if "copying" in stored else None,
+        type_encoder=str(types.get("encoder")) if isinstance(types, dict) else None,
+    )
+    difference = first_difference(stored, recomputed)
+    if difference:
+        raise InputError(f"{receipt} does not belong to {predictions}: {difference}")
+    print(f"{receipt}: verified, every number recomputed from {predictions}")
+
+
+if __name__ == "__main__":
+    cli.run(main)
