@@ -1,3 +1,81 @@
-"""CapOnImage: the benchmark of captioning on image."""
+"""CapOnImage: the benchmark of captioning on image.
+
+The command lines (`python -m benchmark` lists them) and this small API share one scoring path::
+
+    import benchmark
+
+    evaluation = benchmark.evaluate(predictions=[["温和不刺激", "好用"]], references=[["温和不刺激", "实用"]])
+    evaluation.scores["CIDEr"], evaluation.intervals()["CIDEr"]
+
+    benchmark.evaluate_file("preds.jsonl", data="mini", split="test").scores
+
+Importing this package loads nothing heavy: no torch, no pyarrow, no numpy.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmark.dataset.store import Split
+    from benchmark.scoring import Evaluation
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "evaluate", "evaluate_file", "open_split"]
+
+
+def evaluate(*, predictions: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> "Evaluation":
+    """Measure captions that are already in memory.
+
+    Args:
+        predictions: for each image, one caption per box.
+        references: the same boxes' reference captions.
+
+    Returns:
+        `.scores` (table scale), `.intervals()`, `.segments()`; no length fitness, which needs the boxes.
+
+    Raises:
+        ValueError: if the two do not have the same images and boxes, or there is no box at all.
+    """
+    from itertools import chain
+
+    import numpy as np
+
+    from benchmark.metrics.corpus import Corpus
+    from benchmark.scoring import Evaluation
+
+    boxes, others = [len(image) for image in references], [len(image) for image in predictions]
+    if boxes != others:
+        first = next((i for i, (a, b) in enumerate(zip(boxes, others, strict=False)) if a != b), None)
+        where = f"image {first} has {others[first]} predictions for {boxes[first]} boxes" if first is not None else ""
+        raise ValueError(where or f"got predictions for {len(others)} images, references for {len(boxes)}")
+    if not boxes or 0 in boxes:
+        raise ValueError("every image needs at least one box, and there must be an image")
+    offsets = np.cumsum([0, *boxes])
+    flat = {"predictions": list(chain(*predictions)), "references": list(chain(*references))}
+    return Evaluation(Corpus.from_captions(**flat, offsets=offsets))
+
+
+def evaluate_file(predictions: str | Path, *, data: str | Path | None = None, split: str = "test") -> "Evaluation":
+    """Measure a prediction file, as `python -m benchmark.score` does.
+
+    Args:
+        predictions: JSONL, also .gz or .zst.
+        data: data set folder or "mini"; default: the environment variable CAPONIMAGE_DATA, else mini.
+        split: "val" or "test".
+
+    Raises:
+        benchmark.errors.InputError: listing every problem of the file.
+    """
+    from benchmark.predictions import read_predictions
+    from benchmark.scoring import evaluate as evaluate_split
+
+    opened = open_split(data, split)
+    return evaluate_split(opened, read_predictions(Path(predictions), opened))
+
+
+def open_split(data: str | Path | None, split: str) -> "Split":
+    """One split of a data set; see `benchmark.dataset.open_split`."""
+    from benchmark import dataset
+
+    return dataset.open_split(data, split)

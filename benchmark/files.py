@@ -19,3 +19,11 @@ def replace_when_complete(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def cache_directory() -> Path:
+    """Where built data sets and embeddings are kept: $CAPONIMAGE_CACHE, else the user's cache folder."""
+    if override := os.environ.get("CAPONIMAGE_CACHE"):
+        return Path(override)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "caponimage"

@@ -1,0 +1,36 @@
+"""`python -m benchmark VERB ...`: the same as `python -m benchmark.VERB ...`; alone, it lists the verbs."""
+
+import runpy
+import sys
+
+from benchmark.cli import stderr, stdout
+
+VERBS = {
+    "score": "score prediction files",
+    "validate": "report every problem of a prediction file; --fix repairs it",
+    "compare": "test whether systems differ",
+    "verify": "recompute a score receipt",
+    "dataset": "build, describe, show, import data sets",
+    "demo": "score four systems that need no model",
+    "speed": "measure the harness beside pycocoevalcap",
+}
+
+
+def main() -> None:
+    """Run a verb as if its module had been called."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        stdout.print("Usage: python -m benchmark VERB [OPTIONS]\n")
+        for verb, meaning in VERBS.items():
+            stdout.print(f"  {verb:10} {meaning}")
+        stdout.print("\nEach has --help with examples: python -m benchmark score --help")
+    elif arguments[0] in VERBS:
+        sys.argv = [f"python -m benchmark.{arguments[0]}", *arguments[1:]]
+        runpy.run_module(f"benchmark.{arguments[0]}", run_name="__main__", alter_sys=False)
+    else:
+        stderr.print(f"error: no verb {arguments[0]!r}; there are {', '.join(VERBS)}", markup=False)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""The scoring path: slices and aggregates against brute force, and the same bits whatever the circumstances."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from captions import pairs
+from made_split import made_split
+
+import benchmark
+from benchmark.metrics import cider
+from benchmark.metrics.corpus import Corpus
+from benchmark.scoring import Evaluation, evaluate
+from benchmark.significance import resampled_sums
+from benchmark.slices import slices
+
+
+def test_scores_are_in_the_scale_of_the_tables(tmp_path: Path) -> None:
+    """References as predictions: BLEU, METEOR, exact match at 100, CIDEr at its ceiling, length in characters."""
+    split, _ = made_split(tmp_path)
+    evaluation = evaluate(split, split.captions)
+    for name in ("BLEU-1", "BLEU-4", "METEOR", "Exact"):
+        assert evaluation.scores[name] == pytest.approx(100, abs=1e-6)
+    assert evaluation.scores["CIDEr"] == pytest.approx(cider.ceiling(evaluation.corpus) * 100)
+    assert evaluation.scores["Length error"] == 0
+    assert evaluation.scores["Length"] == pytest.approx(np.mean([len(c) for c in evaluation.corpus.references]))
+
+
+def test_slices_partition_the_split(tmp_path: Path) -> None:
+    """A box in no slice, or in two slices of one cut."""
+    split, _ = made_split(tmp_path)
+    covered: dict[str, np.ndarray] = {}
+    for one in slices(split):
+        covered[one.by] = covered.get(one.by, np.zeros(split.n_boxes, int)) + one.boxes
+        assert one.boxes.any()
+    assert set(covered) == {"category", "boxes per image", "aspect ratio", "position", "caption length"}
+    for by, count in covered.items():
+        assert (count == 1).all(), by
+
+
+def test_slice_scores_equal_brute_force(tmp_path: Path) -> None:
+    """CIDEr of a slice with the slice's own document frequencies, and BLEU averaged over boxes, are both wrong."""
+    split, predictions = made_split(tmp_path)
+    evaluation = evaluate(split, predictions)
+    segments = cider.segment_scores(evaluation.corpus)
+    of_category = evaluation.slice_scores(split)["category"]
+    for name, scores in of_category.items():
+        boxes = [i for i in range(split.n_boxes) if split.categories[split.image_of_box[i]] == name]
+        images = [i for i in range(split.n_images) if split.categories[i] == name]
+        alone = Evaluation(
+            Corpus.from_captions(
+                predictions=[predictions[i] for i in boxes],
+                references=[split.captions[i] for i in boxes],
+                offsets=np.cumsum([0, *np.diff(split.offsets)[images]]),
+            )
+        )
+        assert scores["boxes"] == len(boxes)
+        for same in ("BLEU-1", "BLEU-4", "METEOR", "Div@1", "Div@2", "Exact"):
+            assert scores[same] == pytest.approx(alone.scores[same], abs=1e-9), same
+        assert scores["CIDEr"] == pytest.approx(np.mean([segments[i] for i in boxes]) * 10)
+        assert abs(scores["CIDEr"] - alone.scores["CIDEr"]) > 1e-3
+
+
+def test_diversity_is_not_printed_for_slices_of_boxes(tmp_path: Path) -> None:
+    """Div@n of some boxes of an image is no Div@n."""
+    split, predictions = made_split(tmp_path)
+    tables = evaluate(split, predictions).slice_scores(split)
+    assert all("Div@1" not in scores for scores in tables["position"].values())
+    assert all("Div@1" in scores for scores in tables["boxes per image"].values())
+
+
+def test_aggregate_of_all_images_equals_the_scores(tmp_path: Path) -> None:
+    """The bootstrap's path and the headline's path must be the same metric."""
+    split, predictions = made_split(tmp_path)
+    evaluation = evaluate(split, predictions)
+    again = evaluation.aggregate(evaluation.image_statistics.sum(axis=0))
+    assert dict(zip(evaluation.names, again, strict=True)) == pytest.approx(evaluation.scores)
+
+
+def test_intervals_equal_scoring_resampled_images_anew(tmp_path: Path) -> None:
+    """Brute force: build the resampled corpus, score it from scratch (CIDEr keeps the split's frequencies)."""
+    split, predictions = made_split(tmp_path, 120)
+    evaluation = evaluate(split, predictions)
+    values = evaluation.aggregate(resampled_sums(evaluation.image_statistics, resamples=3, seed=9))
+    generator, n = np.random.PCG64(9), split.n_images
+    for row in values:
+        drawn = [(int(generator.random_raw()) >> 32) * n >> 32 for _ in range(n)]
+        boxes = [b for i in drawn for b in range(split.offsets[i], split.offsets[i + 1])]
+        corpus = Corpus.from_captions(
+            predictions=[predictions[b] for b in boxes],
+            references=[split.captions[b] for b in boxes],
+            offsets=np.cumsum([0, *(split.offsets[i + 1] - split.offsets[i] for i in drawn)]),
+        )
+        expected = Evaluation(corpus, split.aspect_ratios[boxes]).scores
+        expected["CIDEr"] = cider.segment_scores(evaluation.corpus)[boxes].mean() * 10
+        assert dict(zip(evaluation.names, row, strict=True)) == pytest.approx(expected, abs=1e-4)
+
+
+def test_intervals_hold_the_score(tmp_path: Path) -> None:
+    """Interval and score from different predictions, orders or scales."""
+    split, predictions = made_split(tmp_path, 1500)
+    evaluation = evaluate(split, predictions)
+    for name, (low, high) in evaluation.intervals().items():
+        assert low < evaluation.scores[name] < high, name
+
+
+def test_same_bits_with_any_number_of_threads(tmp_path: Path) -> None:
+    """Sums that depend on how BLAS splits them would break `verify` on the next machine."""
+    made_split(tmp_path)
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[2]);"
+        "from pathlib import Path; from captions import pairs; from benchmark.dataset import open_split;"
+        "from benchmark.receipt import make_receipt; from benchmark.scoring import evaluate;"
+        "s = open_split(sys.argv[1], 'test'); print(make_receipt(s, evaluate(s, pairs(400)[0])))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path), str(Path(__file__).parent)]
+    variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    printed = {subprocess.check_output(command, env=os.environ | dict.fromkeys(variables, n)) for n in ("1", "4")}
+    assert len(printed) == 1
+
+
+def test_python_api_scores_images_of_captions() -> None:
+    """The API must not take predictions for references: they are keyword-only, and Div@n is per image."""
+    evaluation = benchmark.evaluate(predictions=[["温和", "温和"], ["好用"]], references=[["温和", "好"], ["好用啊"]])
+    assert evaluation.scores["Div@1"] == pytest.approx((50 + 100) / 2)
+    assert evaluation.scores["Exact"] == pytest.approx(100 / 3)
+    with pytest.raises(TypeError):
+        benchmark.evaluate([["a"]], [["b"]])  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("predictions", "references", "message"),
+    [
+        ([["a"]], [["a", "b"]], "image 0 has 1 predictions for 2 boxes"),
+        ([["a"]], [["a"], ["b"]], "predictions for 1 images, references for 2"),
+        ([], [], "at least one box"),
+        ([[]], [[]], "at least one box"),
+    ],
+)
+def test_python_api_refuses_what_does_not_fit(
+    predictions: list[list[str]], references: list[list[str]], message: str
+) -> None:
+    """A silent zip would score the wrong boxes against each other."""
+    with pytest.raises(ValueError, match=message):
+        benchmark.evaluate(predictions=predictions, references=references)
+
+
+def test_empty_captions_score_as_empty(tmp_path: Path) -> None:
+    """A system that says nothing scores 0 everywhere, without a warning or NaN."""
+    split, _ = made_split(tmp_path)
+    scores = evaluate(split, [""] * split.n_boxes).scores
+    assert scores["BLEU-4"] == pytest.approx(0, abs=1e-9)
+    assert scores["METEOR"] == scores["CIDEr"] == scores["Div@1"] == scores["Length"] == 0
+
+
+def test_segments_average_to_the_scores() -> None:
+    """Per-box scores in another scale or order than the corpus value."""
+    predictions, references = pairs(300)
+    evaluation = Evaluation(Corpus.from_captions(predictions=predictions, references=references))
+    segments = evaluation.segments()
+    assert segments["cider"].mean() * 1 == pytest.approx(evaluation.scores["CIDEr"])
+    assert segments["exact"].mean() * 100 == pytest.approx(evaluation.scores["Exact"])
+    assert all(len(values) == 300 for values in segments.values())
