@@ -5,5 +5,7 @@ BIBTEX = """\
   title     = {{CapOnImage}: Context-driven Dense-Captioning on Image},
   author    = {Gao, Yiqi and Hou, Xinglin and Zhang, Yuanmeng and Ge, Tiezheng and Jiang, Yuning and Wang, Peng},
   booktitle = {Proceedings of the 2022 Conference on Empirical Methods in Natural Language Processing},
-  year      = {2022}
+  pages     = {3449--3465},
+  year      = {2022},
+  url       = {https://aclanthology.org/2022.emnlp-main.226}
 }"""

@@ -71,8 +71,10 @@ def load_encoder(name: str) -> Any:
     """
     try:
         from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
     except ImportError:
         raise InputError("caption types need sentence-transformers; try: pip install 'caponimage[types]'") from None
+    disable_progress_bar()
     local = Path(name).is_dir()
     try:
         return SentenceTransformer(name, device="cpu", local_files_only=local)
