@@ -4,11 +4,12 @@ A verb is a small function on `app`; what it needs is imported inside it, so tha
 """
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from benchmark.cli import run, stdout
+from benchmark.cli import run, stderr, stdout
 from benchmark.errors import InputError
 
 app = typer.Typer(
@@ -22,6 +23,80 @@ app = typer.Typer(
 @app.callback()
 def main() -> None:
     """Make data sets and identify them."""
+
+
+@app.command("import-released")
+def import_released_command(
+    annotations: Annotated[Path, typer.Option(help="`ref_captions.json`: image id -> record.")],
+    names: Annotated[list[str], typer.Option(help="`SPLIT=LIST.npy`, the image ids of a split; once per split.")],
+    out: Annotated[Path, typer.Option(help="Folder of the data set to make.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the pictures, `<id>.png`. Left out: annotations only.")
+    ] = None,
+    copy_images: Annotated[
+        bool,
+        typer.Option(
+            "--copy-images/--link-images", help="Hard-link or copy each picture, or make one link to their folder."
+        ),
+    ] = False,
+    size: Annotated[
+        str, typer.Option(help="`WIDTHxHEIGHT` in pixels to assume for images with no picture.")
+    ] = "256x256",
+    info_separator: Annotated[
+        str | None, typer.Option(help="What ends the title and starts the attributes in `info`.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the data set.")] = "caponimage2m",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the data set in OUT.")] = False,
+) -> None:
+    r"""Make a data set of the files that the paper's authors hand out.
+
+    What cannot be taken over is counted here and listed, case by case, in `OUT/import_report.jsonl`.
+
+    Examples::
+
+        python -m benchmark.dataset import-released --annotations ref_captions.json \
+            --names test=tst_names.npy --images images --out data/caponimage2m
+
+        # all splits, title and attributes apart
+        python -m benchmark.dataset import-released --annotations ref_captions.json \
+            --names train=trn_names.npy --names val=val_names.npy --names test=tst_names.npy \
+            --images images --info-separator '|' --out data/caponimage2m
+    """
+    import re
+
+    from benchmark.dataset.released import Options, import_released
+
+    problems = []
+    lists: dict[str, Path] = {}
+    for entry in names:
+        split, _, path = entry.partition("=")
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", split) or not path:
+            problems.append(f"--names {entry}: expected SPLIT=LIST.npy, such as test=tst_names.npy")
+        elif split in lists:
+            problems.append(f"--names {entry}: split {split!r} is named twice")
+        lists[split] = Path(path)
+    width_height = re.fullmatch(r"([1-9]\d{0,4})[xX]([1-9]\d{0,4})", size)
+    if not width_height:
+        problems.append(f"--size {size}: expected WIDTHxHEIGHT in pixels, such as 256x256")
+    if info_separator == "":
+        problems.append("--info-separator is empty; leave it out if `info` is all title")
+    if problems or not width_height:
+        raise InputError(*problems)
+    options = Options(images, copy_images, (int(width_height[1]), int(width_height[2])), info_separator)
+    imported = import_released(annotations, lists, out, options, name=name, overwrite=overwrite)
+    if imported.report.counts:
+        stdout.print(imported.report.table())
+    for warning in imported.warnings:
+        stderr.print("warning:", style="bold yellow", end=" ")
+        stderr.print(warning, markup=False)
+    stdout.print(f"boxes in {annotations} are {imported.box_form}", markup=False)
+    for split, summary in imported.splits.items():
+        references = "with captions" if summary["references"] else "captions hidden"
+        stdout.print(
+            f"{split}: {summary['images']:,} images, {summary['boxes']:,} boxes, {references}, "
+            f"fingerprint {summary['fingerprint']}"
+        )
+    stdout.print(f"wrote {out}", markup=False)
 
 
 @app.command("fingerprint")
