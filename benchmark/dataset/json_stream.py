@@ -38,7 +38,7 @@ def object_members(
     Args:
         path: the file, UTF-8.
         on_bytes: is told how many bytes have been read so far, for progress bars.
-        window: bytes read at a time.
+        window: bytes read at a time; the object starts within the first window.
 
     Raises:
         InputError: with the byte and the last key, if the file is not one JSON object, ends too early, goes on after

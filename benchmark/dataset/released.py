@@ -109,7 +109,7 @@ def import_released(
                             if options.copy_images and options.images:
                                 _link_or_copy(options.images, folder / "images", image_id)
                 if not writer.images:
-                    reasons = [f"{n:,} x {reason}" for (_, reason), n in report.counts.most_common()]
+                    reasons = [f"{n:,} x {outcome}: {why}" for (outcome, why), n in report.counts.most_common()]
                     raise InputError(f"split {split!r}: no image can be used: {'; '.join(reasons)}")
                 splits[split] = writer.summary()
         box_form = "pixels" if index.in_pixels else "ratios"

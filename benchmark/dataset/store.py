@@ -22,6 +22,7 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
@@ -72,7 +73,7 @@ def _canonical_buffers(column: pa.Array) -> Iterator[bytes]:
             yield np.asarray(column.value_lengths()).astype("<i4").tobytes()
         column = column.flatten()
     if pa.types.is_string(column.type):
-        yield np.asarray(pa.compute.binary_length(column)).astype("<i4").tobytes()
+        yield np.asarray(pc.binary_length(column)).astype("<i4").tobytes()
         yield "".join(column.to_pylist()).encode()
     else:
         values = column.to_numpy(zero_copy_only=False)
