@@ -1,9 +1,10 @@
-"""`python -m benchmark.dataset VERB`: make data sets and identify them.
+"""`python -m benchmark.dataset VERB`: make data sets, look at them, identify them.
 
 A verb is a small function on `app`; what it needs is imported inside it, so that `--help` stays fast.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,98 @@ app = typer.Typer(
 
 @app.callback()
 def main() -> None:
-    """Make data sets and identify them."""
+    """Make data sets, look at them, identify them."""
+
+
+Data = Annotated[
+    str | None, typer.Argument(help='Data set folder, or "mini". Default: $CAPONIMAGE_DATA, else "mini".')
+]
+
+
+@app.command("build")
+def build_command(
+    out: Annotated[Path, typer.Option(help="Folder of the data set to make.")],
+    images: Annotated[
+        list[str] | None, typer.Option(help="`SPLIT=N`, images of a split; once per split. Default: mini's own sizes.")
+    ] = None,
+    annotations_only: Annotated[
+        bool, typer.Option("--annotations-only", help="Draw no pictures: enough for scoring.")
+    ] = False,
+) -> None:
+    """Build CapOnImage-Mini, the SYNTHETIC data set, in a folder and size of your choice.
+
+    Its default size needs no building by hand: `--data mini` builds it on first use, in the cache folder.
+
+    Examples::
+
+        python -m benchmark.dataset build --out data/mini
+        python -m benchmark.dataset build --out data/large --images test=20000 --annotations-only
+    """
+    from benchmark.dataset.mini.build import SIZES, build
+
+    sizes = {}
+    problems = []
+    for entry in images or [f"{split}={n}" for split, n in SIZES.items()]:
+        split, _, number = entry.partition("=")
+        if split not in SIZES or not re.fullmatch(r"[1-9]\d{0,6}", number):
+            problems.append(f"--images {entry}: expected train=N, val=N or test=N, such as test=20000")
+        elif split in sizes:
+            problems.append(f"--images {entry}: split {split!r} is named twice")
+        else:
+            sizes[split] = int(number)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not (out / "dataset.json").is_file():
+        problems.append(f"{out} exists and is no data set; take another --out")
+    if problems:
+        raise InputError(*problems)
+    build(out, sizes, annotations_only=annotations_only)
+    stdout.print(f"wrote {out}", markup=False)
+
+
+@app.command("describe")
+def describe_command(data: Data = None) -> None:
+    """Statistics of a data set beside the paper's; for mini also the best scores reachable without each input.
+
+    Examples::
+
+        python -m benchmark.dataset describe mini
+        python -m benchmark.dataset describe data/caponimage2m
+    """
+    from benchmark.dataset import open_dataset
+    from benchmark.dataset.describe import ceilings_table, roles_table, statistics_table
+
+    splits = open_dataset(data)
+    stdout.print(statistics_table(splits).terminal())
+    roles = roles_table(splits)
+    if roles:
+        stdout.print(roles.terminal())
+        stdout.print(ceilings_table(splits).terminal())
+
+
+@app.command("show")
+def show_command(
+    data: Data = None,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    image: Annotated[str | None, typer.Option(help="Image id. Default: the first of the split.")] = None,
+    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("shown.png"),
+    predictions: Annotated[
+        Path | None, typer.Option(help="Prediction file, to show its captions beside the references.")
+    ] = None,
+) -> None:
+    """Draw an image with its boxes, captions and, for mini, what each box is meant to say.
+
+    Examples::
+
+        python -m benchmark.dataset show mini --split val --image val-000012 --out x.png
+        python -m benchmark.dataset show mini --predictions preds.jsonl --image test-000003
+    """
+    from benchmark.dataset import open_split
+    from benchmark.dataset.show import show
+    from benchmark.predictions import read_predictions
+
+    opened = open_split(data, split)
+    captions = read_predictions(predictions, opened) if predictions else None
+    show(opened, image or opened.image_ids[0], captions).save(out)
+    stdout.print(f"wrote {out}", markup=False)
 
 
 @app.command("import-released")
@@ -62,8 +154,6 @@ def import_released_command(
             --names train=trn_names.npy --names val=val_names.npy --names test=tst_names.npy \
             --images images --info-separator '|' --out data/caponimage2m
     """
-    import re
-
     from benchmark.dataset.released import Options, import_released
 
     problems = []
@@ -101,9 +191,7 @@ def import_released_command(
 
 @app.command("fingerprint")
 def fingerprint_command(
-    data: Annotated[
-        str | None, typer.Argument(help='Data set folder, or "mini". Default: $CAPONIMAGE_DATA, else "mini".')
-    ] = None,
+    data: Data = None,
 ) -> None:
     """Fingerprint of every split, recomputed from its rows, and the public split it belongs to.
 

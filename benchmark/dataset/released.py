@@ -14,8 +14,7 @@ Invariants:
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -32,6 +31,7 @@ from benchmark.dataset.released_record import record_row
 from benchmark.dataset.schema import Row
 from benchmark.dataset.store import SplitWriter, write_description
 from benchmark.errors import InputError
+from benchmark.files import folder_when_complete
 
 OFFICIAL_IMAGES = {"val": 20_000, "test": 20_000}  # paper, section 3.3
 
@@ -84,7 +84,7 @@ def import_released(
     """
     out = out.resolve()
     _check_paths([annotations, *names.values()], options.images, out, overwrite)
-    with _complete_folder(out) as folder, ImportReport(folder / "import_report.jsonl") as report, _progress() as bars:
+    with folder_when_complete(out) as folder, ImportReport(folder / "import_report.jsonl") as report, _progress() as bars:
         ids = choose_images(names, report)
         index = RecordIndex(annotations, chain(*ids.values()), report, bars)
         if index.in_pixels and options.images is None:
@@ -193,24 +193,6 @@ def _check_paths(files: list[Path], images: Path | None, out: Path, overwrite: b
                 problems.append(f"{path} is inside {out}, which would be replaced; take another --out")
     if problems:
         raise InputError(*problems)
-
-
-@contextmanager
-def _complete_folder(out: Path) -> Iterator[Path]:
-    """A folder to fill, which takes the place of `out` when the block ends without an error."""
-    partial_out = out.with_name(f".{out.name}.{os.getpid()}.partial")
-    partial_out.mkdir(parents=True)
-    try:
-        yield partial_out
-        if out.exists():
-            old = out.with_name(f".{out.name}.{os.getpid()}.old")
-            out.rename(old)
-            partial_out.rename(out)
-            shutil.rmtree(old)
-        else:
-            partial_out.rename(out)
-    finally:
-        shutil.rmtree(partial_out, ignore_errors=True)
 
 
 def _progress() -> Progress:

@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -193,6 +194,19 @@ class Split:
         """Image id -> position in `image_ids`."""
         return {image_id: i for i, image_id in enumerate(self.image_ids)}
 
+    def position(self, image_id: str) -> int:
+        """Where an image stands in the split.
+
+        Raises:
+            InputError: if it is not in it.
+        """
+        if image_id not in self.index:
+            near = get_close_matches(image_id, self.image_ids, n=3) or self.image_ids[:3]
+            raise InputError(
+                f"split {self.name!r} of {self.dataset!r} has no image {image_id!r:.80}; it has {', '.join(near)}, ..."
+            )
+        return self.index[image_id]
+
     @cached_property
     def sizes(self) -> np.ndarray:
         """Width and height of each image in pixels, shape (n_images, 2)."""
@@ -223,6 +237,11 @@ class Split:
         return _offsets(self._box_column)
 
     @cached_property
+    def masked_box_counts(self) -> np.ndarray:
+        """Text rectangles of each image, also those without a caption, shape (n_images,)."""
+        return np.diff(_offsets(self._column("masked_boxes")))
+
+    @cached_property
     def image_of_box(self) -> np.ndarray:
         """Position of the image each box stands on, shape (n_boxes,)."""
         return np.repeat(np.arange(self.n_images), np.diff(self.offsets))
@@ -238,6 +257,11 @@ class Split:
         sides = (self.boxes[:, 2:] - self.boxes[:, :2]) * self.sizes[self.image_of_box]
         return np.asarray(sides.max(axis=1) / sides.min(axis=1))
 
+    @property
+    def has_references(self) -> bool:
+        """Whether the split comes with captions; a hidden test split does not."""
+        return not self._column("captions").null_count
+
     @cached_property
     def captions(self) -> list[str]:
         """The reference caption of each box, length n_boxes.
@@ -246,7 +270,7 @@ class Split:
             InputError: if the references of this split are hidden.
         """
         column = self._column("captions")
-        if column.null_count:
+        if not self.has_references:
             raise InputError(
                 f"split {self.name!r} of data set {self.dataset!r} has no reference captions (they are hidden), "
                 "so it cannot be scored here; submit the predictions to whoever holds the references"

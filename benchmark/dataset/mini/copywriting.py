@@ -4,12 +4,17 @@ One file per domain (ten domains of five categories) and `copy/common.toml` for 
 
 Every phrase is written in three forms, `short` (2-3 characters), `middle` (4-5) and `long` (6-10); which one stands
 in a box is decided by the box's aspect ratio. All text is invented: no real brand, no discount, no digits, no Latin.
+
+Invariant (held by `tests/dataset/test_copywriting.py`): a text stands for one phrase in one form only, so a caption
+names its phrase, and two boxes of an image can only repeat each other by saying the same thing.
 """
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 FORMS = ("short", "middle", "long")
 FORM_LENGTHS = {"short": (2, 3), "middle": (4, 5), "long": (6, 10)}
@@ -21,7 +26,7 @@ COPY = Path(__file__).parent / "copy"
 class Phrase:
     """One thing to say, in three lengths."""
 
-    key: str  # the word for it in the product's title or attributes, or the visible value ("红色")
+    key: str  # what names it elsewhere: the word in the attributes (保湿), or what the picture shows ("red")
     short: str
     middle: str
     long: str
@@ -38,7 +43,7 @@ class Category:
     name: str  # the noun in the title, 2-4 characters: 面霜
     silhouette: str  # how it is drawn, a name of `drawing.SILHOUETTES`
     headline: Phrase  # depends on the category alone
-    selling_points: tuple[Phrase, ...]  # its own, beside its domain's
+    selling_points: tuple[Phrase, ...]  # its own, then its domain's
 
 
 @dataclass(frozen=True)
@@ -47,12 +52,11 @@ class Domain:
 
     name: str
     brands: tuple[str, ...]  # invented, 2-3 characters
-    brand_tails: Phrase  # what follows the brand in a brand caption; `short` is empty (the brand alone)
+    brand_tail: Phrase  # what follows the brand in a brand caption; `short` is empty (the brand alone)
     title_words: tuple[str, ...]  # words that fill titles and say nothing about any caption
-    material_key: str  # "材质", "成分", ...: the property name in the attributes
+    material_key: str  # 材质, 成分, ...: the property's name in the attributes
     materials: tuple[Phrase, ...]
-    promises: tuple[Phrase, Phrase, Phrase]  # the bottom row: left, centre, right
-    selling_points: tuple[Phrase, ...]
+    promises: tuple[Phrase, Phrase]  # the bottom row: centre, right
     categories: tuple[Category, ...]
 
 
@@ -61,12 +65,13 @@ class Visible:
     """What only the picture shows."""
 
     colours: tuple[Phrase, ...]
+    patterns: tuple[Phrase, ...]
     shapes: tuple[Phrase, ...]
     scenes: tuple[Phrase, ...]
 
 
 def _phrase(entry: dict[str, str]) -> Phrase:
-    return Phrase(entry.get("key", ""), entry["short"], entry["middle"], entry["long"])
+    return Phrase(entry.get("key", ""), entry.get("short", ""), entry["middle"], entry["long"])
 
 
 def _phrases(entries: list[dict[str, str]]) -> tuple[Phrase, ...]:
@@ -74,23 +79,23 @@ def _phrases(entries: list[dict[str, str]]) -> tuple[Phrase, ...]:
 
 
 def _domain(path: Path) -> Domain:
-    toml = tomllib.loads(path.read_text(encoding="utf-8"))
-    left, centre, right = _phrases(toml["promise"])
+    toml: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    centre, right = _phrases(toml["promise"])
+    shared = _phrases(toml["selling_point"])
     return Domain(
         name=toml["name"],
         brands=tuple(toml["brands"]),
-        brand_tails=_phrase(toml["brand_tails"]),
+        brand_tail=_phrase(toml["brand_tail"]),
         title_words=tuple(toml["title_words"]),
         material_key=toml["material_key"],
         materials=_phrases(toml["material"]),
-        promises=(left, centre, right),
-        selling_points=_phrases(toml["selling_point"]),
+        promises=(centre, right),
         categories=tuple(
             Category(
                 name=category["name"],
                 silhouette=category["silhouette"],
                 headline=_phrase(category["headline"]),
-                selling_points=_phrases(category["selling_point"]),
+                selling_points=_phrases(category["selling_point"]) + shared,
             )
             for category in toml["category"]
         ),
@@ -105,6 +110,20 @@ def domains() -> tuple[Domain, ...]:
 
 @cache
 def visible() -> Visible:
-    """The phrases for colours, shapes and scenes."""
+    """The phrases for what only the picture shows; their keys are the names in `drawing`."""
     toml = tomllib.loads((COPY / "common.toml").read_text(encoding="utf-8"))
-    return Visible(_phrases(toml["colour"]), _phrases(toml["shape"]), _phrases(toml["scene"]))
+    return Visible(*(_phrases(toml[name]) for name in ("colour", "pattern", "shape", "scene")))
+
+
+def all_phrases() -> Iterator[tuple[str, Phrase]]:
+    """Every phrase once, with where it stands; brand captions, which are made from brand and tail, are not in it."""
+    for kind, phrases in vars(visible()).items():
+        yield from ((f"common {kind}", phrase) for phrase in phrases)
+    for domain in domains():
+        seen: dict[Phrase, str] = {}
+        for phrase in (*domain.materials, *domain.promises):
+            seen.setdefault(phrase, domain.name)
+        for category in domain.categories:
+            for phrase in (category.headline, *category.selling_points):
+                seen.setdefault(phrase, f"{domain.name} {category.name}")
+        yield from ((where, phrase) for phrase, where in seen.items())

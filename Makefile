@@ -1,0 +1,33 @@
+# Every target sets itself up: the first use makes .venv with all that the project needs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help venv score-demo test test-slow format clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */|/' | column -t -s '|'
+
+venv: .venv/complete  ## make the virtual environment .venv
+
+.venv/complete: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all]'
+	touch $@
+
+score-demo: venv  ## build the embedded data set and score four systems that need no model
+	$(BIN)/python -m benchmark.demo
+
+test: venv  ## run every check: style, types, import rules, tests, the light install
+	$(BIN)/tox
+
+test-slow: venv  ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+format: venv  ## format the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+clean:  ## remove the environment and whatever the checks left
+	rm -rf .venv .tox .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,106 @@
+"""Builds CapOnImage-Mini, the embedded SYNTHETIC data set, on first use into the cache folder.
+
+Invariant: the same sizes give the same annotations, and so the same fingerprints, on every machine; those of the default
+sizes are pinned in `known_fingerprints.json`, and a cached copy with other fingerprints is built anew.
+"""
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+
+from rich.progress import Progress
+
+from benchmark.cli import stderr
+from benchmark.dataset.known import known_split
+from benchmark.dataset.mini.drawing import draw_product
+from benchmark.dataset.mini.layouts import choose
+from benchmark.dataset.mini.samples import Sample, samples
+from benchmark.dataset.store import SplitWriter, open_directory, write_description
+from benchmark.errors import InputError
+from benchmark.files import cache_directory, folder_when_complete
+from benchmark.rendering import draw_captions
+
+NAME = "mini-1"
+SIZES = {"train": 2000, "val": 1000, "test": 1000}
+
+#: Texts without a caption, such as the collection pipeline filters out: digits and Latin letters.
+DECOYS = ("NO.1", "PRO", "24H", "500ML", "SINCE 1998", "A5", "NEW IN", "TOP 10", "X-LINE", "3 IN 1", "MADE WELL", "2.0")
+
+
+def mini_directory() -> Path:
+    """The data set with its default sizes, built if it is not in the cache yet (about a minute on two cores)."""
+    directory = cache_directory() / NAME
+    try:
+        splits = open_directory(directory).values()
+        if all(known_split(split.fingerprint.hexdigest()) == f"{NAME}/{split.name}" for split in splits):
+            return directory
+    except InputError:
+        pass
+    stderr.print(f"building {NAME}, the embedded synthetic data set, in {directory} (once)", markup=False)
+    build(directory)
+    return directory
+
+
+def in_building_order(sizes: dict[str, int]) -> dict[str, int]:
+    """Evaluation splits first: a train image that repeats one of them is redrawn, not the other way round."""
+    return {split: sizes[split] for split in sorted(sizes, key=("test", "val", "train").index)}
+
+
+def build(directory: Path, sizes: dict[str, int] = SIZES, *, annotations_only: bool = False) -> None:
+    """Make the data set.
+
+    Args:
+        directory: appears complete or not at all; one that is there is replaced.
+        sizes: split -> images. A smaller or larger split is not a part or a superset of the default one.
+        annotations_only: draw no pictures, which is enough for scoring.
+    """
+    total = sum(sizes.values())
+    with (
+        folder_when_complete(directory) as folder,
+        Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bars,
+    ):
+        made: list[Sample] = []
+        task = bars.add_task("writing annotations", total=total)
+        sampled = samples(in_building_order(sizes))
+        summaries = {}
+        for split in in_building_order(sizes):
+            with SplitWriter(folder, split, roles=True) as writer:
+                for _ in range(sizes[split]):
+                    _, sample = next(sampled)
+                    writer.append(sample.row)
+                    bars.advance(task)
+                    if not annotations_only:
+                        made.append(sample)
+            summaries[split] = writer.summary()
+        if not annotations_only:
+            (folder / "images").mkdir()
+            task = bars.add_task("drawing pictures", total=total)
+            # Threads of the caller must not be forked into the workers.
+            with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+                paths = [folder / "images" / f"{sample.image_id}.png" for sample in made]
+                for _ in pool.map(_draw, made, paths, chunksize=20):
+                    bars.advance(task)
+        name = NAME if sizes == SIZES else f"{NAME}-resized"
+        in_order = {split: summaries[split] for split in sizes}
+        write_description(folder, name=name, synthetic=True, splits=in_order)
+
+
+def _draw(sample: Sample, path: Path) -> None:
+    """Draw a picture with its texts, as a seller would publish it."""
+    product, layout = sample.product, sample.layout
+    picture = draw_product(
+        size=layout.size,
+        silhouette=product.category.silhouette,
+        colour=product.colour.key,
+        pattern=product.pattern.key,
+        shape=product.shape.key,
+        scene=product.scene.key,
+        centre=layout.product,
+        seed=int(Random(sample.image_id).random() * 2**32),
+    )
+    random = Random(f"{sample.image_id}/decoys")
+    texts = [*sample.drawn, *(choose(random, DECOYS) for _ in layout.decoys)]
+    boxes = [*(slot.box for slot in layout.slots), *layout.decoys]
+    draw_captions(picture, boxes, texts).save(path, compress_level=6)
