@@ -4,9 +4,6 @@ Invariant: the same sizes give the same annotations, and so the same fingerprint
 sizes are pinned in `known_fingerprints.json`, and a cached copy with other fingerprints is built anew.
 """
 
-import os
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
@@ -77,11 +74,9 @@ def build(directory: Path, sizes: dict[str, int] = SIZES, *, annotations_only: b
         if not annotations_only:
             (folder / "images").mkdir()
             task = bars.add_task("drawing pictures", total=total)
-            # Threads of the caller must not be forked into the workers.
-            with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-                paths = [folder / "images" / f"{sample.image_id}.png" for sample in made]
-                for _ in pool.map(_draw, made, paths, chunksize=20):
-                    bars.advance(task)
+            for sample in made:
+                _draw(sample, folder / "images" / f"{sample.image_id}.png")
+                bars.advance(task)
         name = NAME if sizes == SIZES else f"{NAME}-resized"
         in_order = {split: summaries[split] for split in sizes}
         write_description(folder, name=name, synthetic=True, splits=in_order)

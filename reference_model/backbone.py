@@ -1,0 +1,94 @@
+"""Convolutional backbones: an image to a grid of features (paper, section 4.1).
+
+`resnet50` is torchvision's, cut after layer4 (stride 32, 2048 channels). `small` trains from scratch in minutes on a CPU, for
+the embedded data set; it has no batch statistics, so an image's features do not depend on its batch.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.errors import InputError
+
+CHANNELS = {"resnet50": 2048, "small": 128}
+
+
+class Small(nn.Module):
+    """Four convolutions with stride 2 at the first three: an image of 8 g pixels gives a g x g grid."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for width, stride in ((32, 2), (64, 2), (96, 2), (CHANNELS["small"], 1)):
+            layers += [
+                nn.Conv2d(channels, width, 3, stride=stride, padding=1, bias=False),
+                nn.GroupNorm(8, width),
+                nn.ReLU(inplace=True),
+            ]
+            channels = width
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images)
+
+
+class ResNet50(nn.Module):
+    """torchvision's ResNet-50 without pooling and classifier."""
+
+    def __init__(self, weights: str, *, freeze_batch_norm: bool) -> None:
+        super().__init__()
+        from torchvision.models import resnet50
+
+        network = resnet50(weights=None)
+        if weights != "none":
+            network.load_state_dict(_resnet50_weights(weights))
+        self.layers = nn.Sequential(*(child for name, child in network.named_children() if name not in ("avgpool", "fc")))
+        self.freeze_batch_norm = freeze_batch_norm
+
+    def train(self, mode: bool = True) -> "ResNet50":
+        super().train(mode)
+        if self.freeze_batch_norm:
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+        return self
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images)
+
+
+def _resnet50_weights(weights: str) -> dict[str, Tensor]:
+    """ImageNet weights from a file, or through torchvision's download.
+
+    Raises:
+        InputError: if the file holds something else, or there is no network.
+    """
+    if weights != "imagenet":
+        path = Path(weights)
+        try:
+            if path.suffix == ".safetensors":
+                from safetensors.torch import load_file
+
+                return load_file(path)
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise InputError(
+                f"model.backbone_weights={weights}: not the weights of a ResNet-50 ({str(error).splitlines()[0]:.120}); "
+                "expected a .safetensors or .pth file of torchvision's resnet50"
+            ) from None
+    from torchvision.models import ResNet50_Weights
+
+    try:
+        return dict(ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=True))
+    except OSError as error:
+        raise InputError(
+            f"ResNet-50's ImageNet weights could not be downloaded ({error}); copy torchvision's resnet50 weights here and "
+            "give the file: model.backbone_weights=resnet50.pth, or train from scratch: model.backbone_weights=none"
+        ) from None
+
+
+def backbone(kind: str, weights: str, *, freeze_batch_norm: bool) -> nn.Module:
+    """A backbone by its name in `ModelConfig.backbone`: images (I, 3, H, W) to features (I, CHANNELS, h, w)."""
+    return Small() if kind == "small" else ResNet50(weights, freeze_batch_norm=freeze_batch_norm)

@@ -1,0 +1,79 @@
+"""The folder of a run: `RUNS/<variant>/<configuration hash>/seed<k>/`.
+
+    config.json  vocabulary.json  log.jsonl  checkpoint/{last,best}.safetensors  preds.<split>.jsonl  scores.<split>.json
+
+A run whose scores are there is complete, and never trained again; see `is_complete`.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from benchmark.errors import InputError
+from benchmark.files import replace_when_complete
+from reference_model.config import Config, from_dict, to_dict
+from reference_model.model import ReferenceModel
+from reference_model.training.checkpoint import load_checkpoint
+from reference_model.training.vocabulary import Vocabulary
+
+EVALUATED = ("val", "test")
+
+
+def run_folder(runs: Path, config: Config, seed: int) -> Path:
+    """Where a run of this configuration and seed belongs."""
+    return runs / config.name / config.hash / f"seed{seed}"
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether the run was trained and scored on every split."""
+    return all((folder / f"scores.{split}.json").is_file() for split in EVALUATED)
+
+
+def write_config(folder: Path, config: Config, seed: int, data: str, fingerprint: str) -> None:
+    """Record what the run is; `data` names the data set, `fingerprint` its training split."""
+    content: dict[str, Any] = {"seed": seed, "data": data, "fingerprint": fingerprint, "config": to_dict(config)}
+    with replace_when_complete(folder / "config.json") as partial:
+        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def read_config(folder: Path) -> tuple[Config, int]:
+    """Configuration and seed of a run.
+
+    Raises:
+        InputError: if the folder holds no run of this program.
+    """
+    try:
+        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return from_dict(content["config"]), int(content["seed"])
+    except FileNotFoundError:
+        raise InputError(f"{folder} holds no run (no config.json); expected RUNS/<variant>/<hash>/seed<k>") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder / 'config.json'}: not a run's configuration ({error})") from None
+
+
+def build_model(config: Config, vocabulary_size: int) -> nn.Module:
+    """The network of a configuration, freshly initialised.
+
+    Raises:
+        InputError: if there is no such system.
+    """
+    if config.system != "reference":
+        raise InputError(f"system: got {config.system!r}, expected 'reference'")
+    return ReferenceModel(config, vocabulary_size)
+
+
+def load_run(folder: Path) -> tuple[Config, nn.Module, Vocabulary]:
+    """A trained model, in evaluation mode, with the weights of the best validation CIDEr.
+
+    Raises:
+        InputError: if the folder holds no finished run.
+    """
+    config, _ = read_config(folder)
+    vocabulary = Vocabulary.load(folder / "vocabulary.json")
+    # The weights come from the checkpoint: no need for the backbone's.
+    blank = from_dict(to_dict(config) | {"model": to_dict(config)["model"] | {"backbone_weights": "none"}})
+    model = build_model(blank, len(vocabulary))
+    load_checkpoint(folder / "checkpoint" / "best.safetensors", model, config_hash=config.hash)
+    return config, model.eval(), vocabulary

@@ -1,0 +1,156 @@
+"""`python -m reference_model.train`: train a variant, then predict and score val and test.
+
+Under torchrun the same command trains on many devices:
+
+    torchrun --nproc-per-node 8 -m reference_model.train full --profile paper --data data/caponimage2m
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from benchmark import cli
+from benchmark.dataset import open_dataset
+from benchmark.dataset.store import Split
+from benchmark.errors import InputError
+from reference_model.config import Config, override, release
+from reference_model.variants import PROFILES, VARIANTS, named
+
+
+def main(
+    variant: Annotated[str | None, typer.Argument(help="One of the variants below; left out: list them.")] = None,
+    overrides: Annotated[list[str] | None, typer.Argument(help="Settings, such as `model.layers=4`.")] = None,
+    profile: Annotated[str, typer.Option(help=f"Sizes: {', '.join(PROFILES)}.")] = "mini",
+    preset: Annotated[str, typer.Option(help="paper, or release: what the authors' code does.")] = "paper",
+    data: Annotated[
+        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.", min=1)] = 1,
+    runs: Annotated[Path, typer.Option(help="Where run folders are kept.")] = Path("runs"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan: updates, parameters, memory, time.")] = False,
+    settings: Annotated[bool, typer.Option("--settings", help="Print every setting of the variant.")] = False,
+) -> None:
+    """Train a variant of the reference model; a run that was interrupted goes on, one that is complete is left alone.
+
+    Examples::
+
+        python -m reference_model.train                                  # what there is
+        python -m reference_model.train context                          # minutes on one core, embedded data
+        python -m reference_model.train full --seed 2 cm.strategy=fixed
+        python -m reference_model.train full --profile paper --dry-run
+        torchrun --nproc-per-node 8 -m reference_model.train full --profile paper --data DIR
+    """
+    if variant is None:
+        cli.stdout.print(_variants())
+        return
+    if preset not in ("paper", "release"):
+        raise InputError(f"--preset: got {preset!r}, expected paper or release")
+    config = named(variant, profile)
+    config = override(release(config) if preset == "release" else config, overrides or [])
+    if settings:
+        from reference_model.config import paths, to_dict
+
+        content = to_dict(config)
+        for path in paths():
+            value = content
+            for part in path.split("."):
+                value = value[part]
+            print(f"{path}={value}")
+        return
+    splits = open_dataset(data)
+    if dry_run:
+        from reference_model.plan import plan_table
+
+        cli.stdout.print(plan_table(config, splits).terminal())
+        return
+    train(config, splits, seed=seed, runs=runs)
+
+
+def _variants() -> Table:
+    table = Table("variant", "what it is", title="variants (python -m reference_model.train VARIANT)")
+    for name, (meaning, _) in VARIANTS.items():
+        table.add_row(name, meaning)
+    return table
+
+
+def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) -> Path:
+    """Train, predict and score; returns the run's folder.
+
+    Args:
+        config: what to train.
+        splits: `train`, and `val` and `test` as far as they are there.
+        seed: of everything random.
+        runs: where run folders are kept.
+
+    Raises:
+        Interrupted: if a signal asked to stop; everything is saved then, and the same call goes on.
+    """
+    import torch
+
+    from reference_model.run_folder import EVALUATED, build_model, is_complete, load_run, run_folder, write_config
+    from reference_model.predict import predict_and_score
+    from reference_model.training.distributed import world
+    from reference_model.training.inputs import PreparedSplit
+    from reference_model.training.trainer import Trainer
+    from reference_model.training.vocabulary import Vocabulary
+
+    folder = run_folder(runs, config, seed)
+    if is_complete(folder):
+        cli.stderr.print(f"complete: {folder}", markup=False)
+        return folder
+    with world() as here:
+        split = splits["train"]
+        vocabulary_file = folder / "vocabulary.json"
+        if here.is_main:
+            write_config(folder, config, seed, split.dataset, split.fingerprint.hexdigest())
+            if not vocabulary_file.exists():
+                texts = (text for row in split.rows() for text in (row["title"], row["attributes"], *(row["captions"] or [])))
+                Vocabulary.build(texts, config.inputs.vocabulary).save(vocabulary_file)
+        here.barrier()
+        vocabulary = Vocabulary.load(vocabulary_file)
+        prepared = {}
+        for name in ("train", "val"):
+            if name in splits:
+                for rank in range(here.size):  # the first process prepares, the others find it done
+                    if here.rank == rank:
+                        keep = config.train.cache_images
+                        prepared[name] = PreparedSplit(splits[name], config.inputs, vocabulary, seed=seed, keep_images=keep)
+                    here.barrier()
+        torch.manual_seed(seed)
+        if config.train.deterministic:
+            torch.use_deterministic_algorithms(True)
+        model = build_model(config, len(vocabulary))
+        trainer = Trainer(
+            model,
+            config,
+            seed=seed,
+            data=prepared["train"],
+            validation=prepared.get("val"),
+            vocabulary=vocabulary,
+            folder=folder,
+            world=here,
+        )
+        trainer.train()
+        if here.is_main:
+            _, best, _ = load_run(folder)
+            best = best.to(here.device)
+            for name in EVALUATED:
+                if name in splits:
+                    predict_and_score(best, config, vocabulary, splits[name], folder, seed=seed)
+        here.barrier()
+    return folder
+
+
+def _entry() -> None:
+    from reference_model.training.trainer import Interrupted
+
+    try:
+        cli.run(main)
+    except Interrupted as stop:
+        cli.stderr.print(str(stop), markup=False)
+
+
+if __name__ == "__main__":
+    _entry()

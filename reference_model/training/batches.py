@@ -1,0 +1,235 @@
+"""Which captions are trained on when, and their tensors.
+
+Invariants:
+* an update's content is a function of (seed, update) alone, so a resumed run, another number of devices, and another number of
+  loading processes all see the same samples in the same order;
+* an epoch visits every image (or, ungrouped, every box) once, in a random order;
+* an update consists of one task, and its loss is normalised over the whole update, so how it is cut into pieces does not matter.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from random import Random
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from reference_model.batch import PAD, SOS, Batch
+from reference_model.config import Config
+from reference_model.training.inputs import PreparedSplit
+from reference_model.training.matching import Negatives, draw_negatives, shares_at
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The updates of a run: pre-training, then fine-tuning with Caption Generation alone."""
+
+    config: Config
+    n_images: int
+    n_boxes: int
+    seed: int
+
+    @property
+    def pretrain_updates(self) -> int:
+        """Updates with both tasks; none for variants without Caption Matching."""
+        return self.config.train.pretrain_updates if self.config.cm.strategy != "none" else 0
+
+    @property
+    def updates(self) -> int:
+        """Of the whole run; the same for every variant, so that all see equally many captions."""
+        return self.config.train.pretrain_updates + self.config.train.finetune_updates
+
+    @property
+    def units(self) -> int:
+        """Images (grouped) or boxes of an update."""
+        if not self.config.train.grouped:
+            return min(self.config.train.batch, self.n_boxes)
+        return min(max(1, round(self.config.train.batch * self.n_images / self.n_boxes)), self.n_images)
+
+    def is_matching(self, update: int) -> bool:
+        """Whether an update trains Caption Matching (row 27 of `docs/paper_vs_code.md`)."""
+        cm = self.config.cm
+        if update >= self.pretrain_updates:
+            return False
+        if cm.batches == "cycle":
+            every = round(1 / cm.share)
+            return update % every == every - 1
+        return Random(f"{self.seed}/task/{update}").random() < cm.share
+
+    @cached_property
+    def _matching_updates(self) -> np.ndarray:
+        """Caption Matching updates before each one of pre-training."""
+        tasks = [self.is_matching(update) for update in range(self.pretrain_updates)]
+        return np.concatenate([[0], np.cumsum(tasks)])
+
+    def level_shares(self, update: int) -> tuple[float, float, float]:
+        """Of the three levels of negatives at an update."""
+        before = int(self._matching_updates[update]) if self.config.cm.step == "cm_only" else 0
+        return shares_at(self.config.cm, update, before, self.pretrain_updates)
+
+    def members(self, update: int) -> np.ndarray:
+        """The images (grouped) or boxes of an update."""
+        total = self.n_images if self.config.train.grouped else self.n_boxes
+        first = update * self.units
+        places = np.arange(first, first + self.units)
+        epochs = places // total
+        found = np.empty(self.units, np.int64)
+        for epoch in np.unique(epochs):
+            mine = epochs == epoch
+            found[mine] = self._order(int(epoch), total)[places[mine] % total]
+        return found
+
+    def _order(self, epoch: int, total: int) -> np.ndarray:
+        if self._orders.get("epoch") != epoch:
+            self._orders["epoch"] = epoch
+            self._orders["order"] = np.random.default_rng([self.seed, 1, epoch]).permutation(total)
+        return np.asarray(self._orders["order"])
+
+    @cached_property
+    def _orders(self) -> dict[str, object]:
+        return {}
+
+
+class Updates(Dataset[list[Batch]]):
+    """Item i is update i, cut into the pieces of one device.
+
+    Args:
+        plan: the run's.
+        data: the training split.
+        rank: of the device.
+        world: number of devices.
+    """
+
+    def __init__(self, plan: Plan, data: PreparedSplit, rank: int = 0, world: int = 1) -> None:
+        self.plan, self.data, self.rank, self.world = plan, data, rank, world
+
+    def __len__(self) -> int:
+        return self.plan.updates
+
+    def __getitem__(self, update: int) -> list[Batch]:
+        """The pieces of this device, one forward and backward pass each; their losses add up to the update's."""
+        config, data = self.plan.config, self.data
+        members = self.plan.members(update)
+        if config.train.grouped:
+            starts, ends = data.arrays["box_offsets"][members], data.arrays["box_offsets"][members + 1]
+            groups = [np.arange(a, b) for a, b in zip(starts, ends, strict=True)]
+        else:
+            groups = [np.array([box]) for box in members]
+        boxes = np.concatenate(groups)
+        negatives = self._negatives(boxes, update) if self.plan.is_matching(update) else None
+        normaliser = float(self._targets(boxes)) if negatives is None else float(len(boxes))
+        pieces = _pieces([len(group) for group in groups], self.rank, self.world, config.train.micro_batch)
+        batches = []
+        for piece in pieces:
+            rows = slice(piece.start, piece.stop)
+            part = None if negatives is None else Negatives(*(values[rows] for values in vars(negatives).values()))
+            batch = collate(data, boxes[rows], negatives=part, group=config.train.grouped)
+            batches.append(replace(batch, normaliser=normaliser))
+        return batches
+
+    def _targets(self, boxes: np.ndarray) -> int:
+        """What the generation loss of an update is divided by (row 14): characters, or captions."""
+        if self.plan.config.cg.reduce == "caption":
+            return len(boxes)
+        offsets = self.data.arrays["caption_offsets"]
+        return int((offsets[boxes + 1] - offsets[boxes] - 1).sum())
+
+    def _negatives(self, boxes: np.ndarray, update: int) -> Negatives:
+        data = self.data
+        image = data.image_of_box[boxes]
+        first = data.arrays["box_offsets"][image]
+        return draw_negatives(
+            boxes,
+            first,
+            data.arrays["box_offsets"][image + 1] - first,
+            data.arrays["nearest"][boxes],
+            lambda box: data.span("captions", box).tobytes(),
+            data.n_boxes,
+            self.plan.config.cm,
+            self.plan.level_shares(update),
+            np.random.default_rng([self.plan.seed, 2, update]),
+        )
+
+
+def _pieces(sizes: Sequence[int], rank: int, world: int, limit: int) -> list[range]:
+    """Rows of one device, in runs of whole groups with at most `limit` boxes (one group at least); 0: no limit."""
+    ends = np.cumsum([0, *sizes])
+    share = np.linspace(0, len(sizes), world + 1).round().astype(int)
+    groups = range(share[rank], share[rank + 1])
+    total = int(ends[groups.stop] - ends[groups.start])
+    n = max(1, math.ceil(total / limit)) if limit else 1
+    cuts = np.linspace(groups.start, groups.stop, min(n, max(1, len(groups))) + 1).round().astype(int)
+    return [range(int(ends[a]), int(ends[b])) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+
+
+def collate(
+    data: PreparedSplit, boxes: np.ndarray, *, negatives: Negatives | None = None, group: bool = True, sos: bool = False
+) -> Batch:
+    """The tensors of some boxes.
+
+    Args:
+        data: their split.
+        boxes: positions in the split, boxes of one image side by side.
+        negatives: to show for Caption Matching.
+        group: share the picture and info of an image among its boxes; else repeat them.
+        sos: for generation: captions are [SOS] alone.
+    """
+    images = data.image_of_box[boxes]
+    if group:
+        pictures, image_of_box = np.unique(images, return_inverse=True)
+    else:
+        pictures, image_of_box = images, np.arange(len(boxes))
+    place = boxes if negatives is None else negatives.place
+    caption = boxes if negatives is None else negatives.caption
+    captions = torch.full((len(boxes), 1), SOS) if sos else _padded([data.span("captions", b) for b in caption])
+    return Batch(
+        images=torch.from_numpy(np.stack([data.picture(i) for i in pictures])) if data.inputs.image else None,
+        info=_padded([data.span("info", i) for i in pictures]),
+        image_of_box=torch.from_numpy(image_of_box.astype(np.int64)),
+        boxes=torch.from_numpy(data.arrays["boxes"][place]),
+        cells=torch.from_numpy(data.arrays["cells"][place].astype(np.int64)),
+        captions=captions,
+        labels=None if negatives is None else torch.from_numpy(negatives.labels),
+        levels=None if negatives is None else torch.from_numpy(negatives.levels),
+    )
+
+
+def _padded(rows: Sequence[np.ndarray]) -> Tensor:
+    """Ids side by side, to the longest of the batch; int64."""
+    longest = max(1, *map(len, rows)) if rows else 1
+    table = np.full((len(rows), longest), PAD, np.int64)
+    for i, row in enumerate(rows):
+        table[i, : len(row)] = row
+    return torch.from_numpy(table)
+
+
+def training_batches(updates: Updates, first: int, workers: int, *, pin: bool) -> Iterator[list[Batch]]:
+    """The updates from `first` on, prepared ahead of time by worker processes."""
+    loader = DataLoader(
+        updates,
+        batch_size=None,
+        sampler=range(first, len(updates)),
+        num_workers=workers,
+        pin_memory=pin,
+        prefetch_factor=4 if workers else None,
+        persistent_workers=bool(workers),
+    )
+    return iter(loader)
+
+
+def generation_batches(data: PreparedSplit, n_images: int, boxes_per_batch: int) -> Iterator[tuple[np.ndarray, Batch]]:
+    """Boxes of the first images in batches of images with product info of similar length, so that little is padding."""
+    lengths = np.diff(data.arrays["info_offsets"])[:n_images]
+    offsets = data.arrays["box_offsets"]
+    order = np.argsort(lengths, kind="stable")
+    pending: list[np.ndarray] = []
+    for i, image in enumerate(order.tolist()):
+        pending.append(np.arange(offsets[image], offsets[image + 1]))
+        if sum(map(len, pending)) >= boxes_per_batch or i == len(order) - 1:
+            boxes = np.concatenate(pending)
+            pending.clear()
+            yield boxes, collate(data, boxes, sos=True)

@@ -1,0 +1,111 @@
+"""Writing captions: greedy and beam search, for every model that has `start` and `step`.
+
+`start(batch)` reads the inputs once; `step(state, characters, position)` reads one more character and returns the logits of
+the next one. Both searches never produce [PAD], [SOS], <sep> or <unk>, and end a caption at [EOS] or at the length limit.
+"""
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from reference_model.batch import EOS, PAD, SEP, SOS, UNK, Batch
+
+
+class State(Protocol):
+    """What a decoder remembers of the characters so far."""
+
+    def reorder(self, rows: Tensor) -> None:
+        """Keep some rows, in a new order."""
+
+
+class StepwiseModel(Protocol):
+    """A model that can be decoded."""
+
+    def start(self, batch: Batch) -> Any:
+        """Read everything but the captions."""
+
+    def step(self, state: Any, characters: Tensor, position: int) -> Tensor:
+        """Read the characters at a position, (B,), and return the logits of the next ones, (B, V)."""
+
+
+def _log_probabilities(logits: Tensor) -> Tensor:
+    logits = logits.float()
+    logits[:, [UNK, PAD, SOS, SEP]] = -torch.inf
+    return torch.log_softmax(logits, dim=-1)
+
+
+@torch.inference_mode()
+def greedy(model: StepwiseModel, batch: Batch, length: int) -> list[list[int]]:
+    """The likeliest next character, over and over.
+
+    Args:
+        model: in evaluation mode.
+        batch: its captions are not looked at.
+        length: most characters of a caption, [EOS] included.
+
+    Returns:
+        Character ids of each box, without special ones.
+    """
+    state = model.start(batch)
+    n = batch.n_boxes
+    characters = torch.full((n,), SOS, device=batch.image_of_box.device)
+    ended = torch.zeros(n, dtype=torch.bool, device=characters.device)
+    written = []
+    for position in range(length):
+        characters = _log_probabilities(model.step(state, characters, position)).argmax(dim=-1)
+        characters = torch.where(ended, EOS, characters)
+        written.append(characters)
+        ended |= characters == EOS
+        if bool(ended.all()):
+            break
+    return [_until_end(row) for row in torch.stack(written, dim=1).tolist()]
+
+
+@torch.inference_mode()
+def beam_search(model: StepwiseModel, batch: Batch, length: int, size: int) -> list[list[int]]:
+    """The likeliest caption among the `size` best beginnings at every step; scores are divided by the length.
+
+    Args:
+        model: in evaluation mode.
+        batch: its captions are not looked at.
+        length: most characters of a caption, [EOS] included.
+        size: beams per box; 1 gives the captions of `greedy`.
+    """
+    state = model.start(batch)
+    n, device = batch.n_boxes, batch.image_of_box.device
+    first = torch.arange(n, device=device).repeat_interleave(size)
+    state.reorder(first)
+    # Only one of the equal beams of a box may be continued at the first step.
+    scores = torch.full((n, size), -torch.inf, device=device)
+    scores[:, 0] = 0
+    characters = torch.full((n * size,), SOS, device=device)
+    written = torch.empty((n * size, 0), dtype=torch.long, device=device)
+    ended = torch.zeros(n * size, dtype=torch.bool, device=device)
+    lengths = torch.zeros((n, size), device=device)
+    for position in range(length):
+        log_p = _log_probabilities(model.step(state, characters, position))
+        # An ended beam goes on with [EOS] alone, at no cost.
+        log_p[ended] = -torch.inf
+        log_p[ended, EOS] = 0
+        vocabulary = log_p.shape[1]
+        total = (scores.view(-1, 1) + log_p).view(n, size, vocabulary)
+        grown = lengths + (~ended).view(n, size)
+        _, best = (total / grown.clamp(min=1)[:, :, None]).view(n, -1).topk(size, dim=1)
+        scores = total.view(n, -1).gather(1, best)
+        beams = torch.div(best, vocabulary, rounding_mode="floor")
+        rows = (torch.arange(n, device=device)[:, None] * size + beams).view(-1)
+        characters = (best % vocabulary).view(-1)
+        lengths = grown.gather(1, beams)
+        state.reorder(rows)
+        written = torch.cat([written[rows], characters[:, None]], dim=1)
+        ended = ended[rows] | (characters == EOS)
+        if bool(ended.all()):
+            break
+    choice = (scores / lengths.clamp(min=1)).argmax(dim=1)
+    rows = torch.arange(n, device=device) * size + choice
+    return [_until_end(row) for row in written[rows].tolist()]
+
+
+def _until_end(characters: list[int]) -> list[int]:
+    return characters[: characters.index(EOS)] if EOS in characters else characters

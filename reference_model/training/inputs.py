@@ -1,0 +1,194 @@
+"""A split as arrays on disk: characters, boxes, neighbours, and for small data sets the prepared pictures.
+
+Invariants:
+* everything is written once, as a stream, and read through memory maps, so memory does not grow with the data set and worker
+  processes share what they read;
+* the folder's name is the hash of all that decides its content (annotations, vocabulary, input settings); it appears complete
+  or not at all.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+from rich.progress import Progress
+
+from benchmark.cli import stderr
+from benchmark.dataset.schema import Row
+from benchmark.dataset.store import Split
+from benchmark.files import cache_directory, folder_when_complete
+from benchmark.rendering import mask_boxes
+from reference_model.batch import SEP
+from reference_model.config import InputConfig
+from reference_model.neighbors import neighbours
+from reference_model.training.vocabulary import Vocabulary
+
+FORMAT = 1
+
+#: Arrays of lists -> their offsets.
+_OFFSETS = {"captions": "caption_offsets", "info": "info_offsets", "masked": "masked_offsets", "ids": "id_offsets"}
+
+#: File -> element type and shape of an element.
+ARRAYS: dict[str, tuple[str, tuple[int, ...]]] = {
+    "box_offsets": ("<i8", ()),  # first box of each image, and the total
+    "boxes": ("<f4", (4,)),
+    "cells": ("<i1", (-1, 4)),  # grid indices of the box and its neighbours, -1 where there is none
+    "nearest": ("<i2", (2,)),  # nearest previous and next box, within the image
+    "captions": ("<u2", ()),
+    "caption_offsets": ("<i8", ()),
+    "info": ("<u2", ()),
+    "info_offsets": ("<i8", ()),
+    "masked": ("<f4", (4,)),
+    "masked_offsets": ("<i8", ()),
+    "ids": ("<u1", ()),  # image ids in ASCII
+    "id_offsets": ("<i8", ()),
+    "images": ("<u1", (3, -1, -1)),  # only where pictures are kept
+}
+
+
+def grid_index(ratios: np.ndarray, side: int, kind: str) -> np.ndarray:
+    """Box coordinates to grid indices: nearest grid line, half to even, as the release; or the cell (row 20)."""
+    scaled = ratios * side
+    return np.minimum(side - 1, np.rint(scaled) if kind == "round" else np.floor(scaled)).astype(np.int8)
+
+
+def info_ids(row: Row, inputs: InputConfig, vocabulary: Vocabulary) -> list[int]:
+    """Title <sep> attributes, or without separator as the release (row 8), cut to the longest length."""
+    title, attributes = vocabulary.encode(row["title"]), vocabulary.encode(row["attributes"])
+    separator = [SEP] if inputs.info_format == "paper" and attributes else []
+    return [*title, *separator, *attributes][: inputs.max_info]
+
+
+class PreparedSplit:
+    """A split, ready for batches.
+
+    Args:
+        split: the data set's split; its captions may be hidden.
+        inputs: what models are given.
+        vocabulary: of the run.
+        seed: of random neighbours.
+        keep_images: prepare all pictures in advance.
+    """
+
+    def __init__(
+        self, split: Split, inputs: InputConfig, vocabulary: Vocabulary, *, seed: int = 0, keep_images: bool = False
+    ) -> None:
+        self.split, self.inputs = split, inputs
+        self.keep_images = keep_images and inputs.image
+        decides = {
+            "format": FORMAT,
+            "data": split.fingerprint.hexdigest(),
+            "vocabulary": vocabulary.entries,
+            "inputs": dataclasses.asdict(inputs),
+            "seed": seed if inputs.neighbours == "random" else None,
+            "images": self.keep_images,
+        }
+        key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
+        self.folder = cache_directory() / "prepared" / f"{split.dataset}-{split.name}-{key}"
+        if not self.folder.is_dir():
+            self._write(vocabulary, str(seed))
+
+    def _write(self, vocabulary: Vocabulary, seed: str) -> None:
+        with (
+            folder_when_complete(self.folder) as folder,
+            Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bars,
+        ):
+            files = {name: (folder / f"{name}.bin").open("wb") for name in ARRAYS}
+            totals = dict.fromkeys((name for name in ARRAYS if name.endswith("offsets")), 0)
+            for name in totals:
+                _append(files[name], name, 0)
+            rows = bars.track(self.split.rows(), total=self.split.n_images, description=f"preparing {self.split.name}")
+            for row in rows:
+                self._write_row(row, files, totals, vocabulary, seed)
+            for file in files.values():
+                file.close()
+
+    def _write_row(
+        self, row: Row, files: dict[str, BinaryIO], totals: dict[str, int], vocabulary: Vocabulary, seed: str
+    ) -> None:
+        inputs = self.inputs
+        boxes = np.array(row["boxes"], np.float64)
+        size = (row["width"], row["height"])
+        found = neighbours(boxes, size, inputs.neighbours, seed=f"{seed}/{row['image_id']}")
+        cells = grid_index(boxes, inputs.grid, inputs.grid_map)
+        around = np.where(found[:, :, None] >= 0, cells[found], -1)
+        _append(files["boxes"], "boxes", boxes)
+        _append(files["cells"], "cells", np.concatenate([cells[:, None], around], axis=1))
+        _append(files["nearest"], "nearest", neighbours(boxes, size, "nearest"))
+
+        def add(name: str, values: Iterable[int] | np.ndarray) -> None:
+            values = np.asarray(values, ARRAYS[name][0])
+            _append(files[name], name, values)
+            totals[_OFFSETS[name]] += len(values)
+            _append(files[_OFFSETS[name]], _OFFSETS[name], totals[_OFFSETS[name]])
+
+        for caption in row["captions"] or [""] * len(boxes):
+            add("captions", vocabulary.encode_caption(caption, inputs.max_caption))
+        add("info", info_ids(row, inputs, vocabulary))
+        add("ids", np.frombuffer(row["image_id"].encode("ascii"), np.uint8))
+        add("masked", np.array(row["masked_boxes"], np.float64).reshape(-1, 4))
+        totals["box_offsets"] += len(boxes)
+        _append(files["box_offsets"], "box_offsets", totals["box_offsets"])
+        if self.keep_images:
+            _append(files["images"], "images", self._picture(row["image_id"], np.array(row["masked_boxes"])))
+
+    def _picture(self, image_id: str, masked: np.ndarray) -> np.ndarray:
+        """The picture as models see it: text blacked out, then resized to a square; uint8, (3, side, side)."""
+        picture = self.split.image(image_id)
+        if self.inputs.mask_text:
+            picture = mask_boxes(picture, masked.reshape(-1, 4).tolist())
+        side = self.inputs.pixels
+        return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of `ARRAYS`, memory-mapped."""
+        side = self.inputs.pixels
+        shapes = {"cells": (1 + self.inputs.n_neighbours, 4), "images": (3, side, side)}
+        mapped = {}
+        for name, (kind, shape) in ARRAYS.items():
+            path = self.folder / f"{name}.bin"
+            flat = np.memmap(path, kind, "r") if path.stat().st_size else np.empty(0, kind)
+            mapped[name] = flat.reshape(-1, *shapes.get(name, shape))
+        return mapped
+
+    def __getstate__(self) -> dict[str, object]:
+        """Worker processes open the memory maps anew."""
+        return {key: value for key, value in self.__dict__.items() if key not in ("arrays", "image_of_box")}
+
+    def span(self, name: str, i: int) -> np.ndarray:
+        """Element i of an array of lists: `captions`, `info`, `masked`, `ids`."""
+        offsets = self.arrays[_OFFSETS[name]]
+        return self.arrays[name][offsets[i] : offsets[i + 1]]
+
+    @property
+    def n_images(self) -> int:
+        """Number of images."""
+        return len(self.arrays["box_offsets"]) - 1
+
+    @property
+    def n_boxes(self) -> int:
+        """Number of boxes."""
+        return len(self.arrays["boxes"])
+
+    @cached_property
+    def image_of_box(self) -> np.ndarray:
+        """Position of the image of each box, (n_boxes,)."""
+        return np.repeat(np.arange(self.n_images, dtype=np.int32), np.diff(self.arrays["box_offsets"]))
+
+    def picture(self, image: int) -> np.ndarray:
+        """The picture of the image at a position, uint8, (3, side, side)."""
+        if self.keep_images:
+            return self.arrays["images"][image]
+        image_id = self.span("ids", image).tobytes().decode("ascii")
+        return self._picture(image_id, np.asarray(self.span("masked", image), np.float64))
+
+
+def _append(file: BinaryIO, name: str, values: np.ndarray | int) -> None:
+    file.write(np.ascontiguousarray(values, ARRAYS[name][0]).tobytes())

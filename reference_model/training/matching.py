@@ -1,0 +1,120 @@
+"""Caption Matching: the schedule of the levels and the drawing of negatives (paper, section 4.2; equations 6 to 8).
+
+A negative is a caption that does not belong into its box: of another image (level I), of another box of the image (II), of the
+nearest previous or next box (III). Three rows of `docs/paper_vs_code.md` are about them: 2, 4 and 5.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference_model.config import MatchingConfig
+from reference_model.neighbors import MISSING
+
+PAPER_STEPS = 200_000  # what equations 6 and 7 are made for
+
+
+def level_shares(step: float, normalise: str = "clip") -> tuple[float, float, float]:
+    """Equations 6 to 8: shares of the three levels among the negatives.
+
+    The three do not add up to 1 below step 33 and above step 296,663. `clip` (default) takes the excess from level I, so
+    that it is gone where level III is all, as the paper's text wants; `divide` divides by the sum.
+
+    Args:
+        step: 1 or more.
+        normalise: see `MatchingConfig.normalise`.
+    """
+    first = min(1.0, 2 * step**-0.2)
+    third = min(1.0, step * 5000**-1.5)
+    if normalise == "clip":
+        first = min(first, 1 - third)
+        return first, 1 - first - third, third
+    second = max(0.0, 1 - first - third)
+    total = first + second + third
+    return first / total, second / total, third / total
+
+
+def shares_at(config: MatchingConfig, update: int, cm_updates: int, updates: int) -> tuple[float, float, float]:
+    """Shares of the levels at an update of pre-training.
+
+    Args:
+        config: the schedule.
+        update: the update's number, from 0.
+        cm_updates: Caption Matching updates before this one.
+        updates: of pre-training in all.
+    """
+    if config.strategy == "fixed":
+        return config.fixed_mix
+    step = float(1 + (cm_updates if config.step == "cm_only" else update))
+    if config.time_scale:
+        step = max(1.0, step * PAPER_STEPS / updates)
+    return level_shares(step, config.normalise)
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """What Caption Matching shows in place of the true pairs; boxes are positions in the split, shape (B,) each.
+
+    Attributes:
+        place: the box whose location is shown.
+        caption: the box whose caption is shown.
+        labels: 1 where the caption belongs into the place.
+        levels: 0 for untouched pairs, else 1 to 3.
+    """
+
+    place: np.ndarray
+    caption: np.ndarray
+    labels: np.ndarray
+    levels: np.ndarray
+
+
+def draw_negatives(
+    boxes: np.ndarray,
+    first: np.ndarray,
+    count: np.ndarray,
+    nearest: np.ndarray,
+    text: Callable[[int], bytes],
+    n_texts: int,
+    config: MatchingConfig,
+    shares: tuple[float, float, float],
+    random: np.random.Generator,
+) -> Negatives:
+    """Replace captions (or, at the release's level II, locations).
+
+    Args:
+        boxes: of the batch, positions in the split, (B,).
+        first: position of the first box of each box's image, (B,).
+        count: number of boxes of that image, (B,).
+        nearest: nearest previous and next box, counted within the image, or MISSING; (B, 2).
+        text: the caption of a box of the split, as a comparable value.
+        n_texts: number of boxes of the split.
+        config: the rules.
+        shares: of the levels.
+        random: source of all draws.
+    """
+    n = len(boxes)
+    place, caption = boxes.copy(), boxes.copy()
+    levels = np.where(random.random(n) < config.negatives, 1 + random.choice(3, n, p=np.array(shares)), 0)
+    for i in np.flatnonzero(levels):
+        own = range(first[i], first[i] + count[i])
+        if levels[i] == 1:
+            caption[i] = random.integers(n_texts)
+            while config.redraw and any(text(caption[i]) == text(b) for b in own):
+                caption[i] = random.integers(n_texts)
+        elif levels[i] == 2:
+            other = random.integers(count[i])
+            while config.redraw and own[other] == boxes[i] and count[i] > 1:
+                other = random.integers(count[i])
+            (place if config.level2 == "location" else caption)[i] = own[other]
+        else:
+            sides = nearest[i]
+            side = int(random.integers(2))
+            if sides[side] == MISSING and config.redraw:
+                side = 1 - side
+            if sides[side] != MISSING:
+                caption[i] = own[sides[side]]
+    # The release calls every replacement from elsewhere negative, though the text may be the same.
+    replaced = (place != boxes) | (caption != boxes)
+    labels = np.where(levels == 1, 0, np.where(replaced, 0, 1))
+    return Negatives(place, caption, labels, np.where(labels == 1, 0, levels))

@@ -1,0 +1,35 @@
+"""Learning rates by update (rows 16 to 18 of `docs/paper_vs_code.md`)."""
+
+import math
+
+from reference_model.config import TrainConfig
+
+
+def rates(train: TrainConfig, width: int, update: int) -> tuple[float, float]:
+    """Learning rates of an update.
+
+    Noam: d^-0.5 min(s^-0.5, s warmup^-1.5) with s counted from 1, constant for the backbone; then fine-tuning from
+    `finetune_rate`, halved at equal distances in its first quarter of 200,000 updates (or of its own length if shorter).
+    Cosine (the mini profile): one curve over the whole run, the same for the backbone.
+
+    Args:
+        train: the schedule.
+        width: d of the model.
+        update: the update's number, from 0.
+
+    Returns:
+        Of the main parameters and of the backbone.
+    """
+    if train.schedule == "cosine":
+        total = train.pretrain_updates + train.finetune_updates
+        rise = min(1.0, (update + 1) / train.warmup)
+        rate = train.rate * rise * 0.5 * (1 + math.cos(math.pi * update / total))
+        return rate, rate
+    if update < train.pretrain_updates:
+        step = update + 1
+        rate = train.rate * width**-0.5 * min(step**-0.5, step * train.warmup**-1.5)
+        return rate, train.backbone_rate or rate
+    into = update - train.pretrain_updates
+    span = min(50_000, train.finetune_updates)
+    halvings = min(train.finetune_halvings, into * train.finetune_halvings // span) if span else 0
+    return train.finetune_rate / 2**halvings, train.finetune_backbone_rate / 2**halvings

@@ -1,0 +1,268 @@
+"""Training: the loop from the first update to the last, on one device or many, and through any interruption.
+
+Invariants:
+* an update's samples, negatives and dropout are functions of (seed, update, rank), and weights and optimiser state are saved
+  exactly, so a resumed run ends with the weights of an uninterrupted one, bit for bit (on a CPU, or a GPU with
+  `train.deterministic`);
+* SIGTERM and Ctrl-C save and end; SIGKILL loses what came after the last save.
+"""
+
+import contextlib
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from benchmark.cli import stderr
+from benchmark.errors import InputError
+from reference_model.config import Config
+from reference_model.training.batches import Plan, Updates, training_batches
+from reference_model.training.checkpoint import load_checkpoint, save_checkpoint
+from reference_model.training.distributed import World
+from reference_model.training.evaluation import validate
+from reference_model.training.inputs import PreparedSplit
+from reference_model.training.schedule import rates
+from reference_model.training.vocabulary import Vocabulary
+
+
+class Interrupted(Exception):
+    """The run was asked to stop and has saved; run the same command again to go on."""
+
+
+class Trainer:
+    """A run.
+
+    Args:
+        model: an object with `loss(batch)` and `generate(batch)`; its parameters under `image.backbone` get the backbone's
+            learning rate.
+        config: of the run.
+        seed: of initialisation, order, negatives and dropout.
+        data: the training split.
+        validation: the validation split, or None to train without.
+        vocabulary: of both.
+        folder: the run's; `checkpoint/` and `log.jsonl` are written there.
+        world: the processes of the run.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: Config,
+        *,
+        seed: int,
+        data: PreparedSplit,
+        validation: PreparedSplit | None,
+        vocabulary: Vocabulary,
+        folder: Path,
+        world: World,
+    ) -> None:
+        self.config, self.seed, self.world, self.folder = config, seed, world, folder
+        self.data, self.validation, self.vocabulary = data, validation, vocabulary
+        self.plan = Plan(config, data.n_images, data.n_boxes, seed)
+        self.model = model.to(world.device)
+        self.update, self.best = 0, -1.0
+        self.optimiser = self._optimiser()
+        self._stop = False
+        if world.size > self.plan.units:
+            raise InputError(f"{world.size} processes for updates of {self.plan.units} images: use fewer, or a larger batch")
+
+    @property
+    def checkpoint(self) -> Path:
+        """The newest state, to go on from."""
+        return self.folder / "checkpoint" / "last.safetensors"
+
+    @property
+    def best_weights(self) -> Path:
+        """The weights with the best validation CIDEr."""
+        return self.folder / "checkpoint" / "best.safetensors"
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        """Adam, started anew for fine-tuning."""
+        train = self.config.train
+        fine = train.schedule == "noam" and self.update >= train.pretrain_updates
+        backbone = [p for name, p in self.model.named_parameters() if ".backbone." in name]
+        main = [p for name, p in self.model.named_parameters() if ".backbone." not in name]
+        return torch.optim.Adam(
+            [{"params": main}, {"params": backbone}] if backbone else [{"params": main}],
+            betas=train.finetune_betas if fine else train.betas,
+            eps=1e-8 if fine else train.eps,
+            fused=True,
+        )
+
+    def train(self) -> None:
+        """Run the updates that are left.
+
+        Raises:
+            Interrupted: after a signal, when everything is saved.
+            InputError: if the checkpoint in the folder is not of this run, or the loss is no longer a number.
+        """
+        train = self.config.train
+        self._resume()
+        network: nn.Module = self.model
+        if train.compile:
+            network = torch.compile(network, dynamic=True)  # type: ignore[assignment]
+        if self.world.size > 1:
+            # Each task leaves the other's head unused.
+            network = DistributedDataParallel(network, find_unused_parameters=True)
+        updates = Updates(self.plan, self.data, self.world.rank, self.world.size)
+        batches = training_batches(updates, self.update, train.workers, pin=self.world.device.type == "cuda")
+        with self._signals(), self._progress() as show, self._log() as log:
+            for pieces in batches:
+                started = time.perf_counter()
+                if train.schedule == "noam" and self.update == train.pretrain_updates:
+                    self.optimiser = self._optimiser()
+                loss, captions = self._step(network, pieces)
+                task = "cm" if self.plan.is_matching(self.update) else "cg"
+                self.update += 1
+                show(loss, captions)
+                log({"update": self.update, "task": task, "loss": loss, "seconds": time.perf_counter() - started})
+                done = self.update == self.plan.updates
+                if self.validation and (done or self.update % train.validate_every == 0):
+                    log({"update": self.update, "validation": self._validate()})
+                stop = self.world.any(self._stop) if self.update % 10 == 0 or self.world.size == 1 else False
+                if done or stop or self.update % train.save_every == 0:
+                    self._save()
+                if stop and not done:
+                    raise Interrupted(f"stopped after update {self.update} of {self.plan.updates}; run again to go on")
+
+    def _step(self, network: nn.Module, pieces: list[Any]) -> tuple[float, int]:
+        """One update; returns its loss and how many captions this device saw."""
+        device, size = self.world.device, self.world.size
+        main, backbone = rates(self.config.train, self.config.model.width, self.update)
+        for group, rate in zip(self.optimiser.param_groups, (main, backbone), strict=False):
+            group["lr"] = rate
+        network.train()
+        torch.manual_seed((self.seed << 40) + self.update * size + self.world.rank)
+        total = torch.zeros((), device=device)
+        for i, piece in enumerate(pieces):
+            last = i == len(pieces) - 1
+            waits = isinstance(network, DistributedDataParallel) and not last
+            with network.no_sync() if waits else contextlib.nullcontext(), self._autocast():
+                # DistributedDataParallel averages gradients; the losses of all devices are meant to add up.
+                loss = network(piece.to(device)) * size
+            loss.backward()
+            total += loss.detach() / size
+        if self.config.train.clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.train.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss_sum = sum(self.world.gather(float(total))) if size > 1 else float(total)
+        if loss_sum != loss_sum:
+            raise InputError(f"the loss is not a number at update {self.update}; try a lower train.rate")
+        return loss_sum, sum(piece.n_boxes for piece in pieces)
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        bf16 = self.config.train.precision == "bf16"
+        return torch.autocast(self.world.device.type, torch.bfloat16, enabled=bf16)
+
+    def _validate(self) -> dict[str, float]:
+        """Scores on validation images; keeps the weights if CIDEr is the best so far."""
+        assert self.validation is not None
+        with self._autocast():
+            scores = validate(
+                self.model, self.validation, self.vocabulary, self.config.train.validate_images, self.world
+            )
+        if scores["CIDEr"] > self.best:
+            self.best = scores["CIDEr"]
+            if self.world.is_main:
+                state = {"config": self.config.hash, "seed": self.seed, "update": self.update, "scores": scores}
+                save_checkpoint(self.best_weights, self.model, None, state)
+        return scores
+
+    def _save(self) -> None:
+        if self.world.is_main:
+            state = {"config": self.config.hash, "seed": self.seed, "update": self.update, "best": self.best}
+            save_checkpoint(self.checkpoint, self.model, self.optimiser, state)
+        self.world.barrier()
+
+    def _resume(self) -> None:
+        if not self.checkpoint.exists():
+            return
+        state = load_checkpoint(self.checkpoint, self.model, config_hash=self.config.hash)
+        self.update, self.best = state["update"], state["best"]
+        # At the very start of fine-tuning the optimiser is made anew anyway.
+        fresh = self.config.train.schedule == "noam" and self.update == self.config.train.pretrain_updates
+        self.optimiser = self._optimiser()
+        if not fresh:
+            load_checkpoint(self.checkpoint, self.model, self.optimiser)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGTERM and Ctrl-C finish the update, save, and stop; a second Ctrl-C stops at once."""
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            if self._stop and number == signal.SIGINT:
+                raise KeyboardInterrupt
+            self._stop = True
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def _progress(self) -> Iterator[Any]:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.3f}  {task.fields[rate]:.0f} captions/s"),
+            TimeRemainingColumn(),
+        )
+        quiet = not (self.world.is_main and stderr.is_terminal)
+        with Progress(*columns, console=stderr, disable=quiet) as bars:
+            task = bars.add_task(
+                self.config.name, total=self.plan.updates, completed=self.update, loss=float("nan"), rate=0.0
+            )
+            started, seen = time.perf_counter(), 0
+
+            def show(loss: float, captions: int) -> None:
+                nonlocal seen
+                seen += captions * self.world.size
+                bars.update(task, advance=1, loss=loss, rate=seen / (time.perf_counter() - started))
+
+            yield show
+
+    @contextlib.contextmanager
+    def _log(self) -> Iterator[Any]:
+        """`log.jsonl`, one line per update and validation, and the same as TensorBoard scalars."""
+        if not self.world.is_main:
+            yield lambda entry: None
+            return
+        from torch.utils.tensorboard import SummaryWriter
+
+        path = self.folder / "log.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        # Lines after the checkpoint will be written again.
+        kept = [line for line in lines if _update_of(line) <= self.update]
+        path.write_text("".join(f"{line}\n" for line in kept))
+        with path.open("a") as file, SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.update) as board:
+
+            def log(entry: dict[str, Any]) -> None:
+                file.write(json.dumps(entry) + "\n")
+                file.flush()
+                if "validation" in entry:
+                    for name, value in entry["validation"].items():
+                        board.add_scalar(f"validation/{name}", value, entry["update"])
+                else:
+                    board.add_scalar(f"loss/{entry['task']}", entry["loss"], entry["update"])
+
+            yield log
+
+
+def _update_of(line: str) -> float:
+    """The update of a log line; a line cut off by a crash counts as after everything."""
+    try:
+        return float(json.loads(line)["update"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")

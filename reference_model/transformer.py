@@ -1,0 +1,134 @@
+"""The prefix-LM transformer: pre-norm layers over prefix and caption (paper, section 4.2; facts of the release).
+
+Shapes: B boxes, P prefix positions, T caption positions, S = P + T, D width, H heads.
+
+Invariants:
+* masks are boolean, True where a query may look; a padded key is never seen, and no prefix position sees a caption position
+  under Caption Generation;
+* with a cache, the keys and values of ALL earlier positions are kept (the released cache drops one), so decoding step by
+  step gives the logits of the full pass.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Cache = list[tuple[Tensor, Tensor]]  # per layer: keys and values, (B, H, S, D / H)
+
+
+def generation_mask(prefix: Tensor, caption: Tensor) -> Tensor:
+    """Caption Generation: everyone sees the prefix, a caption position also sees the caption up to itself.
+
+    Args:
+        prefix: which prefix positions are real, (B, P).
+        caption: which caption positions are real, (B, T).
+
+    Returns:
+        (B, 1, S, S), to be broadcast over heads.
+    """
+    p, t = prefix.shape[1], caption.shape[1]
+    keys = torch.cat([prefix, caption], dim=1)[:, None, None, :]
+    position = torch.arange(p + t, device=keys.device)
+    visible = (position[None, :] < p) | (position[None, :] <= position[:, None])
+    return keys & visible
+
+
+def matching_mask(prefix: Tensor, caption: Tensor) -> Tensor:
+    """Caption Matching: everyone sees every real position; (B, 1, 1, S)."""
+    return torch.cat([prefix, caption], dim=1)[:, None, None, :]
+
+
+class AuthorsNorm(nn.Module):
+    """The release's norm: unbiased standard deviation, epsilon outside the root (row 24)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        centred = x - x.mean(dim=-1, keepdim=True)
+        return self.weight * centred / (x.std(dim=-1, keepdim=True) + 1e-6) + self.bias
+
+
+def norm(width: int, kind: str) -> nn.Module:
+    """Layer normalisation of a kind of `ModelConfig.norm`."""
+    return nn.LayerNorm(width, eps=1e-6) if kind == "layernorm" else AuthorsNorm(width)
+
+
+def gelu(x: Tensor, kind: str) -> Tensor:
+    """GELU, or the release's formula with sqrt(pi / 2) for sqrt(2 / pi) (row 23)."""
+    if kind == "exact":
+        return functional.gelu(x)
+    return 0.5 * x * (1 + torch.tanh(math.sqrt(math.pi / 2) * (x + 0.044715 * x**3)))
+
+
+class Layer(nn.Module):
+    """x + Drop(Attention(Norm(x))), then x + Drop(FeedForward(Norm(x)))."""
+
+    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float, *, norm_kind: str, gelu_kind: str):
+        super().__init__()
+        self.heads, self.gelu_kind, self.dropout = heads, gelu_kind, dropout
+        self.attention_norm, self.feed_forward_norm = norm(width, norm_kind), norm(width, norm_kind)
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.output = nn.Linear(width, width)
+        self.expand = nn.Linear(width, feed_forward)
+        self.contract = nn.Linear(feed_forward, width)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor, past: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Cache]:
+        """One layer.
+
+        Args:
+            x: (B, Q, D), the positions to compute.
+            mask: (B, 1, Q or 1, S), S counting the past ones too.
+            past: keys and values of earlier positions.
+
+        Returns:
+            (B, Q, D), and a list with the keys and values of all S positions.
+        """
+        h = self.attention_norm(x)
+        query, key, value = (self._split(linear(h)) for linear in (self.query, self.key, self.value))
+        if past is not None:
+            key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)
+        attended = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, dropout_p=self.dropout if self.training else 0.0
+        )
+        x = x + self.drop(self.output(attended.transpose(1, 2).flatten(2)))
+        h = self.drop(gelu(self.expand(self.feed_forward_norm(x)), self.gelu_kind))
+        return x + self.drop(self.contract(h)), [(key, value)]
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+
+class Transformer(nn.Module):
+    """Layers and a final norm."""
+
+    def __init__(
+        self,
+        *,
+        layers: int,
+        width: int,
+        heads: int,
+        feed_forward: int,
+        dropout: float,
+        norm_kind: str = "layernorm",
+        gelu_kind: str = "exact",
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            Layer(width, heads, feed_forward, dropout, norm_kind=norm_kind, gelu_kind=gelu_kind) for _ in range(layers)
+        )
+        self.norm = norm(width, norm_kind)
+
+    def forward(self, x: Tensor, mask: Tensor, cache: Cache | None = None) -> tuple[Tensor, Cache]:
+        """All layers; see `Layer.forward`. The cache returned holds all positions so far."""
+        new: Cache = []
+        for i, layer in enumerate(self.layers):
+            x, kept = layer(x, mask, cache[i] if cache else None)
+            new += kept
+        return self.norm(x), new
