@@ -29,7 +29,7 @@ def run(command: Callable[..., Any] | typer.Typer) -> None:
     except InputError as error:
         for problem in error.problems:
             stderr.print("error:", style="bold red", end=" ")
-            stderr.print(problem, markup=False)
+            stderr.print(problem, markup=False, soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         stderr.print("interrupted")

@@ -34,7 +34,7 @@ def lens_table(split: Split, captions: Sequence[str]) -> Grid:
         grid.rows += [(metric, name, number(value)) for metric, value in scores.items()]
     grid.rows.sort(key=lambda row: row[0])
 
-    mean_cider = math.fsum(cider.segment_scores(corpus, clipped=False)) / corpus.n_boxes * 10
+    mean_cider = math.fsum(cider.segment_scores(corpus, clipped=False)) / corpus.n_boxes * 100
     segments = meteor.segment_scores(evaluation.meteor_statistics)
     bigrams = diversity.per_image(corpus, 2, denominator="n-grams")
     grid.rows += [
@@ -51,7 +51,7 @@ def lens_table(split: Split, captions: Sequence[str]) -> Grid:
 def _accuracy(corpus: Corpus) -> dict[str, float]:
     values = bleu.aggregate(bleu.statistics(corpus).sum(axis=0)) * 100
     scores = dict(zip(bleu.NAMES, values.tolist(), strict=True))
-    scores["CIDEr"] = math.fsum(cider.segment_scores(corpus)) / corpus.n_boxes * 10
+    scores["CIDEr"] = math.fsum(cider.segment_scores(corpus)) / corpus.n_boxes * 100
     return scores
 
 

@@ -131,7 +131,7 @@ class Evaluation:
         return {
             "bleu": bleu.aggregate(statistics["BLEU-1"])[:, 3] * 100,
             "meteor": meteor.segment_scores(self.meteor_statistics) * 100,
-            "cider": statistics["CIDEr"][:, 0] * 10,
+            "cider": statistics["CIDEr"][:, 0] * 100,
             "exact": statistics["Exact"][:, 0],
         }
 

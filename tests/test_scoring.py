@@ -60,7 +60,7 @@ def test_slice_scores_equal_brute_force(tmp_path: Path) -> None:
         assert scores["boxes"] == len(boxes)
         for same in ("BLEU-1", "BLEU-4", "METEOR", "Div@1", "Div@2", "Exact"):
             assert scores[same] == pytest.approx(alone.scores[same], abs=1e-9), same
-        assert scores["CIDEr"] == pytest.approx(np.mean([segments[i] for i in boxes]) * 10)
+        assert scores["CIDEr"] == pytest.approx(np.mean([segments[i] for i in boxes]) * 100)
         assert abs(scores["CIDEr"] - alone.scores["CIDEr"]) > 1e-3
 
 
@@ -95,7 +95,7 @@ def test_intervals_equal_scoring_resampled_images_anew(tmp_path: Path) -> None:
             offsets=np.cumsum([0, *(split.offsets[i + 1] - split.offsets[i] for i in drawn)]),
         )
         expected = Evaluation(corpus, split.aspect_ratios[boxes]).scores
-        expected["CIDEr"] = cider.segment_scores(evaluation.corpus)[boxes].mean() * 10
+        expected["CIDEr"] = cider.segment_scores(evaluation.corpus)[boxes].mean() * 100
         assert dict(zip(evaluation.names, row, strict=True)) == pytest.approx(expected, abs=1e-4)
 
 
@@ -161,6 +161,6 @@ def test_segments_average_to_the_scores() -> None:
     predictions, references = pairs(300)
     evaluation = Evaluation(Corpus.from_captions(predictions=predictions, references=references))
     segments = evaluation.segments()
-    assert segments["cider"].mean() * 1 == pytest.approx(evaluation.scores["CIDEr"])
+    assert segments["cider"].mean() == pytest.approx(evaluation.scores["CIDEr"])
     assert segments["exact"].mean() * 100 == pytest.approx(evaluation.scores["Exact"])
     assert all(len(values) == 300 for values in segments.values())

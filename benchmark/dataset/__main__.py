@@ -26,9 +26,7 @@ def main() -> None:
     """Make data sets, look at them, identify them."""
 
 
-Data = Annotated[
-    str | None, typer.Argument(help='Data set folder, or "mini". Default: $CAPONIMAGE_DATA, else "mini".')
-]
+Data = Annotated[str | None, typer.Argument(help='Data set folder, or "mini". Default: $CAPONIMAGE_DATA, else "mini".')]
 
 
 @app.command("build")
@@ -187,6 +185,33 @@ def import_released_command(
             f"fingerprint {summary['fingerprint']}"
         )
     stdout.print(f"wrote {out}", markup=False)
+
+
+@app.command("import-predictions")
+def import_predictions_command(
+    predictions: Annotated[
+        Path, typer.Argument(help="The JSON of the released code, also .gz or .zst; - reads stdin.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The prediction file to write, such as preds.jsonl.")],
+    data: Annotated[
+        str | None, typer.Option(help='Data set folder, or "mini". Default: $CAPONIMAGE_DATA, else "mini".')
+    ] = None,
+    split: Annotated[str, typer.Option(help="The split that was predicted.")] = "test",
+) -> None:
+    """Make a prediction file of the JSON that the authors' released code writes, from one GPU or several.
+
+    What cannot be taken over is counted here and listed, case by case, in `OUTPUT.import_report.jsonl`.
+
+    Example: `python -m benchmark.dataset import-predictions preds.json --data DIR --split test -o preds.jsonl`
+    """
+    from benchmark.dataset import open_split
+    from benchmark.dataset.released_predictions import import_predictions
+
+    opened = open_split(data, split)
+    report = import_predictions(predictions, opened, output)
+    if report.counts:
+        stdout.print(report.table())
+    stdout.print(f"wrote {output}: {opened.n_boxes:,} captions of {opened.dataset}/{split}", markup=False)
 
 
 @app.command("fingerprint")

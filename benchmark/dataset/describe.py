@@ -1,7 +1,7 @@
 """A data set's statistics beside the paper's, and for mini the best scores reachable with each input removed."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def roles_table(splits: dict[str, Split]) -> Grid | None:
     roles = sorted({role for count in counts.values() for role in count})
     if not roles:
         return None
-    rows = [
+    rows: list[Sequence[str]] = [
         [role, *(f"{100 * count[role] / max(1, splits[name].n_boxes):.1f}" for name, count in counts.items())]
         for role in roles
     ]
@@ -58,7 +58,9 @@ def ceilings_table(splits: dict[str, Split]) -> Grid:
     for name, sample in samples(in_building_order({name: split.n_images for name, split in splits.items()})):
         of_split[name].append(sample)
     columns = {name: ceilings(of_split[name]) for name in ("val", "test") if name in splits}
-    rows = [[what, *(f"{100 * c[what]:.1f}" for c in columns.values())] for what in next(iter(columns.values()), {})]
+    rows: list[Sequence[str]] = [
+        [what, *(f"{100 * c[what]:.1f}" for c in columns.values())] for what in next(iter(columns.values()), {})
+    ]
     notes = [
         "highest exact match that any model can reach, known from the generator (docs/data.md); "
         "one caption in twenty is unexplained by any input",

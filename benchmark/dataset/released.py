@@ -84,7 +84,11 @@ def import_released(
     """
     out = out.resolve()
     _check_paths([annotations, *names.values()], options.images, out, overwrite)
-    with folder_when_complete(out) as folder, ImportReport(folder / "import_report.jsonl") as report, _progress() as bars:
+    with (
+        folder_when_complete(out) as folder,
+        ImportReport(folder / "import_report.jsonl") as report,
+        _progress() as bars,
+    ):
         ids = choose_images(names, report)
         index = RecordIndex(annotations, chain(*ids.values()), report, bars)
         if index.in_pixels and options.images is None:

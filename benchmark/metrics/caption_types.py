@@ -74,7 +74,7 @@ def load_encoder(name: str) -> Any:
         from transformers.utils.logging import disable_progress_bar
     except ImportError:
         raise InputError("caption types need sentence-transformers; try: pip install 'caponimage[types]'") from None
-    disable_progress_bar()
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     local = Path(name).is_dir()
     try:
         return SentenceTransformer(name, device="cpu", local_files_only=local)

@@ -28,8 +28,8 @@ def statistics(corpus: Corpus) -> np.ndarray:
 
 
 def aggregate(sums: np.ndarray) -> np.ndarray:
-    """Mean score in [0, 10] / 10 from summed `statistics`, shape (..., 2) -> (..., 1)."""
-    return sums[..., :1] / sums[..., 1:] / 10
+    """Mean score in [0, 10] from summed `statistics`, shape (..., 2) -> (..., 1)."""
+    return sums[..., :1] / sums[..., 1:]
 
 
 def segment_scores(corpus: Corpus, *, clipped: bool = True) -> np.ndarray:
@@ -59,13 +59,13 @@ def segment_scores(corpus: Corpus, *, clipped: bool = True) -> np.ndarray:
 
 
 def ceiling(corpus: Corpus) -> float:
-    """What the references themselves would score, in [0, 1]: 2.5 of 10 for every order that a caption has."""
+    """What the references themselves would score, in [0, 10]: 2.5 for every order that a caption has."""
     orders = 0
     for ngrams in corpus.ngrams:
         idf = inverse_document_frequency(ngrams, corpus.n_boxes)
         norms = _norms(ngrams, idf, 2 * corpus.n_boxes)
         orders += int(np.count_nonzero(norms[corpus.n_boxes :]))
-    return orders / MAX_ORDER / corpus.n_boxes
+    return 10 * orders / MAX_ORDER / corpus.n_boxes
 
 
 def inverse_document_frequency(ngrams: Ngrams, n_boxes: int) -> np.ndarray:

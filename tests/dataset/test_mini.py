@@ -125,7 +125,8 @@ def _on_grid(box: np.ndarray) -> tuple[int, ...]:
 
 
 def test_the_place_decides_the_role_but_not_the_rank_in_a_stack(splits: dict[str, Split]) -> None:
-    """Seen on an 8 x 8 grid, as models see it: roles are clear, ranks are not (or neighbours would be worth nothing)."""
+    """Seen on an 8 x 8 grid, as models see it: roles are clear, ranks are not (or neighbours would be worth
+    nothing)."""
     roles: dict[tuple[int, ...], Counter[str]] = defaultdict(Counter)
     train = splits["train"]
     assert train.roles is not None
@@ -200,7 +201,13 @@ def test_boxes_stand_in_the_order_of_the_pipeline(made: dict[str, list[Sample]])
 def test_ceilings_are_ordered_as_the_paper_orders_its_ablations(made: dict[str, list[Sample]]) -> None:
     """Table 2: locations matter more than info, info more than the image; neighbours less than any of them."""
     reachable = ceilings(made["test"])
-    order = ["without location", "without title and attributes", "without image", "without neighbours", "nothing removed"]
+    order = [
+        "without location",
+        "without title and attributes",
+        "without image",
+        "without neighbours",
+        "nothing removed",
+    ]
     values = [reachable[name] for name in order]
     assert values == sorted(values)
     assert min(b - a for a, b in pairwise(values)) > 0.05

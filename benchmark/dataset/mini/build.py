@@ -1,7 +1,7 @@
 """Builds CapOnImage-Mini, the embedded SYNTHETIC data set, on first use into the cache folder.
 
-Invariant: the same sizes give the same annotations, and so the same fingerprints, on every machine; those of the default
-sizes are pinned in `known_fingerprints.json`, and a cached copy with other fingerprints is built anew.
+Invariant: the same sizes give the same annotations, and so the same fingerprints, on every machine; those of the
+default sizes are pinned in `known_fingerprints.json`, and a cached copy with other fingerprints is built anew.
 """
 
 from pathlib import Path

@@ -23,8 +23,6 @@ from functools import cache
 from random import Random
 from typing import TypeVar
 
-from benchmark.dataset.mini.copywriting import FORMS
-
 T = TypeVar("T")
 Box = tuple[float, float, float, float]
 
@@ -48,7 +46,7 @@ STACK_ROLES = {1: ("first point",), 2: ("first point", "last point"), 3: ("first
 
 FORM_SHARES = {"short": 0.20, "middle": 0.45, "long": 0.35}
 #: Forms of the left and right box where a band holds both; wider pairs do not fit.
-PAIR_SHARES = {
+PAIR_SHARES: dict[tuple[str, ...], float] = {
     ("short", "short"): 0.04,
     ("short", "middle"): 0.12,
     ("middle", "short"): 0.12,
@@ -119,11 +117,12 @@ def sample_layout(random: Random) -> Layout:
 
 def _band(random: Random, row: int, size: tuple[int, int]) -> list[Slot]:
     places = pick(random, BAND_PLACES[row])
-    forms: Sequence[str] = [pick(random, FORM_SHARES)]
+    single = pick(random, FORM_SHARES)
+    forms: tuple[str, ...] = (single,)
     if places == "LR":
         forms = pick(random, PAIR_SHARES)
     elif places == "LCR":
-        forms = ["short"] * 3
+        forms = ("short",) * 3
     slots = []
     for place, form in zip(places, forms, strict=False):
         width = between(random, *WIDTHS[form])
@@ -186,5 +185,3 @@ def best_stack_guess() -> dict[int, str]:
             for row, role in zip(range(first, first + height), STACK_ROLES[height], strict=True):
                 shares[row, role] = shares.get((row, role), 0) + share / starts
     return {row: max((s, role) for (r, role), s in shares.items() if r == row)[1] for row in STACK_ROWS}
-
-

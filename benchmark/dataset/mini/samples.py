@@ -8,8 +8,8 @@ What carries which information, and nothing else does (`docs/data.md`):
 * the place of the box: the role of its caption and, by its aspect ratio, the form;
 * the places of its neighbours: which selling point of a stack it is (see `layouts`).
 
-One caption in twenty is replaced by a selling point that the product does not list: nothing explains it, so nobody scores
-100. Captions of the train split have recognition errors besides, as OCR makes them; val and test are clean.
+One caption in twenty is replaced by a selling point that the product does not list: nothing explains it, so nobody
+scores 100. Captions of the train split have recognition errors besides, as OCR makes them; val and test are clean.
 
 Invariants: the same split, index and seed give the same image on every machine; captions of one image do not repeat; no
 two images share 70 % of the captions of the one that has fewer.
@@ -21,24 +21,25 @@ from itertools import combinations, count
 from random import Random
 
 from benchmark.dataset.mini.copywriting import Category, Domain, Phrase, domains, visible
-from benchmark.dataset.mini.layouts import Layout, Slot, T, choose, pick, sample_layout
+from benchmark.dataset.mini.layouts import Layout, Slot, T, choose, sample_layout
 from benchmark.dataset.schema import Row
 
 SEED = "caponimage-mini-1"
 
 #: Captions that nothing explains, and train captions with a recognition error: share.
 UNEXPLAINED, MISREAD = 0.05, 0.04
+#: Characters of a title: sellers fill it up to its limit.
+TITLE_LENGTH = 12
 MAX_SHARED = 0.7  # paper, appendix: images whose captions overlap more are dropped
 
 POINT_NAMES = ("主打", "兼顾", "还能")
 
+_PAIRS = (
+    "大太人入日曰未末土士己已干千天夫木本力刀王玉白自目臼口囗间问贝见活话清请情晴体休净挣轻经软敕滑猾洁沽"
+    "亮高护沪水永温湿衣农肤胀触角透诱气乞不木好奸香查色包暖暧新斩光先美羊生主全仝心必"
+)
 #: Characters that text recognition takes for one another.
-LOOKALIKES = {
-    a: b
-    for pair in "大太 人入 日曰 未末 土士 己已 干千 天夫 木本 力刀 王玉 白自 目日 口囗 间问 贝见 活话 清请 情晴 体休 净挣 轻经 "
-    "软敕 滑猾 洁沽 亮高 护沪 水永 温湿 衣农 肤胀 触角 透诱 气乞 不木 好奸 香查 色包 暖暧 新斩 光先 美羊 生主 全仝 心必".split()
-    for a, b in (pair, pair[::-1])
-}
+LOOKALIKES = {a: b for x, y in zip(_PAIRS[::2], _PAIRS[1::2], strict=True) for a, b in ((x, y), (y, x))}
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,6 @@ def _sample_product(random: Random) -> Product:
     shown = visible()
     brand = choose(random, domain.brands)
     points = _distinct(random, category.selling_points, 3)
-    words = _distinct(random, domain.title_words, pick(random, {2: 0.2, 3: 0.6, 4: 0.2}))
     return Product(
         domain=domain,
         category=category,
@@ -127,8 +127,18 @@ def _sample_product(random: Random) -> Product:
         pattern=choose(random, shown.patterns),
         shape=choose(random, shown.shapes),
         scene=choose(random, shown.scenes),
-        title=brand + "".join(words) + category.name,
+        title=brand + _filler(random, domain, TITLE_LENGTH - len(brand) - len(category.name)) + category.name,
     )
+
+
+def _filler(random: Random, domain: Domain, room: int) -> str:
+    """Title words which fill the room exactly; an odd character is 新, new."""
+    words: list[str] = []
+    for word in _distinct(random, domain.title_words, len(domain.title_words)):
+        if len(word) <= room:
+            words.append(word)
+            room -= len(word)
+    return "".join(words) + "新" * room
 
 
 def _distinct(random: Random, items: Sequence[T], n: int) -> list[T]:

@@ -1,0 +1,253 @@
+"""Checks a prediction file line by line: fast where a line is fine, in full words where it is not.
+
+Invariants:
+* every problem of every line is recorded, and none stops the check, short of a file that cannot be read on;
+* only ids and boxes of the split are used, never its captions: predictions of a hidden test split can be checked;
+* a repair never guesses: it is done only where the file can mean nothing else.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from benchmark import prediction_problems as problem
+from benchmark.dataset.store import Split, open_directory
+from benchmark.errors import InputError
+from benchmark.prediction_fields import Fields
+from benchmark.prediction_formats import KEYS, looks_like
+from benchmark.prediction_lines import ReadingStoppedError, open_lines
+from benchmark.prediction_problems import MAX_CAPTION, Problems, shown
+
+_BOM = b"\xef\xbb\xbf"
+_NAN = re.compile(rb"[\[:,]\s*-?(NaN|Infinity)\b")
+
+_OTHER_SPLIT_IMAGES = 200_000  # of larger splits, ids are not read for a hint
+
+
+class PredictionCheck:
+    """What a file holds for each box of a split, and everything wrong with it.
+
+    Attributes:
+        captions: one per box in the split's order, white space around it removed; None as long as there is none.
+        problems: of the file.
+        stopped: the file could not be read to its end.
+    """
+
+    def __init__(self, path: Path, split: Split) -> None:
+        self.captions: list[str | None] = [None] * split.n_boxes
+        self.problems = Problems("stdin" if str(path) == "-" else str(path))
+        self.stopped = False
+        self._path = path
+        self._split = split
+        self._fields = Fields(split, self.problems)
+        self._offsets: list[int] = split.offsets.tolist()
+        self._line_of = [0] * split.n_boxes  # the line that predicts a box; 0: none so far
+        self._empty = True
+
+    def lines(self) -> Iterator[bytes]:
+        """Check the whole file; yields what `--fix` keeps of each line, in order.
+
+        Raises:
+            InputError: if it cannot be opened, or is no file of JSON lines at all.
+        """
+        number = 0
+        try:
+            with open_lines(self._path, self._split.n_boxes) as file:
+                if other_format := looks_like(file.head, file.name):
+                    raise InputError(f"{file.name} is not JSON Lines, one object per box: it looks like {other_format}")
+                if file.utf16:
+                    self.problems.add(problem.UTF16)
+                for number, line in file:
+                    if self._accept(number, line):
+                        yield line
+                    else:
+                        yield from self._check(number, line)
+                if file.carriage_returns:
+                    self.problems.add(problem.LINE_ENDS)
+        except ReadingStoppedError as why:
+            self.stopped = True
+            self.problems.say(f"{self.problems.name}: reading stopped after line {number:,}: {why}")
+        self._look_back()
+
+    def _accept(self, number: int, line: bytes) -> bool:
+        """Take a line in which everything is as it should be; any doubt is for `_check`."""
+        try:
+            record = orjson.loads(line)
+            image, box, caption = self._split.index[record["image_id"]], record["box"], record["caption"]
+            at = self._offsets[image] + box
+            if (
+                type(box) is int
+                and box >= 0
+                and at < self._offsets[image + 1]
+                and not self._line_of[at]
+                and len(caption) <= MAX_CAPTION
+                and caption.isprintable()
+                and caption == caption.strip()
+                and line.count(b'"image_id"') + line.count(b'"box"') + line.count(b'"caption"') == 3
+            ):
+                self.captions[at] = caption
+                self._line_of[at] = number
+                return True
+        except (ValueError, LookupError, TypeError, AttributeError):
+            pass
+        return False
+
+    def _check(self, number: int, line: bytes) -> Iterator[bytes]:
+        if line.startswith(_BOM):  # also in the middle: files were joined
+            self.problems.add(problem.BOM, number)
+            line = line.removeprefix(_BOM)
+        if not line.strip():
+            self.problems.add(problem.BLANK_LINE, number)
+            return
+        self._empty = False
+        record = self._parse(number, line)
+        if record is None:
+            yield line
+            return
+        before = {key: record.get(key) for key in KEYS}
+        image = self._fields.image(number, record)
+        where = f"image {self._split.image_ids[image]}" if image is not None else _shown_id(record)
+        box = self._fields.box(number, where, record, image)
+        where += f", box {box}" if box is not None else ""
+        caption = self._fields.caption(number, where, record)
+        if image is not None and box is not None and not self._place(number, where, image, box, caption):
+            return
+        yield line if all(before[key] is record.get(key) for key in KEYS) else _dumped(record)
+
+    def _place(self, number: int, where: str, image: int, box: int, caption: str | None) -> bool:
+        """Give a box its caption; False if the line only repeats an earlier one."""
+        at = self._offsets[image] + box
+        if not self._line_of[at]:
+            self._line_of[at] = number
+            self.captions[at] = caption
+            return True
+        first = f"the first is on line {self._line_of[at]:,}"
+        if caption is not None and caption == self.captions[at]:
+            self.problems.add(problem.SAME_AGAIN, number, where, hint=first)
+            return False
+        self.problems.add(problem.OTHER_AGAIN, number, where, got=caption, hint=f"{first}: {shown(self.captions[at])}")
+        return True
+
+    def _parse(self, number: int, line: bytes) -> dict[str, Any] | None:
+        try:
+            record = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            self._add_json_error(number, line, error)
+            return None
+        if not isinstance(record, dict):
+            self.problems.add(problem.NOT_OBJECT, number, got=record)
+            return None
+        if repeated := _repeated_keys(line):
+            self.problems.add(problem.REPEATED_KEY, number, _shown_id(record), got=", ".join(repeated))
+            return None
+        missing = [key for key in KEYS if key not in record]
+        if missing:
+            similar = [match for key in missing for match in get_close_matches(key, list(record)[:20], 1)]
+            hint = f"is {' and '.join(map(shown, similar))} meant?" if similar else ""
+            got = ", ".join(list(record)[:6]) or "no key"
+            self.problems.add(problem.MISSING_KEY, number, _shown_id(record), got=got, hint=hint)
+        return record
+
+    def _add_json_error(self, number: int, line: bytes, error: orjson.JSONDecodeError) -> None:
+        reason = f"{error.msg.partition(': line')[0]}, at character {error.colno}"
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as wrong:
+            hint = f"byte {wrong.start + 1} is 0x{line[wrong.start]:02x}"
+            try:
+                line.decode("gb18030")
+                hint += "; is it GBK? convert it: iconv -f GB18030 -t UTF-8"
+            except UnicodeDecodeError:
+                pass
+            self.problems.add(problem.NOT_UTF8, number, got=line[max(0, wrong.start - 20) : wrong.end + 10], hint=hint)
+            return
+        if _NAN.search(line):
+            self.problems.add(problem.NAN, number, got=text)
+        elif "surrogate" in reason:
+            self.problems.add(problem.SURROGATE, number, got=text, hint=reason)
+        else:
+            if text.lstrip().startswith("{'"):
+                reason += "; write it with json.dumps, not with print or str"
+            elif "unexpected content" in reason:
+                reason += "; one object per line"
+            self.problems.add(problem.NOT_JSON, number, got=text, hint=reason)
+
+    def _look_back(self) -> None:
+        """Problems that only the whole file shows."""
+        split, name = self._split, self.problems.name
+        if self._fields.unknown_ids:
+            note = f"{split.dataset}/{split.name} has ids such as {split.image_ids[0]}"
+            if other := _split_with(self._fields.unknown_ids, split):
+                note = f"these are images of split {other!r}; try --split {other}"
+            self.problems.note(problem.UNKNOWN_IMAGE, note)
+        if self.stopped:
+            return
+        if self._empty and not any(self._line_of):
+            self.problems.say(f"{name} is empty, expected {split.n_boxes:,} lines, one for each box of {split.name}")
+        elif missing := missing_boxes(split, self._line_of):
+            self.problems.say(f"{name} has {missing}")
+
+
+def missing_boxes(split: Split, predicted: list[Any]) -> str:
+    """Words on the boxes that have no prediction; empty if all have one.
+
+    Args:
+        split: to predict.
+        predicted: true for every box that has a prediction, length n_boxes.
+    """
+    missing = np.flatnonzero(~np.array(predicted, dtype=bool))
+    if not missing.size:
+        return ""
+    per_image = np.bincount(split.image_of_box[missing], minlength=split.n_images)
+    images = np.flatnonzero(per_image)
+    whole = int((per_image == np.diff(split.offsets)).sum())
+    first = []
+    for image in images[:5].tolist():
+        boxes = missing[split.image_of_box[missing] == image] - split.offsets[image]
+        some = ", ".join(map(str, boxes[:8].tolist())) + (", ..." if boxes.size > 8 else "")
+        first.append(f"{split.image_ids[image]} ({'box' if boxes.size == 1 else 'boxes'} {some})")
+    first += ["..."] if images.size > len(first) else []
+    return (
+        f"no prediction for {missing.size:,} of {split.n_boxes:,} boxes (images without any: {whole:,}), "
+        f"expected every box of {split.dataset}/{split.name} once: {'; '.join(first)}"
+    )
+
+
+def _split_with(ids: list[str], split: Split) -> str | None:
+    """Another split of the data set that has most of these images."""
+    try:
+        others = open_directory(split.directory)
+    except InputError:
+        return None
+    for name, other in others.items():
+        small = name != split.name and other.n_images <= _OTHER_SPLIT_IMAGES
+        if small and 2 * sum(image_id in other.index for image_id in ids) > len(ids):
+            return name
+    return None
+
+
+def _shown_id(record: dict[str, Any]) -> str:
+    return f"image {shown(record['image_id'])}" if "image_id" in record else ""
+
+
+def _repeated_keys(line: bytes) -> list[str]:
+    """Those of our keys that occur twice in the object of a line."""
+    try:
+        pairs = json.loads(line, object_pairs_hook=list)
+    except (ValueError, RecursionError):  # what only orjson reads: no matter here
+        return []
+    keys = [key for key, _ in pairs]
+    return [key for key in KEYS if keys.count(key) > 1]
+
+
+def _dumped(record: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(record)
+    except TypeError:  # extra keys nested too deep to be written; they are ignored anyway
+        return orjson.dumps({key: record[key] for key in KEYS if key in record})

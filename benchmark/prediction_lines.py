@@ -1,0 +1,161 @@
+"""From a prediction file to its numbered lines: `.gz`, `.zst`, plain, or `-` for stdin, any line ends.
+
+Invariants:
+* compression is told by the first bytes, not by the suffix, so stdin and renamed files just work;
+* memory is bounded by the longest line, and work by the number of boxes: a small file that unpacks to terabytes, or
+  a line without an end, stops the reading with a clear sentence.
+"""
+
+import codecs
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import cast
+
+import pyarrow as pa
+
+from benchmark.errors import InputError
+
+CHUNK = 1 << 16
+MAX_LINE = 1 << 20  # bytes; a prediction has about a hundred
+BYTES_PER_BOX = 4096  # of text, on average: generous to extra keys
+
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class ReadingStoppedError(Exception):
+    """The file cannot be read to its end; the message says why."""
+
+
+class PredictionLines:
+    """Iterates over (line number from 1, line without its end) once.
+
+    Attributes:
+        name: of the file, for messages.
+        head: the first bytes, unpacked, in UTF-8 if the file is UTF-16.
+        utf16: the file is UTF-16 with a byte order mark, and is read as such.
+        carriage_returns: a Windows or old Macintosh line end has been seen so far.
+
+    Raises:
+        ReadingStoppedError: while iterating, after all that could be read.
+    """
+
+    def __init__(self, name: str, file: io.BufferedReader, n_boxes: int) -> None:
+        self.name = name
+        self.max_bytes = n_boxes * BYTES_PER_BOX + MAX_LINE
+        self.max_lines = 2 * n_boxes + 1000
+        self._n_boxes = n_boxes
+        self._chunks = _chunks(file)
+        self.head = self._read_head()
+        self.utf16 = self.head.startswith(_UTF16)
+        if self.utf16:
+            self._chunks = _utf8_of_utf16(chain([self.head], self._chunks))
+            self.head = self._read_head()
+        self.carriage_returns = False
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        number, rest = 0, b""
+        for chunk in self._bounded():
+            self.carriage_returns |= b"\r" in chunk
+            block = rest + chunk
+            end = block.rfind(b"\n") + 1
+            if not end:
+                end = block.rfind(b"\r", 0, len(block) - 1) + 1  # a \r at the very end may be half of \r\n
+            rest = block[end:]
+            lines = block[:end].splitlines()
+            yield from enumerate(lines, number + 1)
+            number += len(lines)
+            if len(rest) > MAX_LINE:
+                raise ReadingStoppedError(
+                    f"line {number + 1} has more than {MAX_LINE:,} bytes, expected about a hundred"
+                )
+            if number > self.max_lines:
+                raise ReadingStoppedError(
+                    f"got more than {self.max_lines:,} lines, expected {self._n_boxes:,}, one per box; "
+                    "are these several files in one?"
+                )
+        yield from enumerate(rest.splitlines(), number + 1)
+
+    def _read_head(self) -> bytes:
+        head = b""
+        try:
+            while len(head) < CHUNK and (chunk := next(self._chunks, b"")):
+                head += chunk
+        except ReadingStoppedError as why:
+            self._chunks = _stopped(why)
+        return head
+
+    def content(self) -> bytes:
+        """The whole file in UTF-8, instead of its lines."""
+        return b"".join(self._bounded())
+
+    def _bounded(self) -> Iterator[bytes]:
+        """All chunks in UTF-8, up to a number of bytes that no sensible file has."""
+        size = 0
+        for chunk in chain([self.head], self._chunks):
+            size += len(chunk)
+            if size > self.max_bytes:
+                raise ReadingStoppedError(
+                    f"got more than {self.max_bytes:,} bytes (unpacked) for {self._n_boxes:,} boxes; "
+                    "leave out extra keys, or is this another file?"
+                )
+            yield chunk
+
+
+@contextmanager
+def open_lines(path: Path, n_boxes: int) -> Iterator[PredictionLines]:
+    """Open a prediction file for one pass.
+
+    Args:
+        path: the file; `-` reads stdin.
+        n_boxes: how many predictions to expect, which bounds how much is read.
+
+    Raises:
+        InputError: if it cannot be opened.
+        ReadingStoppedError: see `PredictionLines`.
+    """
+    if str(path) == "-":
+        yield PredictionLines("stdin", cast(io.BufferedReader, sys.stdin.buffer), n_boxes)
+        return
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; expected a prediction file (preds.jsonl)") from None
+    with file:
+        yield PredictionLines(str(path), file, n_boxes)
+
+
+def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
+    """The file's content, unpacked."""
+    try:
+        magic = file.peek(4)[:4]
+        read: Callable[[int], bytes] = file.read
+        if magic.startswith(GZIP):
+            read = gzip.GzipFile(fileobj=file).read1  # hands out what comes before an error
+        elif magic == ZSTD:
+            read = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd").read
+        while chunk := read(CHUNK):
+            yield chunk
+    except (EOFError, OSError, zlib.error, pa.ArrowException) as error:
+        if isinstance(error, EOFError) or "Truncated" in str(error):
+            raise ReadingStoppedError("the compressed data ends too early (truncated); copy the file again") from None
+        raise ReadingStoppedError(f"it cannot be read: {error}; copy the file again") from None
+
+
+def _stopped(why: ReadingStoppedError) -> Iterator[bytes]:
+    raise why
+    yield
+
+
+def _utf8_of_utf16(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        for text in codecs.iterdecode(chunks, "utf-16", errors="surrogatepass"):
+            yield text.encode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        raise ReadingStoppedError("its UTF-16 text ends in the middle of a character; copy the file again") from None

@@ -1,0 +1,125 @@
+"""Prediction files: one JSON object per box, `{"image_id": "...", "box": 0, "caption": "..."}`, one a line.
+
+`box` is the box's index in the data set's order. Lines come in any order, every box of the split exactly once; extra
+keys are ignored; an empty caption is allowed and scores as empty. `.gz` and `.zst` are packed, `-` is stdin.
+`docs/predictions.md` tells it to users.
+
+Invariants:
+* a file is taken whole or refused whole, with all its problems;
+* what `write_predictions` writes, `read_predictions` accepts.
+"""
+
+import gzip
+import re
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import orjson
+import pyarrow as pa
+
+from benchmark.dataset.store import Split
+from benchmark.errors import InputError
+from benchmark.files import replace_when_complete
+from benchmark.prediction_check import PredictionCheck
+from benchmark.prediction_problems import MAX_CAPTION
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def read_predictions(path: Path, split: Split) -> list[str]:
+    """The predicted caption of each box, in the data set's order, length n_boxes; no white space around them.
+
+    Args:
+        path: of the file; `-` reads stdin.
+        split: which the file predicts; its reference captions are not needed.
+
+    Raises:
+        InputError: listing all problems of the file, grouped by kind.
+    """
+    check = PredictionCheck(path, split)
+    deque(check.lines(), maxlen=0)
+    if check.problems:
+        raise InputError(*check.problems.sentences())
+    return cast(list[str], check.captions)
+
+
+def write_predictions(path: Path, split: Split, captions: Sequence[str]) -> None:
+    """Write a prediction file, packed if its suffix is `.gz` or `.zst`; it appears complete or not at all.
+
+    Captions are written as `tidy_caption` makes them.
+
+    Args:
+        path: of the file.
+        split: which the captions predict.
+        captions: one per box in the data set's order, length n_boxes.
+
+    Raises:
+        ValueError: if there are not n_boxes captions, or one is no string, too long, or holds half a surrogate pair.
+    """
+    if len(captions) != split.n_boxes:
+        raise ValueError(f"got {len(captions):,} captions, expected {split.n_boxes:,}, one per box of {split.name}")
+    images = split.image_of_box
+    boxes = (range(split.n_boxes) - split.offsets[images]).tolist()
+    ids = split.image_ids
+
+    def lines() -> Iterable[bytes]:
+        for image, box, caption in zip(images.tolist(), boxes, captions, strict=True):
+            try:
+                if len(caption) > MAX_CAPTION:
+                    raise ValueError(f"{len(caption):,} characters, expected at most {MAX_CAPTION:,}")
+                yield orjson.dumps({"image_id": ids[image], "box": box, "caption": tidy_caption(caption)})
+            except (TypeError, AttributeError, ValueError) as error:
+                raise ValueError(f"caption of image {ids[image]}, box {box}: {error}") from None
+
+    _write_lines(path, lines())
+
+
+def tidy_caption(caption: str) -> str:
+    """A caption that `read_predictions` takes: control characters, line breaks too, as blanks, none around it."""
+    return (caption if caption.isprintable() else _CONTROL.sub(" ", caption)).strip()
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What `repair_predictions` has done, and what only the author of the file can do; words for each kind."""
+
+    repairs: list[str]
+    problems: list[str]
+
+
+def repair_predictions(path: Path, split: Split, out: Path) -> Repaired:
+    """Write a copy of a prediction file in which all is repaired that can be without guessing.
+
+    Lines that cannot be repaired are copied as they are, so nothing is lost. `out` may be `path` itself.
+
+    Raises:
+        InputError: if the file cannot be read to its end, or is no file of JSON lines; `out` is not written then.
+    """
+    check = PredictionCheck(path, split)
+
+    def lines() -> Iterable[bytes]:
+        yield from check.lines()
+        if check.stopped:
+            raise InputError(*check.problems.sentences())
+
+    _write_lines(out, lines())
+    return Repaired(check.problems.repairs(), check.problems.sentences(after_fix=True))
+
+
+def _write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    with replace_when_complete(path) as partial, closing(_packed(partial, path.suffix)) as file:
+        for line in lines:
+            file.write(line + b"\n")
+
+
+def _packed(path: Path, suffix: str) -> BinaryIO:
+    """A file to write, packed by the suffix; the same lines give the same bytes."""
+    if suffix == ".gz":
+        return cast(BinaryIO, gzip.GzipFile(path, "wb", compresslevel=6, mtime=0))
+    if suffix == ".zst":
+        return cast(BinaryIO, pa.CompressedOutputStream(str(path), "zstd"))
+    return path.open("wb")

@@ -1,0 +1,55 @@
+"""`python -m benchmark.validate`: everything wrong with a prediction file at once, and repair of what can be."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark import cli
+from benchmark.dataset import open_split
+from benchmark.errors import InputError
+from benchmark.predictions import read_predictions, repair_predictions
+
+
+def main(
+    predictions: Annotated[Path, typer.Argument(help="JSONL, also .gz or .zst; - reads stdin.")],
+    data: Annotated[
+        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
+    ] = None,
+    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+    fix: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a repaired copy here.")] = None,
+) -> None:
+    """Check a prediction file as scoring does; exit code 0 if it is fine, 2 if not.
+
+    `--fix OUT` repairs what needs no guessing: byte order mark, UTF-16, line ends, blank lines, file suffixes of ids,
+    numbers written as text, coordinates instead of indices, exact duplicates, line breaks and outer white space in
+    captions. All else is copied as it is and listed.
+
+    Examples::
+
+        python -m benchmark.validate preds.jsonl
+        python -m benchmark.validate preds.jsonl.gz --data DIR --split val
+        python -m benchmark.validate preds.jsonl --fix fixed.jsonl
+        zcat preds.jsonl.gz | python -m benchmark.validate -
+    """
+    opened = open_split(data, split)
+    if fix:
+        if str(fix) == "-":
+            raise InputError("--fix: got -, expected a file to write")
+        repaired = repair_predictions(predictions, opened, fix)
+        for repair in repaired.repairs or ["nothing to repair"]:
+            print(repair)
+        print(f"wrote {fix}")
+        if repaired.problems:
+            raise InputError(*repaired.problems)
+        predictions = fix
+    captions = read_predictions(predictions, opened)
+    empty = sum(not caption for caption in captions)
+    print(
+        f"{predictions}: fine, {len(captions):,} captions for {opened.n_images:,} images of {opened.dataset}/{split}"
+        + (f", {empty:,} of them empty" if empty else "")
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,120 @@
+"""`--fix`: what is repaired, that nothing is guessed, and that nothing is lost."""
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+from prediction_files import CAPTIONS, RECORDS, text, tiny_split
+from released_files import box_text
+
+from benchmark.dataset.store import Split
+from benchmark.errors import InputError
+from benchmark.predictions import read_predictions, repair_predictions
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
+    return tiny_split(tmp_path_factory.mktemp("tiny"))
+
+
+def repaired(split: Split, tmp_path: Path, content: str | bytes) -> tuple[list[str], list[str], Path]:
+    path, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    done = repair_predictions(path, split, out)
+    return done.repairs, done.problems, out
+
+
+#: Box 0 of 7_shoe, which is 512 x 256 pixels, as the released files write it.
+RATIOS, PIXELS = (box_text((64, 32, 256, 96), (512, 256), pixels=pixels) for pixels in (False, True))
+
+
+@pytest.mark.parametrize(
+    ("content", "repair"),
+    [
+        ("\ufeff" + text(), "byte order mark"),
+        (text(records=RECORDS[:4]) + "\ufeff" + text(records=RECORDS[4:]), "byte order mark"),
+        (text().encode("utf-16"), "UTF-16"),
+        (text().replace("\n", "\r\n").encode("utf-16"), "UTF-16"),
+        (text().replace("\n", "\r\n"), "line ends"),
+        (text().replace("\n", "\r"), "line ends"),
+        (text().replace("\n", "\n\n"), r"blank line: left out \(8 x\)"),
+        (text({"image_id": "lamp.png"}), "file suffix"),
+        (text({"image_id": " images\\lamp.JPEG "}), "file suffix"),
+        (text({"image_id": "data/images/lamp"}), "file suffix"),
+        (text({"box": "0"}, {"box": " 1 "}), r"made an integer \(2 x\)"),
+        (text({"box": 0.0}), "made an integer"),
+        (text({}, {}, {"box": RATIOS}), "index of the box there"),
+        (text({}, {}, {"box": PIXELS}), "index of the box there"),
+        (text({}, {}, {"box": [64, 32, 256, 96]}), "index of the box there"),
+        (text({}, {}, {"box": [0.12504, 0.125, 0.49996, 0.375]}), "index of the box there"),
+        (text() + text(records=RECORDS[5:]), r"the first kept \(3 x\)"),
+        (text({"caption": "护眼\n"}, {"caption": "\r\n不频闪"}), r"made a blank.* \(2 x\)"),
+        (text({"caption": " 护眼\u3000"}), "white space around the caption"),
+        (text({"image_id": "lamp.png", "box": "0", "caption": " 护眼"}), "suffix"),
+    ],
+)
+def test_repairs(split: Split, tmp_path: Path, content: str | bytes, repair: str) -> None:
+    """Whatever was repaired is said, and the result is the file that was meant."""
+    repairs, problems, out = repaired(split, tmp_path, content)
+    assert problems == []
+    assert any(re.search(repair, line) for line in repairs)
+    assert read_predictions(out, split) == CAPTIONS
+    again = repair_predictions(out, split, tmp_path / "again.jsonl")
+    assert (again.repairs, again.problems) == ([], [])
+    assert (tmp_path / "again.jsonl").read_bytes() == out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        text({"image_id": "Lamp"}),  # case: another image in another data set
+        text({}, {}, {"image_id": "07_shoe"}),
+        text(*[{}] * 5, {"box": [0.0625, 0.125, 0.5, 0.25]}),  # two boxes stand there
+        text({}, {"box": 2}),  # counted from 1?
+        text({}, {"box": True}),
+        text() + text({"caption": "x"}, records=RECORDS[:1]),
+        text({"caption": "护\x07眼"}),
+        text({"caption": None}),
+        text().encode("gb18030"),
+    ],
+)
+def test_no_guessing(split: Split, tmp_path: Path, content: str | bytes) -> None:
+    """What could mean two things stays as it is, line for line, and is reported."""
+    repairs, problems, out = repaired(split, tmp_path, content)
+    assert repairs == []
+    assert problems
+    assert out.read_bytes() == (content if isinstance(content, bytes) else content.encode())
+
+
+def test_repair_keeps_extra_keys_and_untouched_lines(split: Split, tmp_path: Path) -> None:
+    content = text({"image_id": "lamp.png", "score": 0.25}, '{"box":1,  "image_id": "lamp", "caption":"不频闪"}')
+    _, _, out = repaired(split, tmp_path, content)
+    assert json.loads(out.read_text().splitlines()[0]) == RECORDS[0] | {"score": 0.25}
+    assert out.read_text().splitlines()[1:] == content.splitlines()[1:]
+
+
+def test_repair_of_part_of_a_line(split: Split, tmp_path: Path) -> None:
+    """The rest of the line's problems is still there, and still reported."""
+    repairs, problems, out = repaired(split, tmp_path, text({"image_id": "lamp.png", "caption": None}))
+    assert len(repairs) == len(problems) == 1
+    assert json.loads(out.read_text().splitlines()[0]) == {"image_id": "lamp", "box": 0, "caption": None}
+
+
+def test_repair_in_place_and_packed(split: Split, tmp_path: Path) -> None:
+    path = tmp_path / "preds.jsonl.gz"
+    path.write_bytes(gzip.compress(("\ufeff" + text()).encode()))
+    repair_predictions(path, split, path)
+    assert gzip.decompress(path.read_bytes()).decode() == text()
+    repair_predictions(path, split, tmp_path / "new" / "preds.jsonl.zst")
+    assert read_predictions(tmp_path / "new" / "preds.jsonl.zst", split) == CAPTIONS
+
+
+@pytest.mark.parametrize("content", [gzip.compress(text().encode())[:-9], json.dumps(RECORDS).encode(), b"\n" * 9999])
+def test_repair_refuses_what_it_cannot_read_whole(split: Split, tmp_path: Path, content: bytes) -> None:
+    """Half a file that calls itself repaired."""
+    (tmp_path / "out.jsonl").write_text("old")
+    with pytest.raises(InputError):
+        repaired(split, tmp_path, content)
+    assert (tmp_path / "out.jsonl").read_text() == "old"

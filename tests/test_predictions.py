@@ -1,0 +1,147 @@
+"""Prediction files: what is written, what is read, from where, and how fast."""
+
+import gzip
+import io
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from captions import pairs
+from made_split import made_split
+from prediction_files import CAPTIONS, PACKERS, RECORDS, read, text, tiny_split, zstd
+
+from benchmark.dataset.schema import Row
+from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
+from benchmark.predictions import read_predictions, tidy_caption, write_predictions
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
+    return tiny_split(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_what_is_written_is_read(tmp_path: Path, suffix: str) -> None:
+    """Captions with digits, Latin, quotes, emoji and white space of all kinds, and empty ones, come back."""
+    split, predictions = made_split(tmp_path / "data", 600)
+    predictions[:3] = ["\u3000好 用\n", '"\\', "a\tb\x00c\u2028d"]
+    path = tmp_path / f"preds.jsonl{suffix}"
+    write_predictions(path, split, predictions)
+    assert read_predictions(path, split) == [tidy_caption(caption) for caption in predictions]
+    assert [tidy_caption(caption) for caption in predictions[:3]] == ["好 用", '"\\', "a b c d"]
+    first = path.read_bytes()
+    write_predictions(path, split, predictions)
+    assert path.read_bytes() == first, "the same predictions give another file"
+    assert {p.name for p in tmp_path.iterdir()} == {"data", path.name}
+
+
+def test_written_file_is_the_documented_one(tmp_path: Path, split: Split) -> None:
+    """Chinese must stand in it as such: people look into these files."""
+    write_predictions(tmp_path / "preds.jsonl", split, CAPTIONS)
+    lines = (tmp_path / "preds.jsonl").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == '{"image_id":"lamp","box":0,"caption":"护眼"}'
+    assert [json.loads(line) for line in lines] == RECORDS
+
+
+@pytest.mark.parametrize(
+    ("captions", "words"),
+    [
+        (CAPTIONS[1:], "got 7 captions, expected 8"),
+        ([*CAPTIONS[:-1], None], "image a_0.5_b, box 2: .*NoneType"),
+        ([*CAPTIONS[:-1], 3], "image a_0.5_b, box 2"),
+        ([*CAPTIONS[:-1], "\ud800"], "image a_0.5_b, box 2: .*surrogates"),
+        ([*CAPTIONS[:-1], "好" * 1001], "image a_0.5_b, box 2: 1,001 characters"),
+    ],
+)
+def test_what_could_not_be_read_is_not_written(tmp_path: Path, split: Split, captions: list[Any], words: str) -> None:
+    """A file of hours of decoding that its own reader refuses; no half-written file either."""
+    with pytest.raises(ValueError, match=words):
+        write_predictions(tmp_path / "preds.jsonl", split, captions)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_order_extra_keys_and_line_ends_do_not_matter(split: Split, tmp_path: Path) -> None:
+    """Predictions written by other tools, on other systems, by many workers."""
+    assert read(tmp_path, split, text()) == CAPTIONS
+    assert read(tmp_path, split, text(records=RECORDS[::-1])) == CAPTIONS
+    extras = {"score": -0.5, "box_text": "x", "more": {"box": [1], "caption": {"caption": None}}}
+    assert read(tmp_path, split, text(extras, {"caption": "护眼", "tokens": list(range(100))})) == [
+        CAPTIONS[0],
+        "护眼",
+        *CAPTIONS[2:],
+    ]
+    assert read(tmp_path, split, text().rstrip("\n")) == CAPTIONS
+    for end in ("\r\n", "\r", "\n\n", "\n \t\n\n"):
+        assert read(tmp_path, split, text().replace("\n", end)) == CAPTIONS
+    assert read(tmp_path, split, json.dumps(RECORDS[0]) + "\n" + text().split("\n", 1)[1]) == CAPTIONS  # \u escapes
+    assert read(tmp_path, split, text().replace('"box": 1', '  "box"\t:1 ')) == CAPTIONS
+
+
+def test_key_written_with_escapes(split: Split, tmp_path: Path) -> None:
+    """A quick look for the bytes of a key must not refuse what JSON allows."""
+    assert read(tmp_path, split, text().replace('"caption"', '"\\u0063aption"', 1)) == CAPTIONS
+
+
+def test_captions_that_look_like_keys(split: Split, tmp_path: Path) -> None:
+    """The quick look for repeated keys must not take a caption for a key."""
+    assert read(tmp_path, split, text({"caption": "caption"}, {"caption": '"box"'}))[:2] == ["caption", '"box"']
+
+
+def test_empty_captions_are_allowed(split: Split, tmp_path: Path) -> None:
+    assert read(tmp_path, split, text(*[{"caption": caption} for caption in ("", " ", "\u3000")]))[:4] == [
+        "",
+        "",
+        "",
+        CAPTIONS[3],
+    ]
+
+
+@pytest.mark.parametrize("pack", PACKERS.values())
+def test_stdin(split: Split, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes]) -> None:
+    """Packed or not: there is no suffix that could tell."""
+    stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(pack(text().encode()))))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert read_predictions(Path("-"), split) == CAPTIONS
+
+
+def test_compression_is_told_by_content(split: Split, tmp_path: Path) -> None:
+    """Files are renamed, and browsers unpack or keep packed as they like; several gzip members are one file."""
+    assert read(tmp_path, split, gzip.compress(text().encode())) == CAPTIONS
+    half = text().encode().index(b"\n", 100) + 1
+    assert (
+        read(tmp_path, split, gzip.compress(text().encode()[:half]) + gzip.compress(text().encode()[half:])) == CAPTIONS
+    )
+    assert read(tmp_path, split, zstd(text().encode()[:half]) + zstd(text().encode()[half:])) == CAPTIONS
+
+
+def test_references_are_not_needed(tmp_path: Path) -> None:
+    """The hidden test split: predictions can be checked where captions cannot be read."""
+    row: Row = {
+        "image_id": "a", "width": 9, "height": 9, "title": "", "attributes": "", "category": "",
+        "boxes": [[0, 0, 1, 1]], "captions": None, "masked_boxes": [],
+    }  # fmt: skip
+    with SplitWriter(tmp_path, "test") as writer:
+        writer.append(row)
+    write_description(tmp_path, name="hidden", synthetic=True, splits={"test": writer.summary()})
+    split = open_directory(tmp_path)["test"]
+    write_predictions(tmp_path / "preds.jsonl", split, ["好"])
+    assert read_predictions(tmp_path / "preds.jsonl", split) == ["好"]
+
+
+def test_speed(tmp_path: Path) -> None:
+    """97,000 captions, as many as the paper's test split has: reading must not be what scoring waits for."""
+    split, _ = made_split(tmp_path / "data", 97_000)
+    predictions, _ = pairs(97_000, 1)
+    Random(0).shuffle(predictions)
+    write_predictions(tmp_path / "preds.jsonl", split, predictions)
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        read_predictions(tmp_path / "preds.jsonl", split)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5
