@@ -1,7 +1,7 @@
 """Convolutional backbones: an image to a grid of features (paper, section 4.1).
 
-`resnet50` is torchvision's, cut after layer4 (stride 32, 2048 channels). `small` trains from scratch in minutes on a CPU, for
-the embedded data set; it has no batch statistics, so an image's features do not depend on its batch.
+`resnet50` is torchvision's, cut after layer4 (stride 32, 2048 channels). `small` trains from scratch in minutes on a
+CPU, for the embedded data set; it has no batch statistics, so an image's features do not depend on its batch.
 """
 
 from pathlib import Path
@@ -31,6 +31,7 @@ class Small(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
+        """(I, 3, H, W) to (I, 128, H / 8, W / 8)."""
         return self.layers(images)
 
 
@@ -44,10 +45,13 @@ class ResNet50(nn.Module):
         network = resnet50(weights=None)
         if weights != "none":
             network.load_state_dict(_resnet50_weights(weights))
-        self.layers = nn.Sequential(*(child for name, child in network.named_children() if name not in ("avgpool", "fc")))
+        self.layers = nn.Sequential(
+            *(child for name, child in network.named_children() if name not in ("avgpool", "fc"))
+        )
         self.freeze_batch_norm = freeze_batch_norm
 
     def train(self, mode: bool = True) -> "ResNet50":
+        """Training or evaluation mode; frozen batch norms stay in the latter."""
         super().train(mode)
         if self.freeze_batch_norm:
             for module in self.modules():
@@ -56,6 +60,7 @@ class ResNet50(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> Tensor:
+        """(I, 3, H, W) to (I, 2048, H / 32, W / 32)."""
         return self.layers(images)
 
 
@@ -75,7 +80,7 @@ def _resnet50_weights(weights: str) -> dict[str, Tensor]:
             return torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
             raise InputError(
-                f"model.backbone_weights={weights}: not the weights of a ResNet-50 ({str(error).splitlines()[0]:.120}); "
+                f"model.backbone_weights={weights}: not a ResNet-50's weights ({str(error).splitlines()[0]:.120}); "
                 "expected a .safetensors or .pth file of torchvision's resnet50"
             ) from None
     from torchvision.models import ResNet50_Weights
@@ -84,8 +89,8 @@ def _resnet50_weights(weights: str) -> dict[str, Tensor]:
         return dict(ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=True))
     except OSError as error:
         raise InputError(
-            f"ResNet-50's ImageNet weights could not be downloaded ({error}); copy torchvision's resnet50 weights here and "
-            "give the file: model.backbone_weights=resnet50.pth, or train from scratch: model.backbone_weights=none"
+            f"ResNet-50's ImageNet weights could not be downloaded ({error}); copy torchvision's file here "
+            "and name it: model.backbone_weights=resnet50.pth, or train from scratch: model.backbone_weights=none"
         ) from None
 
 

@@ -1,13 +1,15 @@
 """What a model is given: some images with their boxes.
 
-The image is the unit: a picture and its product info stand once, and every box points to them by `image_of_box`. With one
-box per image (`TrainConfig.grouped` off) the same form holds the per-caption batches of the release.
+The image is the unit: a picture and its product info stand once, and every box points to them by `image_of_box`. With
+one box per image (`TrainConfig.grouped` off) the same form holds the per-caption batches of the release.
 
 Shapes: I images, B boxes, N neighbours, K info characters, T caption characters.
 """
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,18 +39,12 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on a device."""
-        moved = {
-            f.name: value.to(device, non_blocking=True)
-            for f in dataclasses.fields(self)
-            if isinstance(value := getattr(self, f.name), Tensor)
-        }
-        return dataclasses.replace(self, **moved)
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> "Batch":
         """The same batch in pinned memory, for fast copies to a GPU."""
-        pinned = {
-            f.name: value.pin_memory()
-            for f in dataclasses.fields(self)
-            if isinstance(value := getattr(self, f.name), Tensor)
-        }
-        return dataclasses.replace(self, **pinned)
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        changed: dict[str, Any] = {name: change(v) for name, v in vars(self).items() if isinstance(v, Tensor)}
+        return dataclasses.replace(self, **changed)

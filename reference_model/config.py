@@ -1,8 +1,8 @@
 """What a run consists of: typed, validated, hashable.
 
 A `Config` decides everything about a run but its seed and its data. Where the paper and the code its authors released
-disagree, the field's comment names the row of `docs/paper_vs_code.md`; the default is the paper's side (or, where the paper is
-silent, the code's), and `release()` switches every row to the code's.
+disagree, the field's comment names the row of `docs/paper_vs_code.md`; the default is the paper's side (or, where the
+paper is silent, the code's), and `release()` switches every row to the code's.
 
 Fields are set on the command line by their dotted path: `model.layers=4 cm.strategy=fixed`.
 """
@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from benchmark.errors import InputError
 
@@ -133,7 +133,9 @@ class TrainConfig:
     finetune_betas: tuple[float, float] = (0.9, 0.999)
     finetune_rate: float = 4e-5
     finetune_backbone_rate: float = 3e-5
-    finetune_halvings: int = 5  # at equal distances in the first quarter of 200,000 updates, or of fine-tuning if shorter
+    finetune_halvings: int = (
+        5  # at equal distances in the first quarter of 200,000 updates, or of fine-tuning if shorter
+    )
     clip: float = 0.0  # gradient norm; 0: none
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
@@ -249,7 +251,7 @@ def override(config: Config, assignments: list[str]) -> Config:
     return from_dict(content)
 
 
-def _parsed(text: str, old: Union[bool, int, float, str, list[float]]) -> Any:
+def _parsed(text: str, old: bool | int | float | str | list[float]) -> Any:
     """Text as the type of the old value, or as it is, for `_checked` to refuse in words."""
     try:
         if isinstance(old, bool):

@@ -2,7 +2,8 @@
 
 Shapes: I images, B boxes, G image tokens, K info characters, T caption characters, D width, g grid side.
 
-Invariant: one word table serves info, captions and the output; one pair of grid tables serves image cells and all boxes.
+Invariant: one word table serves info, captions and the output; one pair of grid tables serves image cells and all
+boxes.
 """
 
 import math
@@ -40,6 +41,9 @@ class GridCode(nn.Module):
 
 class ImageTokens(nn.Module):
     """Equation 1: grid features with the codes of their cells."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, model: ModelConfig, inputs: InputConfig) -> None:
         super().__init__()

@@ -5,7 +5,6 @@ Summing first is what makes one process, many processes and accumulated batches 
 
 import math
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -70,5 +69,3 @@ def matching_loss(scores: Tensor, labels: Tensor) -> Tensor:
 def matching_logit(scores: Tensor) -> Tensor:
     """Logit of "belongs here" from either head, (B,)."""
     return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
-
-

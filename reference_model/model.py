@@ -182,5 +182,3 @@ def initialise(module: nn.Module, *, balanced: bool) -> None:
             nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)
         elif balanced and (".columns." in name or ".rows." in name or "segments" in name):
             nn.init.normal_(parameter, std=0.5)
-
-

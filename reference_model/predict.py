@@ -24,9 +24,9 @@ def main(
         str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
     ] = None,
     split: Annotated[str, typer.Option(help="val or test.")] = "test",
-    output: Annotated[Path, typer.Option("-o", "--output", help="Prediction file to write; .gz and .zst compress.")] = Path(
-        "preds.jsonl"
-    ),
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Prediction file to write; .gz and .zst compress.")
+    ] = Path("preds.jsonl"),
     beam: Annotated[int, typer.Option(help="Beams; 1 is greedy.", min=1, max=32)] = 1,
 ) -> None:
     """Write the captions of a trained run for a split.

@@ -1,6 +1,7 @@
 """The folder of a run: `RUNS/<variant>/<configuration hash>/seed<k>/`.
 
-    config.json  vocabulary.json  log.jsonl  checkpoint/{last,best}.safetensors  preds.<split>.jsonl  scores.<split>.json
+    config.json  vocabulary.json  log.jsonl  tensorboard/
+    checkpoint/{last,best}.safetensors  preds.<split>.jsonl  scores.<split>.json
 
 A run whose scores are there is complete, and never trained again; see `is_complete`.
 """

@@ -29,7 +29,9 @@ def main(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.", min=1)] = 1,
     runs: Annotated[Path, typer.Option(help="Where run folders are kept.")] = Path("runs"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan: updates, parameters, memory, time.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan: updates, parameters, memory, time.")
+    ] = False,
     settings: Annotated[bool, typer.Option("--settings", help="Print every setting of the variant.")] = False,
 ) -> None:
     """Train a variant of the reference model; a run that was interrupted goes on, one that is complete is left alone.
@@ -89,8 +91,8 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
     """
     import torch
 
-    from reference_model.run_folder import EVALUATED, build_model, is_complete, load_run, run_folder, write_config
     from reference_model.predict import predict_and_score
+    from reference_model.run_folder import EVALUATED, build_model, is_complete, load_run, run_folder, write_config
     from reference_model.training.distributed import world
     from reference_model.training.inputs import PreparedSplit
     from reference_model.training.trainer import Trainer
@@ -106,8 +108,7 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
         if here.is_main:
             write_config(folder, config, seed, split.dataset, split.fingerprint.hexdigest())
             if not vocabulary_file.exists():
-                texts = (text for row in split.rows() for text in (row["title"], row["attributes"], *(row["captions"] or [])))
-                Vocabulary.build(texts, config.inputs.vocabulary).save(vocabulary_file)
+                Vocabulary.of_split(split, config.inputs.vocabulary).save(vocabulary_file)
         here.barrier()
         vocabulary = Vocabulary.load(vocabulary_file)
         prepared = {}
@@ -116,7 +117,9 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
                 for rank in range(here.size):  # the first process prepares, the others find it done
                     if here.rank == rank:
                         keep = config.train.cache_images
-                        prepared[name] = PreparedSplit(splits[name], config.inputs, vocabulary, seed=seed, keep_images=keep)
+                        prepared[name] = PreparedSplit(
+                            splits[name], config.inputs, vocabulary, seed=seed, keep_images=keep
+                        )
                     here.barrier()
         torch.manual_seed(seed)
         if config.train.deterministic:

@@ -3,10 +3,10 @@
 Shapes: B boxes, P prefix positions, T caption positions, S = P + T, D width, H heads.
 
 Invariants:
-* masks are boolean, True where a query may look; a padded key is never seen, and no prefix position sees a caption position
-  under Caption Generation;
-* with a cache, the keys and values of ALL earlier positions are kept (the released cache drops one), so decoding step by
-  step gives the logits of the full pass.
+* masks are boolean, True where a query may look; a padded key is never seen, and no prefix position sees a caption
+  position under Caption Generation;
+* with a cache, the keys and values of ALL earlier positions are kept (the released cache drops one), so decoding step
+  by step gives the logits of the full pass.
 """
 
 import math
@@ -48,6 +48,7 @@ class AuthorsNorm(nn.Module):
         self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., D) to (..., D)."""
         centred = x - x.mean(dim=-1, keepdim=True)
         return self.weight * centred / (x.std(dim=-1, keepdim=True) + 1e-6) + self.bias
 
@@ -67,7 +68,9 @@ def gelu(x: Tensor, kind: str) -> Tensor:
 class Layer(nn.Module):
     """x + Drop(Attention(Norm(x))), then x + Drop(FeedForward(Norm(x)))."""
 
-    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float, *, norm_kind: str, gelu_kind: str):
+    def __init__(
+        self, width: int, heads: int, feed_forward: int, dropout: float, *, norm_kind: str, gelu_kind: str
+    ) -> None:
         super().__init__()
         self.heads, self.gelu_kind, self.dropout = heads, gelu_kind, dropout
         self.attention_norm, self.feed_forward_norm = norm(width, norm_kind), norm(width, norm_kind)
@@ -102,7 +105,7 @@ class Layer(nn.Module):
         return x + self.drop(self.contract(h)), [(key, value)]
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class Transformer(nn.Module):

@@ -1,11 +1,11 @@
 """Named configurations: what each variant changes, and the sizes of each profile.
 
-`named("full", "mini")` is the configuration of a variant at a size. Variants are the rows of the paper's Tables 2, 3 and A5 which
-are this network; profiles:
+`named("full", "mini")` is the configuration of a variant at a size. Variants are the rows of Tables 2, 3 and A5
+which are this network; profiles:
 
 * `paper`: the paper's sizes, for GPUs;
-* `mini`: scaled down for the embedded data set and one CPU core, with the inputs conditioned so that small models learn to
-  read them (`docs/reproduce.md`); the same for every variant;
+* `mini`: scaled down for the embedded data set and one CPU core, with the inputs conditioned so that small models learn
+  to read them (`docs/reproduce.md`); the same for every variant;
 * `smoke`: a few steps, to see that everything runs.
 """
 
@@ -40,7 +40,10 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "random-neighbours": ("Table A5: two random boxes", ("inputs.neighbours=random",)),
     "top2": ("Table A5: the two nearest of each side", ("inputs.neighbours=top2",)),
     "chain": ("the release's neighbours, previous and next in reading order", ("inputs.neighbours=chain",)),
-    "leak": ("control: context with the text left on the picture", ("inputs.neighbours=nearest", "inputs.mask_text=false")),
+    "leak": (
+        "control: context with the text left on the picture",
+        ("inputs.neighbours=nearest", "inputs.mask_text=false"),
+    ),
 }
 
 #: Profile -> overrides of the paper's sizes.

@@ -1,16 +1,18 @@
 """Which captions are trained on when, and their tensors.
 
 Invariants:
-* an update's content is a function of (seed, update) alone, so a resumed run, another number of devices, and another number of
-  loading processes all see the same samples in the same order;
+* an update's content is a function of (seed, update) alone, so a resumed run, another number of devices, and another
+  number of loading processes all see the same samples in the same order;
 * an epoch visits every image (or, ungrouped, every box) once, in a random order;
-* an update consists of one task, and its loss is normalised over the whole update, so how it is cut into pieces does not matter.
+* an update consists of one task, and its loss is normalised over the whole update, so how it is cut into pieces does
+  not matter.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -163,7 +165,7 @@ def _pieces(sizes: Sequence[int], rank: int, world: int, limit: int) -> list[ran
     total = int(ends[groups.stop] - ends[groups.start])
     n = max(1, math.ceil(total / limit)) if limit else 1
     cuts = np.linspace(groups.start, groups.stop, min(n, max(1, len(groups))) + 1).round().astype(int)
-    return [range(int(ends[a]), int(ends[b])) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [range(int(ends[a]), int(ends[b])) for a, b in pairwise(cuts)]
 
 
 def collate(

@@ -1,7 +1,7 @@
 """Checkpoints: one safetensors file with weights, optimiser state and plain data, never pickle.
 
-Invariants: a file appears complete or not at all; what is loaded is exactly what was saved, bit for bit; a damaged or foreign
-file is refused in words before anything is changed.
+Invariants: a file appears complete or not at all; what is loaded is exactly what was saved, bit for bit; a damaged or
+foreign file is refused in words before anything is changed.
 """
 
 import json
@@ -19,7 +19,9 @@ from benchmark.files import replace_when_complete
 FORMAT = "caponimage-checkpoint/1"
 
 
-def save_checkpoint(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer | None, state: dict[str, Any]) -> None:
+def save_checkpoint(
+    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer | None, state: dict[str, Any]
+) -> None:
     """Write a checkpoint.
 
     Args:
@@ -90,7 +92,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _load_optimiser(tensors: dict[str, Tensor], model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-    state: dict[nn.Parameter, dict[str, Tensor]] = {}
+    state: dict[Tensor, dict[str, Tensor]] = {}
     parameters = dict(model.named_parameters())
     for name, value in tensors.items():
         if name.startswith("optimiser/"):

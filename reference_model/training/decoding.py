@@ -1,7 +1,8 @@
 """Writing captions: greedy and beam search, for every model that has `start` and `step`.
 
-`start(batch)` reads the inputs once; `step(state, characters, position)` reads one more character and returns the logits of
-the next one. Both searches never produce [PAD], [SOS], <sep> or <unk>, and end a caption at [EOS] or at the length limit.
+`start(batch)` reads the inputs once; `step(state, characters, position)` reads one more character and returns the
+logits of the next one. Both searches never produce [PAD], [SOS], <sep> or <unk>, and end a caption at [EOS] or at the
+length limit.
 """
 
 from typing import Any, Protocol

@@ -43,12 +43,17 @@ class World:
             dist.barrier()
 
 
+def here() -> torch.device:
+    """The GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 @contextmanager
 def world() -> Iterator[World]:
     """Join the processes that torchrun started (nccl on GPUs, gloo on CPUs), or stand alone."""
     cuda = torch.cuda.is_available()
     if "RANK" not in os.environ:
-        yield World(0, 1, torch.device("cuda" if cuda else "cpu"))
+        yield World(0, 1, here())
         return
     local = int(os.environ.get("LOCAL_RANK", "0"))
     if cuda:

@@ -54,10 +54,8 @@ def predict(
     return [written[box] for box in range(len(written))]
 
 
-def validate(
-    model: Any, data: PreparedSplit, vocabulary: Vocabulary, n_images: int, world: World
-) -> dict[str, float]:
-    """Scores on the first images of a split, the same on every process; document frequencies are those of these images."""
+def validate(model: Any, data: PreparedSplit, vocabulary: Vocabulary, n_images: int, world: World) -> dict[str, float]:
+    """Scores on the first images of a split, with their own document frequencies; the same on every process."""
     captions = predict(model, data, vocabulary, n_images, world)
     offsets = data.split.offsets[: min(n_images, data.n_images) + 1]
     references = data.split.captions[: len(captions)]

@@ -1,18 +1,17 @@
 """A split as arrays on disk: characters, boxes, neighbours, and for small data sets the prepared pictures.
 
 Invariants:
-* everything is written once, as a stream, and read through memory maps, so memory does not grow with the data set and worker
-  processes share what they read;
-* the folder's name is the hash of all that decides its content (annotations, vocabulary, input settings); it appears complete
-  or not at all.
+* everything is written once, as a stream, and read through memory maps, so memory does not grow with the data set and
+  worker processes share what they read;
+* the folder's name is the hash of all that decides its content (annotations, vocabulary, input settings); it appears
+  complete or not at all.
 """
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -110,7 +109,7 @@ class PreparedSplit:
                 file.close()
 
     def _write_row(
-        self, row: Row, files: dict[str, BinaryIO], totals: dict[str, int], vocabulary: Vocabulary, seed: str
+        self, row: Row, files: Mapping[str, BinaryIO], totals: dict[str, int], vocabulary: Vocabulary, seed: str
     ) -> None:
         inputs = self.inputs
         boxes = np.array(row["boxes"], np.float64)

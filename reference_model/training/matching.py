@@ -1,7 +1,7 @@
 """Caption Matching: the schedule of the levels and the drawing of negatives (paper, section 4.2; equations 6 to 8).
 
-A negative is a caption that does not belong into its box: of another image (level I), of another box of the image (II), of the
-nearest previous or next box (III). Three rows of `docs/paper_vs_code.md` are about them: 2, 4 and 5.
+A negative is a caption that does not belong into its box: of another image (level I), of another box of the image (II),
+of the nearest previous or next box (III). Three rows of `docs/paper_vs_code.md` are about them: 2, 4 and 5.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ PAPER_STEPS = 200_000  # what equations 6 and 7 are made for
 def level_shares(step: float, normalise: str = "clip") -> tuple[float, float, float]:
     """Equations 6 to 8: shares of the three levels among the negatives.
 
-    The three do not add up to 1 below step 33 and above step 296,663. `clip` (default) takes the excess from level I, so
-    that it is gone where level III is all, as the paper's text wants; `divide` divides by the sum.
+    The three do not add up to 1 below step 33 and above step 296,663. `clip` (default) takes the excess from level I,
+    so that it is gone where level III is all, as the paper's text wants; `divide` divides by the sum.
 
     Args:
         step: 1 or more.
@@ -29,7 +29,7 @@ def level_shares(step: float, normalise: str = "clip") -> tuple[float, float, fl
     third = min(1.0, step * 5000**-1.5)
     if normalise == "clip":
         first = min(first, 1 - third)
-        return first, 1 - first - third, third
+        return first, max(0.0, 1 - first - third), third
     second = max(0.0, 1 - first - third)
     total = first + second + third
     return first / total, second / total, third / total

@@ -9,8 +9,8 @@ def rates(train: TrainConfig, width: int, update: int) -> tuple[float, float]:
     """Learning rates of an update.
 
     Noam: d^-0.5 min(s^-0.5, s warmup^-1.5) with s counted from 1, constant for the backbone; then fine-tuning from
-    `finetune_rate`, halved at equal distances in its first quarter of 200,000 updates (or of its own length if shorter).
-    Cosine (the mini profile): one curve over the whole run, the same for the backbone.
+    `finetune_rate`, halved at equal distances in its first quarter of 200,000 updates (or of its own length if
+    shorter). Cosine (the mini profile): one curve over the whole run, the same for the backbone.
 
     Args:
         train: the schedule.

@@ -1,8 +1,8 @@
 """Training: the loop from the first update to the last, on one device or many, and through any interruption.
 
 Invariants:
-* an update's samples, negatives and dropout are functions of (seed, update, rank), and weights and optimiser state are saved
-  exactly, so a resumed run ends with the weights of an uninterrupted one, bit for bit (on a CPU, or a GPU with
+* an update's samples, negatives and dropout are functions of (seed, update, rank), and weights and optimiser state are
+  saved exactly, so a resumed run ends with the weights of an uninterrupted one, bit for bit (on a CPU, or a GPU with
   `train.deterministic`);
 * SIGTERM and Ctrl-C save and end; SIGKILL loses what came after the last save.
 """
@@ -33,7 +33,7 @@ from reference_model.training.schedule import rates
 from reference_model.training.vocabulary import Vocabulary
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818 (like KeyboardInterrupt, no error)
     """The run was asked to stop and has saved; run the same command again to go on."""
 
 
@@ -41,8 +41,8 @@ class Trainer:
     """A run.
 
     Args:
-        model: an object with `loss(batch)` and `generate(batch)`; its parameters under `image.backbone` get the backbone's
-            learning rate.
+        model: an object with `loss(batch)` and `generate(batch)`; its parameters under `image.backbone` get the
+            backbone's learning rate.
         config: of the run.
         seed: of initialisation, order, negatives and dropout.
         data: the training split.
@@ -72,7 +72,9 @@ class Trainer:
         self.optimiser = self._optimiser()
         self._stop = False
         if world.size > self.plan.units:
-            raise InputError(f"{world.size} processes for updates of {self.plan.units} images: use fewer, or a larger batch")
+            raise InputError(
+                f"{world.size} processes for updates of {self.plan.units} images: use fewer, or a larger batch"
+            )
 
     @property
     def checkpoint(self) -> Path:
@@ -143,9 +145,10 @@ class Trainer:
         torch.manual_seed((self.seed << 40) + self.update * size + self.world.rank)
         total = torch.zeros((), device=device)
         for i, piece in enumerate(pieces):
-            last = i == len(pieces) - 1
-            waits = isinstance(network, DistributedDataParallel) and not last
-            with network.no_sync() if waits else contextlib.nullcontext(), self._autocast():
+            sync: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+            if isinstance(network, DistributedDataParallel) and i < len(pieces) - 1:
+                sync = network.no_sync()
+            with sync, self._autocast():
                 # DistributedDataParallel averages gradients; the losses of all devices are meant to add up.
                 loss = network(piece.to(device)) * size
             loss.backward()
@@ -241,6 +244,7 @@ class Trainer:
             return
         from torch.utils.tensorboard import SummaryWriter
 
+        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "log.jsonl"
         lines = path.read_text().splitlines() if path.exists() else []
         # Lines after the checkpoint will be written again.

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
 from benchmark.metrics.tokens import characters
@@ -31,6 +32,14 @@ class Vocabulary:
             counts.update(characters(text))
         ordered = sorted(counts, key=lambda character: (-counts[character], character))
         return cls([*SPECIALS, *ordered][: size or None])
+
+    @classmethod
+    def of_split(cls, train: Split, size: int = 0) -> "Vocabulary":
+        """The vocabulary of a training split, read row by row."""
+        texts = (
+            text for row in train.rows() for text in (row["title"], row["attributes"], *(row["captions"] or []))
+        )
+        return cls.build(texts, size)
 
     def __len__(self) -> int:
         return len(self.entries)

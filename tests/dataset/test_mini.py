@@ -126,7 +126,8 @@ def _on_grid(box: np.ndarray) -> tuple[int, ...]:
 
 def test_the_place_decides_the_role_but_not_the_rank_in_a_stack(splits: dict[str, Split]) -> None:
     """Seen on an 8 x 8 grid, as models see it: roles are clear, ranks are not (or neighbours would be worth
-    nothing)."""
+    nothing).
+    """
     roles: dict[tuple[int, ...], Counter[str]] = defaultdict(Counter)
     train = splits["train"]
     assert train.roles is not None

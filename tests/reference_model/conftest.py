@@ -1,4 +1,4 @@
-"""A small mini data set with pictures, and a model small enough for a test."""
+"""A small mini data set with pictures."""
 
 from pathlib import Path
 
@@ -7,30 +7,7 @@ import torch
 
 from benchmark.dataset.mini.build import build
 from benchmark.dataset.store import Split, open_directory
-from reference_model.config import Config, override
-from reference_model.training.inputs import PreparedSplit
 from reference_model.training.vocabulary import Vocabulary
-from reference_model.variants import named
-
-TINY = (
-    "model.layers=2",
-    "model.width=32",
-    "model.heads=4",
-    "model.feed_forward=48",
-    "model.dropout=0",
-    "train.pretrain_updates=6",
-    "train.finetune_updates=4",
-    "train.batch=24",
-    "train.warmup=2",
-    "train.validate_every=5",
-    "train.validate_images=6",
-    "train.save_every=2",
-)
-
-
-def tiny(variant: str = "full", *overrides: str) -> Config:
-    """A variant at a size for tests."""
-    return override(named(variant, "mini"), [*TINY, *overrides])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,8 +35,3 @@ def vocabulary(splits: dict[str, Split]) -> Vocabulary:
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAPONIMAGE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
-def prepared(split: Split, config: Config, vocabulary: Vocabulary, seed: int = 1) -> PreparedSplit:
-    """A split ready for batches."""
-    return PreparedSplit(split, config.inputs, vocabulary, seed=seed, keep_images=True)
