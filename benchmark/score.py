@@ -110,7 +110,7 @@ def main(
 
 def _show(grid: Grid, style: Style) -> None:
     if style is Style.terminal:
-        cli.stdout.print(grid.terminal())
+        grid.show(cli.stdout)
     else:
         print(grid.latex() if style is Style.latex else grid.markdown(), end="\n\n")
 

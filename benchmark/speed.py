@@ -45,9 +45,9 @@ def main(
     with tempfile.TemporaryDirectory(prefix="caponimage-speed-") as folder:
         grids = [_imports(), _whole_process(Path(folder), [int(size) for size in scaling.split(",")])]
         for grid in grids:
-            cli.stdout.print(grid.terminal())
+            grid.show(cli.stdout)
         if original:
-            cli.stdout.print(_against_original(_split(Path(folder), images)).terminal())
+            _against_original(_split(Path(folder), images)).show(cli.stdout)
 
 
 def _imports() -> Grid:

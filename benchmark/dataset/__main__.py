@@ -81,11 +81,11 @@ def describe_command(data: Data = None) -> None:
     from benchmark.dataset.describe import ceilings_table, roles_table, statistics_table
 
     splits = open_dataset(data)
-    stdout.print(statistics_table(splits).terminal())
+    statistics_table(splits).show(stdout)
     roles = roles_table(splits)
     if roles:
-        stdout.print(roles.terminal())
-        stdout.print(ceilings_table(splits).terminal())
+        roles.show(stdout)
+        ceilings_table(splits).show(stdout)
 
 
 @app.command("show")

@@ -11,7 +11,8 @@ The law of the data set (`docs/data.md` tells it with a picture). Eight rows of 
 * A stack starts in any row and its selling points are the product's first, middle and last one. Its row does not tell a
   box which of them it is; its nearest neighbours above and below do. Nor does the picture: wherever there is a stack,
   the rest of its column holds texts without a caption (decoys), and under masking all look alike.
-* Rows and left edges lie near multiples of 1/8, so that models which see places on an 8 x 8 grid see the law.
+* Rows and edges keep away from the places where an 8 x 8 grid rounds up or down, so that models which see places on
+  such a grid see the law.
 
 Random numbers come from `Random.random` alone, whose sequence Python guarantees across versions.
 """
@@ -56,6 +57,7 @@ PAIR_SHARES: dict[tuple[str, ...], float] = {
 }
 #: Ratios of the image's width.
 WIDTHS = {"short": (0.20, 0.25), "middle": (0.35, 0.41), "long": (0.57, 0.65)}
+CENTRE_WIDTHS = {"short": (0.20, 0.24), "middle": (0.40, 0.44), "long": (0.66, 0.70)}
 #: Long side over short side in pixels: below 3.5 the short form stands in a box, from 6 on the long one.
 ASPECT_RATIOS = {"short": (2.2, 3.2), "middle": (3.9, 5.6), "long": (6.4, 9.6)}
 MARGIN, MAX_HEIGHT = 0.03, 0.105
@@ -125,7 +127,7 @@ def _band(random: Random, row: int, size: tuple[int, int]) -> list[Slot]:
         forms = ("short",) * 3
     slots = []
     for place, form in zip(places, forms, strict=False):
-        width = between(random, *WIDTHS[form])
+        width = between(random, *(CENTRE_WIDTHS if place == "C" else WIDTHS)[form])
         jitter = between(random, -0.01, 0.01)
         x = {"L": MARGIN + jitter, "C": 0.5 - width / 2 + jitter, "R": 1 - MARGIN - width + jitter}[place]
         role = BANDS[row]["LCR".index(place)]

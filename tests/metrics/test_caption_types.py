@@ -1,0 +1,114 @@
+"""Caption types: fixed files, hand-counted maps, and a loud refusal when the numbers would not be comparable."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.errors import InputError
+from benchmark.metrics.caption_types import (
+    CELLS,
+    N_TYPES,
+    SHIPPED,
+    jensen_shannon,
+    load_type_model,
+    score_types,
+    type_map,
+)
+from benchmark.metrics.corpus import Corpus
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAPONIMAGE_CACHE", str(tmp_path / "cache"))
+
+
+def test_maps_count_box_centres() -> None:
+    """Rows and columns swapped, or a box at the right edge outside the map."""
+    boxes = np.array([[0, 0, 0.1, 0.1], [0.9, 0, 1, 0.1], [0.9, 0.9, 1, 1], [0.45, 0.7, 0.55, 0.8]])
+    maps = type_map(np.array([0, 1, 2, 2]), boxes)
+    assert maps.shape == (N_TYPES, CELLS, CELLS)
+    assert maps[0, 0, 0] == maps[1, 0, 7] == maps[2, 7, 7] == maps[2, 6, 4] == 1
+    assert maps.sum() == 4
+
+
+def test_divergence_by_hand() -> None:
+    """Natural logarithm for base 2, or the distance (its root) for the divergence."""
+    assert jensen_shannon(np.array([3, 1]), np.array([6, 2])) == 0
+    assert jensen_shannon(np.array([5, 0]), np.array([0, 1])) == 1
+    p, q = (0.5, 0.5), (1.0, 0.0)
+    middle = (0.75, 0.25)
+    expected = sum(a / 2 * math.log2(a / m) for x in (p, q) for a, m in zip(x, middle, strict=True) if a)
+    assert jensen_shannon(np.array([1, 1]), np.array([2, 0])) == pytest.approx(expected)
+
+
+def test_the_shipped_model_knows_its_golden_captions() -> None:
+    """New library versions that compute other embeddings must be noticed before a score is printed."""
+    model = load_type_model("mini")
+    assert len(model.golden) == 25 * N_TYPES
+    assert model.assign(list(model.golden)).tolist() == list(model.golden.values())
+
+
+def test_types_mean_something() -> None:
+    """Four clusters of spelling would be useless: brands, scenes, materials and selling points must come apart."""
+    model = load_type_model("mini")
+    groups = [
+        ["书房", "漫步林间", "花园"],
+        ["沁衾家纺", "翎铂", "糯呦亲子"],
+        ["楠竹", "橡木", "铝镁合金"],
+        ["不塌陷", "抗摔"],
+    ]
+    types = [model.assign(group).tolist() for group in groups]
+    assert all(len(set(of_group)) == 1 for of_group in types)
+    assert len({of_group[0] for of_group in types}) == len(groups)
+
+
+def test_scores_of_references_and_of_shuffled_ones() -> None:
+    """Agreement that compares a caption with itself, or a divergence blind to places."""
+    model = load_type_model("mini")
+    references = list(model.golden)
+    boxes = np.random.default_rng(0).random((len(references), 2)) * 0.8
+    boxes = np.concatenate([boxes, boxes + 0.1], axis=1)
+    same = score_types(Corpus.from_captions(predictions=references, references=references), boxes)
+    assert (same["agreement"], same["divergence"]) == (100, 0)
+    assert same["shares"] == pytest.approx([25] * 4)
+    turned = references[25:] + references[:25]  # every caption becomes one of another type
+    other = score_types(Corpus.from_captions(predictions=turned, references=references), boxes)
+    assert other["agreement"] == 0
+    assert other["divergence"] > 0.5
+    assert other["shares"] == other["reference_shares"]
+
+
+def test_embeddings_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand captions encoded anew at every scoring."""
+    from benchmark.metrics import caption_types
+
+    model = load_type_model("mini")
+    before = model.assign(["温和不刺激", "好用"])
+
+    def never(*args: object) -> None:
+        raise AssertionError("encoded again")
+
+    monkeypatch.setattr(caption_types, "embed", never)
+    assert model.assign(["好用", "温和不刺激"]).tolist() == before[::-1].tolist()
+
+
+def test_changed_files_and_moved_captions_are_refused(tmp_path: Path) -> None:
+    """Weights swapped under the same name would silently move every type score."""
+    folder = tmp_path / "types"
+    shutil.copytree(SHIPPED["mini"], folder)
+    stored = json.loads((folder / "types.json").read_text())
+    caption = next(iter(stored["golden"]))
+    stored["golden"][caption] = (stored["golden"][caption] + 1) % N_TYPES
+    (folder / "types.json").write_text(json.dumps(stored))
+    with pytest.raises(InputError, match="1 of 100 golden captions changed their type"):
+        load_type_model(str(folder))
+    weights = folder / "encoder" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\0")
+    with pytest.raises(InputError, match="SHA-256"):
+        load_type_model(str(folder))
+    with pytest.raises(InputError, match="no caption-type model"):
+        load_type_model("bert-base-nowhere")

@@ -1,0 +1,98 @@
+"""Every command as a stranger would type it: help with examples, and one sentence for what cannot be done."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from made_split import made_split
+
+from benchmark.__main__ import VERBS
+from benchmark.predictions import write_predictions
+
+Run = subprocess.CompletedProcess[str]
+
+
+def run(*arguments: str) -> Run:
+    return subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_has_an_example(verb: str) -> None:
+    """A verb that is listed and does not exist, or help that tells flags and no use."""
+    shown = run(f"benchmark.{verb}", "--help")
+    assert shown.returncode == 0
+    if verb == "dataset":
+        shown = run("benchmark.dataset", "build", "--help")
+    assert f"python -m benchmark.{verb}" in shown.stdout
+
+
+def test_the_list_of_verbs() -> None:
+    """`python -m benchmark` alone must lead on."""
+    listed = run("benchmark")
+    assert listed.returncode == 0
+    assert all(verb in listed.stdout for verb in VERBS)
+    unknown = run("benchmark", "socre")
+    assert unknown.returncode == 2
+    assert "socre" in unknown.stderr
+
+
+def test_score_verify_compare_from_files(tmp_path: Path) -> None:
+    """The whole way, through files and command lines; a changed caption must not verify."""
+    split, predictions = made_split(tmp_path / "data")
+    data = ("--data", str(split.directory))
+    a, b = tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz"
+    write_predictions(a, split, predictions)
+    write_predictions(b, split, split.captions)
+    receipt, segments = tmp_path / "scores.json", tmp_path / "segments.jsonl"
+    scored = run("benchmark.score", str(a), *data, "-o", str(receipt), "--segments", str(segments), "--slices")
+    assert scored.returncode == 0, scored.stderr
+    stored = json.loads(receipt.read_text())
+    assert {"BLEU-1", "BLEU-4", "METEOR", "CIDEr", "Div@1", "Div@2"} <= stored["scores"].keys()
+    assert stored["signature"] in scored.stdout
+    assert len(segments.read_text().splitlines()) == split.n_boxes
+    assert run("benchmark.verify", str(receipt), str(a), *data).returncode == 0
+    refused = run("benchmark.verify", str(receipt), str(b), *data)
+    assert refused.returncode == 2
+    assert "sha256.predictions" in refused.stderr
+    for style in ("--json", "--latex", "--markdown"):
+        assert run("benchmark.score", str(a), *data, style).stdout
+    compared = json.loads(run("benchmark.compare", f"one={a}", f"two={b}", *data, "--json").stdout)
+    difference = compared["differences"][0]["metrics"]["BLEU-4"]
+    assert difference["value"] == pytest.approx(
+        compared["systems"]["one"][0]["BLEU-4"] - compared["systems"]["two"][0]["BLEU-4"]
+    )
+    seeds = run("benchmark.score", str(a), str(b), *data)
+    assert "mean ± sd (n=2)" in seeds.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("benchmark.score",), "no prediction file"),
+        (("benchmark.score", "nothing.jsonl", "--data", "nowhere"), "no data set at nowhere"),
+        (("benchmark.compare", "one.jsonl"), "expected two or more"),
+        (("benchmark.verify", "nothing.json", "nothing.jsonl"), "nothing.json"),
+        (("benchmark.dataset", "build", "--out", "x", "--images", "tset=5"), "expected train=N"),
+        (("benchmark.dataset", "describe", "nowhere"), "no data set"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(
+    arguments: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A traceback, or exit code 1."""
+    monkeypatch.chdir(tmp_path)
+    refused = run(*arguments)
+    assert refused.returncode == 2
+    assert words in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_importing_the_harness_loads_nothing_heavy() -> None:
+    """`import benchmark` in somebody's training script must not cost a second, or a gigabyte."""
+    code = (
+        "import benchmark, sys; print([m for m in ('numpy', 'pyarrow', 'torch', 'rich', 'typer') if m in sys.modules])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
