@@ -15,16 +15,20 @@ CHANNELS = {"resnet50": 2048, "small": 128}
 
 
 class Small(nn.Module):
-    """Four convolutions with stride 2 at the first three: an image of 8 g pixels gives a g x g grid."""
+    """Four convolutions with stride 2 at the first three: an image of 8 g pixels gives a g x g grid.
+
+    Beside its features a cell hands on the mean and the deviation of its colours, so that the network need not learn
+    first to see colour at all.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels = 3
-        for width, stride in ((32, 2), (64, 2), (96, 2), (CHANNELS["small"], 1)):
+        for width, stride in ((32, 2), (64, 2), (96, 2), (CHANNELS["small"] - 6, 1)):
             layers += [
                 nn.Conv2d(channels, width, 3, stride=stride, padding=1, bias=False),
-                nn.GroupNorm(8, width),
+                nn.GroupNorm(2, width),
                 nn.ReLU(inplace=True),
             ]
             channels = width
@@ -32,7 +36,9 @@ class Small(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(I, 3, H, W) to (I, 128, H / 8, W / 8)."""
-        return self.layers(images)
+        mean = nn.functional.avg_pool2d(images, 8)
+        variance = nn.functional.avg_pool2d(images**2, 8) - mean**2
+        return torch.cat([self.layers(images), mean, variance.clamp(min=0).sqrt()], dim=1)
 
 
 class ResNet50(nn.Module):

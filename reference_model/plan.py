@@ -5,7 +5,6 @@ Nothing is stored. What is measured, counted and merely projected is told apart 
 
 import time
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import nn
@@ -99,11 +98,10 @@ def _seconds(model: nn.Module, batch: Batch) -> float:
     """Of the fastest of a few steps, without the optimiser's share, which is small."""
 
     def step() -> float:
-        synchronise = partial(torch.cuda.synchronize) if batch.info.is_cuda else lambda: None
-        synchronise()
         started = time.perf_counter()
         model(batch).backward()
-        synchronise()
+        if batch.info.is_cuda:
+            torch.cuda.synchronize()
         return time.perf_counter() - started
 
     return min(step() for _ in range(MEASURED_STEPS))

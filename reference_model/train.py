@@ -65,7 +65,7 @@ def main(
     if dry_run:
         from reference_model.plan import plan_table
 
-        cli.stdout.print(plan_table(config, splits).terminal())
+        plan_table(config, splits).show(cli.stdout)
         return
     train(config, splits, seed=seed, runs=runs)
 

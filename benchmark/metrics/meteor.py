@@ -55,9 +55,7 @@ class _Words(dict[int, int]):
 
 
 def _word(point: int) -> int:
-    if any(point in block for block in _CASELESS):
-        return point
-    lower = chr(point).lower()
+    lower = chr(point) if any(point in block for block in _CASELESS) else chr(point).lower()
     if len(lower) == 2:  # only İ: i and a dot above, which has no other use than to be hashed
         return 31 * ord(lower[0]) + ord(lower[1])
     point = ord(lower)

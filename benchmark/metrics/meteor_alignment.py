@@ -15,7 +15,6 @@ its answers, and is copied here with its peculiarities, because they decide scor
   synonyms match after all, once the empty alignment has fallen off the beam.
 """
 
-from collections.abc import Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -26,19 +25,13 @@ EXACT, SYNONYM, PARAPHRASE = 0, 1, 2
 #: One-letter words of WordNet's synonym sets; longer words do not occur, since every character is a word.
 SYNONYMS = {"1": "i", "i": "1", "5": "v", "v": "5", "g": "km", "k": "gm", "m": "gk"}
 
-#: The entries of METEOR's English paraphrase table whose words are single characters. They hold in both directions.
-_PARAPHRASES = (
-    "1c=1b 1c=1°c ar=rs c=g c=k e=d f=h f=r h=f j=7 k=c k=w l=1 l=d o=0 o=· r=f r=s t=l v=5 x=× £=₤ ·=•"
-).split()
+_TABLE = "1c=1b 1c=1°c ar=rs c=g c=k e=d f=h f=r h=f j=7 k=c k=w l=1 l=d o=0 o=· r=f r=s t=l v=5 x=× £=₤ ·=•"
 
-#: (phrase of the prediction, phrase of the reference), in the order in which METEOR tries them.
-PARAPHRASES = [
-    *((second, first) for first, second in (entry.split("=") for entry in _PARAPHRASES)),
-    *((first, second) for first, second in (entry.split("=") for entry in _PARAPHRASES)),
-]
+#: The entries of METEOR's English paraphrase table whose words are single characters, in its order.
+PARAPHRASES = [(first, second) for first, second in (entry.split("=") for entry in _TABLE.split())]
 
 #: Words that can match others than themselves.
-VERSATILE = frozenset(SYNONYMS).union(*_PARAPHRASES) - {"="}
+VERSATILE = frozenset(SYNONYMS).union(*(word for entry in PARAPHRASES for word in entry))
 
 
 class Match(NamedTuple):
@@ -50,23 +43,17 @@ class Match(NamedTuple):
     reference_length: int
     module: int
 
-    @property
-    def words_in_use(self) -> int:
-        """The words of the prediction that it takes, a bit each."""
-        return (1 << self.length) - 1 << self.start
-
 
 #: An alignment's matches so far, the latest first: (match, those before it), or None.
 _Chain = tuple[Match, "_Chain"] | None
 
-#: A partial alignment, the better the smaller: minus matched words, chunks closed, distance; then where in the
-#: prediction a match would go on with the open chunk, the prediction's words in use (a bit each), the next free word of
-#: the reference, all matches.
-_Partial = tuple[int, int, int, int, int, int, _Chain]
+#: A partial alignment: its cost (chunks still open are not in it), where in the prediction a match would go on with the
+#: open chunk, the prediction's words in use (a bit each), the next free word of the reference, all matches.
+_Partial = tuple[int, int, int, int, _Chain]
 
 _NOWHERE = -1
 
-_rank = itemgetter(0, 1, 2)
+_cost = itemgetter(0)
 
 
 def align(prediction: str, reference: str) -> tuple[list[Match], int]:
@@ -78,15 +65,20 @@ def align(prediction: str, reference: str) -> tuple[list[Match], int]:
     """
     choices = _candidates(prediction, reference)
     certain = _uncontested(choices, len(prediction), len(reference))
-    beam: list[_Partial] = [(0, 0, 0, _NOWHERE, 0, 0, None)]
+    # One integer for: most words, then fewest chunks, then smallest distance.
+    chunk = 1 + sum(abs(match.start - match.reference_start) for matches in choices for match in matches)
+    word = chunk * (len(reference) + 1)
+    beam: list[_Partial] = [(0, _NOWHERE, 0, 0, None)]
     for position, matches in enumerate(choices):
-        beam = _step(beam, position, matches, certain=position in certain)
-    best = min(beam, key=lambda partial: (partial[0], partial[1] + (partial[3] >= 0), partial[2]))
-    chain, chosen = best[-1], []
+        beam = _step(beam, position, matches, word, chunk, certain=position in certain)
+    cost, chain = min(
+        ((cost + chunk * (end != _NOWHERE), chain) for cost, end, _, _, chain in beam), key=_cost
+    )
+    chosen = []
     while chain is not None:
-        chosen.append(chain[0])
-        chain = chain[1]
-    return chosen, best[1] + (best[3] >= 0)
+        match, chain = chain
+        chosen.append(match)
+    return chosen, cost % word // chunk
 
 
 def _candidates(prediction: str, reference: str) -> list[list[Match]]:
@@ -100,10 +92,15 @@ def _candidates(prediction: str, reference: str) -> list[list[Match]]:
     for j, word in enumerate(reference):
         synonyms = sorted(i for synonym in SYNONYMS.get(word, "") for i in places.get(synonym, ()))
         choices[j] += [Match(i, 1, j, 1, SYNONYM) for i in synonyms]
-    for ours, theirs in PARAPHRASES:
-        starts = _occurrences(ours, prediction)
-        for j in _occurrences(theirs, reference) if starts else ():
-            choices[j] += [Match(i, len(ours), j, len(theirs), PARAPHRASE) for i in starts]
+    # Paraphrases hold in both directions: of the reference's phrases, in the table's order, then of the prediction's.
+    for theirs, ours in PARAPHRASES:
+        for j in _occurrences(theirs, reference):
+            choices[j] += [Match(i, len(ours), j, len(theirs), PARAPHRASE) for i in _occurrences(ours, prediction)]
+    for i in range(len(prediction)):
+        for ours, theirs in PARAPHRASES:
+            if prediction.startswith(ours, i):
+                for j in _occurrences(theirs, reference):
+                    choices[j].append(Match(i, len(ours), j, len(theirs), PARAPHRASE))
     return choices
 
 
@@ -129,43 +126,46 @@ def _uncontested(choices: list[list[Match]], n_words: int, n_reference_words: in
     }
 
 
-def _step(beam: list[_Partial], position: int, matches: list[Match], *, certain: bool) -> list[_Partial]:
+def _step(
+    beam: list[_Partial], position: int, matches: list[Match], word: int, chunk: int, *, certain: bool
+) -> list[_Partial]:
     """Extend every partial alignment by each match that starts at one word of the reference, or by none."""
     options = [
-        (match, match.start, match.words_in_use, match.module == EXACT or match.length > 1, abs(match.start - position))
+        (
+            match,
+            match.start,
+            match.start + match.length,
+            (1 << match.length) - 1 << match.start,
+            position + match.reference_length,
+            word if match.module == EXACT or match.length > 1 else 0,
+            abs(match.start - position),
+        )
         for match in matches
     ]
     crowded = len(options) > BEAM
     extended: list[_Partial] = []
     for partial in beam:
-        gain, chunks, distance, end, used, free, chain = partial
+        cost, end, used, free, chain = partial
         if position < free:
             extended.append(partial)
             continue
-        room = [BEAM, BEAM]
-        for match, start, words, counts, away in options:
+        going_on = cost
+        if end != _NOWHERE:
+            cost += chunk
+        room = {word: BEAM, 0: BEAM} if crowded else {}
+        for match, start, stop, words, then_free, worth, away in options:
             if used & words:
                 continue
-            after = chunks if end == start or end < 0 else chunks + 1
-            if crowded and end != start:
-                # Later ones of a kind are never better: what cannot survive is not made, which bounds long repeats.
-                room[counts] -= 1
-                if room[counts] < 0:
-                    distance += away
-                    continue
-            extended.append(
-                (
-                    gain - counts,
-                    after,
-                    distance,
-                    start + match[1],
-                    used | words,
-                    position + match[3],
-                    (match, chain),
-                )
-            )
-            distance += away
+            if start == end:
+                extended.append((going_on - worth, stop, used | words, then_free, (match, chain)))
+            elif not crowded or room[worth] > 0:
+                extended.append((cost - worth, stop, used | words, then_free, (match, chain)))
+                if crowded:
+                    # Later ones of a kind are never better: what cannot survive is not made, which bounds long repeats.
+                    room[worth] -= 1
+            cost += away
+            going_on += away
         if not certain:
-            extended.append((gain, chunks + (end >= 0), distance, _NOWHERE, used, free, chain))
-    extended.sort(key=_rank)
+            extended.append((cost, _NOWHERE, used, position, chain))
+    extended.sort(key=_cost)
     return extended[:BEAM]

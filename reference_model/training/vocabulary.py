@@ -36,9 +36,7 @@ class Vocabulary:
     @classmethod
     def of_split(cls, train: Split, size: int = 0) -> "Vocabulary":
         """The vocabulary of a training split, read row by row."""
-        texts = (
-            text for row in train.rows() for text in (row["title"], row["attributes"], *(row["captions"] or []))
-        )
+        texts = (text for row in train.rows() for text in (row["title"], row["attributes"], *(row["captions"] or [])))
         return cls.build(texts, size)
 
     def __len__(self) -> int:

@@ -4,6 +4,13 @@ Invariant: the same sizes give the same annotations, and so the same fingerprint
 default sizes are pinned in `known_fingerprints.json`, and a cached copy with other fingerprints is built anew.
 """
 
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -20,14 +27,14 @@ from benchmark.files import cache_directory, folder_when_complete
 from benchmark.rendering import draw_captions
 
 NAME = "mini-1"
-SIZES = {"train": 2000, "val": 1000, "test": 1000}
+SIZES = {"train": 6000, "val": 1000, "test": 1000}
 
 #: Texts without a caption, such as the collection pipeline filters out: digits and Latin letters.
 DECOYS = ("NO.1", "PRO", "24H", "500ML", "SINCE 1998", "A5", "NEW IN", "TOP 10", "X-LINE", "3 IN 1", "MADE WELL", "2.0")
 
 
 def mini_directory() -> Path:
-    """The data set with its default sizes, built if it is not in the cache yet (about a minute on two cores)."""
+    """The data set with its default sizes, built if it is not in the cache yet (a minute or so on two cores)."""
     directory = cache_directory() / NAME
     try:
         splits = open_directory(directory).values()
@@ -58,28 +65,51 @@ def build(directory: Path, sizes: dict[str, int] = SIZES, *, annotations_only: b
         folder_when_complete(directory) as folder,
         Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bars,
     ):
-        made: list[Sample] = []
         task = bars.add_task("writing annotations", total=total)
         sampled = samples(in_building_order(sizes))
         summaries = {}
         for split in in_building_order(sizes):
             with SplitWriter(folder, split, roles=True) as writer:
                 for _ in range(sizes[split]):
-                    _, sample = next(sampled)
-                    writer.append(sample.row)
+                    writer.append(next(sampled)[1].row)
                     bars.advance(task)
-                    if not annotations_only:
-                        made.append(sample)
             summaries[split] = writer.summary()
         if not annotations_only:
-            (folder / "images").mkdir()
             task = bars.add_task("drawing pictures", total=total)
-            for sample in made:
-                _draw(sample, folder / "images" / f"{sample.image_id}.png")
-                bars.advance(task)
+            for drawn in _draw_in_processes(folder / "images", sizes):
+                bars.update(task, completed=drawn)
         name = NAME if sizes == SIZES else f"{NAME}-resized"
         in_order = {split: summaries[split] for split in sizes}
         write_description(folder, name=name, synthetic=True, splits=in_order)
+
+
+def _draw_in_processes(images: Path, sizes: dict[str, int]) -> Iterator[int]:
+    """Draw all pictures, in one process per core; yields how many there are so far.
+
+    The processes are fresh Pythons which sample the images again, so nothing of the caller can get in their way.
+    """
+    images.mkdir()
+    n = os.cpu_count() or 1
+    root = str(Path(__file__).parents[3])
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+    command = [sys.executable, "-m", "benchmark.dataset.mini.build", str(images), json.dumps(sizes), str(n)]
+    processes = [subprocess.Popen([*command, str(k)], env=env) for k in range(n)]
+    try:
+        while any(process.poll() is None for process in processes):
+            time.sleep(0.2)
+            yield sum(1 for _ in images.iterdir())
+        if any(process.returncode for process in processes):
+            raise InputError(f"a process that draws pictures into {images} failed; what it said stands above")
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def _draw_share(images: Path, sizes: dict[str, int], n: int, k: int) -> None:
+    """Draw every n-th picture, from the k-th on."""
+    for _, sample in islice(samples(in_building_order(sizes)), k, None, n):
+        _draw(sample, images / f"{sample.image_id}.png")
 
 
 def _draw(sample: Sample, path: Path) -> None:
@@ -99,3 +129,7 @@ def _draw(sample: Sample, path: Path) -> None:
     texts = [*sample.drawn, *(choose(random, DECOYS) for _ in layout.decoys)]
     boxes = [*(slot.box for slot in layout.slots), *layout.decoys]
     draw_captions(picture, boxes, texts).save(path, compress_level=6)
+
+
+if __name__ == "__main__":
+    _draw_share(Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
