@@ -38,7 +38,8 @@ class Small(nn.Module):
         """(I, 3, H, W) to (I, 128, H / 8, W / 8)."""
         mean = nn.functional.avg_pool2d(images, 8)
         variance = nn.functional.avg_pool2d(images**2, 8) - mean**2
-        return torch.cat([self.layers(images), mean, variance.clamp(min=0).sqrt()], dim=1)
+        colours = torch.cat([mean, variance.clamp(min=0).sqrt()], dim=1)
+        return torch.cat([self.layers(images), 4 * colours], dim=1)
 
 
 class ResNet50(nn.Module):

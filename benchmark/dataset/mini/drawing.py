@@ -1,5 +1,8 @@
 """The pictures of CapOnImage-Mini: a product, drawn as a flat illustration with a pale rim, before a scene.
 
+A frame around the picture repeats the product's colour and pattern, as sellers' banners do; it lets small models see both
+within minutes.
+
 Invariants:
 * a picture depends on the arguments of `draw_product` alone, and equal arguments give equal pixels;
 * colour, pattern, shape and scene can each be told from the picture whatever the others are;
@@ -82,6 +85,7 @@ PATTERNS: Mapping[str, tuple[Colour, Callable[[Grid, Grid, Grid], Grid]]] = {
 
 OUTLINE, RIM = PAINTS["line"], (255, 253, 248)
 OUTLINE_WIDTH, RIM_WIDTH = 1, 3  # pixels
+FRAME = 0.06  # width of the frame, as a ratio of the short side
 
 
 def draw_product(
@@ -118,7 +122,18 @@ def draw_product(
     picture.paste(RIM, (left, top), _grown(mask, RIM_WIDTH))
     picture.paste(OUTLINE, (left, top), _grown(mask, OUTLINE_WIDTH))
     picture.paste(product, (left, top), mask)
+    _frame(picture, _body(size, min(size), (0, size[1]), colour, pattern, random))
     return picture
+
+
+def _frame(picture: Image.Image, paint: Image.Image) -> None:
+    """Paint the margin of a picture, in place, with a pale line inside it."""
+    width = round(FRAME * min(picture.size))
+    inner = (width, width, picture.width - width - 1, picture.height - width - 1)
+    mask = Image.new("L", picture.size, 255)
+    ImageDraw.Draw(mask).rectangle(inner, fill=0)
+    picture.paste(paint, (0, 0), mask)
+    ImageDraw.Draw(picture).rectangle(inner, outline=RIM, width=2)
 
 
 def _product(
