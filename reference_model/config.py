@@ -38,10 +38,14 @@ class ModelConfig:
     balanced_inputs: bool = False  # mini: every kind of input token enters the transformer at the same scale
 
     def __post_init__(self) -> None:
-        if self.width % self.heads or self.width % 2:
-            raise InputError(f"model.width: got {self.width}, expected an even multiple of model.heads ({self.heads})")
-        _at_least(1, self, "layers", "heads", "position_table")
-        _share(self, "dropout")
+        problems = [
+            *_below(1, self, "layers", "width", "heads", "position_table"),
+            *_below(0, self, "feed_forward"),
+            *_no_share(self, "dropout"),
+        ]
+        if not problems and (self.width % self.heads or self.width % 2):
+            problems.append(f"model.width: got {self.width}, expected an even multiple of model.heads ({self.heads})")
+        _refuse(problems)
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,20 @@ class InputConfig:
     vocabulary: int = 0  # row 9: number of entries; 0: all characters of the training split
 
     def __post_init__(self) -> None:
-        _at_least(1, self, "grid", "pool", "max_info")
-        _at_least(3, self, "max_caption")
-        if self.grid % self.pool:
-            raise InputError(f"inputs.pool: got {self.pool}, expected a divisor of inputs.grid ({self.grid})")
+        problems = [
+            *_below(1, self, "grid", "pool", "max_info"),
+            *_below(3, self, "max_caption"),
+            *_below(0, self, "image_side", "vocabulary"),
+        ]
+        if self.grid > 127:
+            problems.append(f"inputs.grid: got {self.grid}, expected at most 127")
+        if self.pool > 0 and self.grid % self.pool:
+            problems.append(f"inputs.pool: got {self.pool}, expected a divisor of inputs.grid ({self.grid})")
         if not self.location and self.neighbours != "none":
-            raise InputError("inputs.neighbours: they stand in the location token, and inputs.location is off")
+            problems.append("inputs.neighbours: they stand in the location token, and inputs.location is off")
+        if not (self.image or self.info or self.location):
+            problems.append("inputs: image, info and location are all off; nothing is left to write captions from")
+        _refuse(problems)
 
     @property
     def n_neighbours(self) -> int:
@@ -92,7 +104,7 @@ class GenerationConfig:
     reduce: Literal["token", "caption"] = "token"  # row 14
 
     def __post_init__(self) -> None:
-        _share(self, "label_smoothing")
+        _refuse(_no_share(self, "label_smoothing"))
 
 
 @dataclass(frozen=True)
@@ -112,9 +124,13 @@ class MatchingConfig:
     share: float = 0.25  # of CM batches in pre-training
 
     def __post_init__(self) -> None:
-        _share(self, "negatives", "share")
-        if min(self.fixed_mix) < 0 or not math.isclose(sum(self.fixed_mix), 1, abs_tol=1e-6):
-            raise InputError(f"cm.fixed_mix: got {self.fixed_mix}, expected three shares that add up to 1")
+        problems = _no_share(self, "negatives", "share")
+        if not (min(self.fixed_mix) >= 0 and math.isclose(sum(self.fixed_mix), 1, abs_tol=1e-6)):
+            problems.append(f"cm.fixed_mix: got {self.fixed_mix}, expected three shares that add up to 1")
+        every = 1 / self.share if self.share else 0
+        if self.batches == "cycle" and not (every and math.isclose(every, round(every), rel_tol=1e-6)):
+            problems.append(f"cm.share: got {self.share}, expected 1 / n (every n-th batch) with cm.batches=cycle")
+        _refuse(problems)
 
 
 @dataclass(frozen=True)
@@ -149,8 +165,14 @@ class TrainConfig:
     deterministic: bool = False  # on GPUs: slower kernels that repeat bit for bit
 
     def __post_init__(self) -> None:
-        _at_least(1, self, "batch", "warmup", "validate_every", "validate_images", "save_every")
-        _at_least(0, self, "pretrain_updates", "finetune_updates", "workers", "micro_batch", "finetune_halvings")
+        problems = [
+            *_below(1, self, "batch", "warmup", "validate_every", "validate_images", "save_every"),
+            *_below(0, self, "pretrain_updates", "finetune_updates", "workers", "micro_batch", "finetune_halvings"),
+            *_below(0, self, "rate", "backbone_rate", "finetune_rate", "finetune_backbone_rate", "clip", "eps"),
+        ]
+        if self.pretrain_updates + self.finetune_updates == 0:
+            problems.append("train.pretrain_updates, train.finetune_updates: both are 0, expected at least one update")
+        _refuse(problems)
 
 
 @dataclass(frozen=True)
@@ -166,12 +188,21 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
     profile: str = "paper"  # sizes: paper, mini, smoke; anything but paper is scaled down and says so
 
+    def __post_init__(self) -> None:
+        entries = self.model.position_table if self.model.positions == "learned" else SINE_POSITIONS
+        longest = max(self.inputs.max_info, self.inputs.max_caption)
+        if longest > entries:
+            _refuse([f"inputs.max_info, inputs.max_caption: got {longest}, but there are {entries} positions"])
+
     @property
     def hash(self) -> str:
         """Of everything above but name and profile: equal configurations are one run, whatever they are called."""
         content = to_dict(self)
         del content["name"], content["profile"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+SINE_POSITIONS = 200  # entries of the fixed position tables, as in the release
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -187,13 +218,12 @@ def from_dict(content: dict[str, Any]) -> Config:
     """
     problems: list[str] = []
     config = _build(Config, content, "", problems)
-    if problems:
-        raise InputError(*problems)
+    _refuse(problems)
     return config
 
 
 def _build(kind: type, content: Any, path: str, problems: list[str]) -> Any:
-    hints, values = get_type_hints(kind), {}
+    hints, values, before = get_type_hints(kind), {}, len(problems)
     if not isinstance(content, dict):
         problems.append(f"{path or 'configuration'}: got {content!r:.60}, expected a mapping")
         return None
@@ -206,7 +236,13 @@ def _build(kind: type, content: Any, path: str, problems: list[str]) -> Any:
             values[f.name] = _build(hints[f.name], content[f.name], f"{path}{f.name}.", problems)
         else:
             values[f.name] = _checked(hints[f.name], content[f.name], f"{path}{f.name}", problems)
-    return None if problems else kind(**values)
+    if len(problems) > before:
+        return None
+    try:
+        return kind(**values)
+    except InputError as error:
+        problems += error.problems
+        return None
 
 
 def _checked(hint: Any, value: Any, path: str, problems: list[str]) -> Any:
@@ -235,20 +271,21 @@ def override(config: Config, assignments: list[str]) -> Config:
     Raises:
         InputError: for every assignment that names no field or has a value of the wrong type.
     """
-    content, problems = to_dict(config), []
+    content: Any = to_dict(config)
+    problems: list[str] = []
     for assignment in assignments:
         path, sign, text = assignment.partition("=")
         *groups, name = path.split(".")
         target = content
         for group in groups:
             target = target.get(group, {}) if isinstance(target, dict) else {}
-        if not sign or name not in target or isinstance(target[name], dict):
+        if not sign or not isinstance(target, dict) or isinstance(target.get(name, {}), dict):
             problems.append(f"{assignment}: expected PATH=VALUE with one of {', '.join(paths())}")
         else:
             target[name] = _parsed(text, target[name])
-    if problems:
-        raise InputError(*problems)
-    return from_dict(content)
+    changed = _build(Config, content, "", problems)
+    _refuse(problems)
+    return changed
 
 
 def _parsed(text: str, old: bool | int | float | str | list[float]) -> Any:
@@ -287,14 +324,15 @@ def release(config: Config) -> Config:
         ),
         inputs=replace(
             config.inputs,
-            neighbours="chain" if config.inputs.neighbours != "none" else "none",
+            neighbours="chain" if config.inputs.neighbours == "nearest" else config.inputs.neighbours,
             max_caption=10,
             info_format="authors",
+            vocabulary=6389,
         ),
         cm=replace(
             config.cm,
             strategy="fixed" if config.cm.strategy != "none" else "none",
-            fixed_mix=(0.3, 0.3, 0.4),
+            fixed_mix=(0.3, 0.3, 0.4) if config.cm.fixed_mix == MatchingConfig().fixed_mix else config.cm.fixed_mix,
             redraw=False,
             level2="location",
             head="softmax2",
@@ -302,13 +340,26 @@ def release(config: Config) -> Config:
     )
 
 
-def _at_least(least: int, config: Any, *names: str) -> None:
-    for name in names:
-        if getattr(config, name) < least:
-            raise InputError(f"{name}: got {getattr(config, name)}, expected at least {least}")
+def _below(least: float, config: Any, *names: str) -> list[str]:
+    """Problems of fields that are too small (or not a number)."""
+    values = {name: getattr(config, name) for name in names}
+    return [
+        f"{name}: got {value}, expected at least {least}"
+        for name, value in values.items()
+        if not least <= value < math.inf
+    ]
 
 
-def _share(config: Any, *names: str) -> None:
-    for name in names:
-        if not 0 <= getattr(config, name) <= 1:
-            raise InputError(f"{name}: got {getattr(config, name)}, expected a share between 0 and 1")
+def _no_share(config: Any, *names: str) -> list[str]:
+    """Problems of fields that are no share."""
+    values = {name: getattr(config, name) for name in names}
+    return [
+        f"{name}: got {value}, expected a share between 0 and 1"
+        for name, value in values.items()
+        if not 0 <= value <= 1
+    ]
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise InputError(*problems)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from reference_model.backbone import CHANNELS, backbone
 from reference_model.batch import PAD
-from reference_model.config import InputConfig, ModelConfig
+from reference_model.config import SINE_POSITIONS, InputConfig, ModelConfig
 
 IMAGE, LOCATION, INFO, CAPTION = range(4)  # segments
 
@@ -120,7 +120,7 @@ class Words(nn.Module):
         if model.positions == "learned":
             self.positions = nn.Parameter(torch.empty(model.position_table, model.width))
         else:
-            table = sinusoid(200, model.width, authors=model.positions == "sine_authors")
+            table = sinusoid(SINE_POSITIONS, model.width, authors=model.positions == "sine_authors")
             self.register_buffer("positions", table, persistent=False)
 
     def forward(self, characters: Tensor, first: int = 0) -> Tensor:

@@ -22,8 +22,9 @@ from reference_model.embeddings import (
     Words,
     is_real,
 )
+from reference_model.kernels import Dropout, linear
 from reference_model.losses import generation_loss, matching_logit, matching_loss
-from reference_model.transformer import Cache, Transformer, gelu, generation_mask, matching_mask
+from reference_model.transformer import LayerCache, Transformer, gelu, generation_mask, matching_mask
 
 
 class ReferenceModel(nn.Module):
@@ -48,7 +49,7 @@ class ReferenceModel(nn.Module):
             gelu_kind=model.gelu,
         )
         self.output_bias = nn.Parameter(torch.zeros(vocabulary_size))
-        self.drop = nn.Dropout(model.dropout)
+        self.drop = Dropout(model.dropout)
         self.matching_head = None
         if config.cm.strategy != "none":
             self.matching_head = nn.Linear(d, 1 if config.cm.head == "sigmoid" else 2)
@@ -81,7 +82,7 @@ class ReferenceModel(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., D) to (..., V), with the word table as matrix."""
-        return nn.functional.linear(hidden, self.words.table.weight, self.output_bias)
+        return linear(hidden, self.words.table.weight, self.output_bias)
 
     def loss(self, batch: Batch) -> Tensor:
         """The summed loss of the batch's task, divided by `batch.normaliser`."""
@@ -94,9 +95,10 @@ class ReferenceModel(nn.Module):
         given, targets = batch.captions[:, :-1], batch.captions[:, 1:]
         prefix, real = self.prefix(batch)
         tokens = torch.cat([prefix, self.captions(given)], dim=1)
-        hidden, _ = self.transformer(tokens, generation_mask(real, is_real(given)))
+        mask = generation_mask(real, is_real(given))
+        hidden = self.transformer(tokens, mask, wanted=slice(prefix.shape[1], None))
         wanted = is_real(targets)
-        logits = self.logits(hidden[:, prefix.shape[1] :][wanted])
+        logits = self.logits(hidden[wanted])
         cg = self.config.cg
         return generation_loss(logits, targets, wanted, cg.label_smoothing, cg.reduce)
 
@@ -109,8 +111,8 @@ class ReferenceModel(nn.Module):
         assert self.matching_head is not None, "this variant has no Caption Matching"
         prefix, real = self.prefix(batch)
         tokens = torch.cat([prefix, self.captions(batch.captions)], dim=1)
-        hidden, _ = self.transformer(tokens, matching_mask(real, is_real(batch.captions)))
-        start = hidden[:, prefix.shape[1]]
+        mask = matching_mask(real, is_real(batch.captions))
+        start = self.transformer(tokens, mask, wanted=slice(prefix.shape[1], prefix.shape[1] + 1))[:, 0]
         head = gelu(start, self.config.model.gelu) if self.config.cm.head == "softmax2" else start
         return self.matching_head(head)
 
@@ -121,7 +123,8 @@ class ReferenceModel(nn.Module):
     def start(self, batch: Batch) -> "DecodingState":
         """Encode the prefix once, for `step`."""
         prefix, real = self.prefix(batch)
-        _, cache = self.transformer(prefix, real[:, None, None, :])
+        cache = self.transformer.cache(room=prefix.shape[1] + self.config.inputs.max_caption)
+        self.transformer(prefix, real[:, None, None, :], cache, wanted=slice(0, 0))  # keys and values are all it takes
         return DecodingState(cache, real)
 
     def step(self, state: "DecodingState", characters: Tensor, position: int) -> Tensor:
@@ -137,15 +140,15 @@ class ReferenceModel(nn.Module):
         """
         tokens = self.captions(characters[:, None], position)
         state.real = torch.cat([state.real, torch.ones_like(state.real[:, :1])], dim=1)
-        hidden, state.cache = self.transformer(tokens, state.real[:, None, None, :], state.cache)
+        hidden = self.transformer(tokens, state.real[:, None, None, :], state.cache)
         return self.logits(hidden[:, 0])
 
     def full_logits(self, batch: Batch, captions: Tensor) -> Tensor:
         """Logits at every caption position in one uncached pass, (B, T, V); what decoding is tested against."""
         prefix, real = self.prefix(batch)
         tokens = torch.cat([prefix, self.captions(captions)], dim=1)
-        hidden, _ = self.transformer(tokens, generation_mask(real, torch.ones_like(captions, dtype=torch.bool)))
-        return self.logits(hidden[:, prefix.shape[1] :])
+        mask = generation_mask(real, torch.ones_like(captions, dtype=torch.bool))
+        return self.logits(self.transformer(tokens, mask, wanted=slice(prefix.shape[1], None)))
 
     def generate(self, batch: Batch, *, beam: int = 1) -> list[list[int]]:
         """Captions as character ids, without special ones; see `training.decoding`."""
@@ -158,12 +161,13 @@ class ReferenceModel(nn.Module):
 class DecodingState:
     """Keys and values of everything read so far, and which positions are real, (B, S)."""
 
-    def __init__(self, cache: Cache, real: Tensor) -> None:
+    def __init__(self, cache: list[LayerCache], real: Tensor) -> None:
         self.cache, self.real = cache, real
 
     def reorder(self, rows: Tensor) -> None:
         """Keep some rows, in a new order (beams)."""
-        self.cache = [(key[rows], value[rows]) for key, value in self.cache]
+        for layer in self.cache:
+            layer.reorder(rows)
         self.real = self.real[rows]
 
 

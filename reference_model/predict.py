@@ -19,7 +19,7 @@ from reference_model.training.vocabulary import Vocabulary
 
 
 def main(
-    run: Annotated[Path, typer.Argument(help="Folder of a trained run: RUNS/<variant>/<hash>/seed<k>.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a trained run: RUNS/VARIANT/HASH/seedK.")],
     data: Annotated[
         str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
     ] = None,
@@ -37,9 +37,11 @@ def main(
         python -m reference_model.predict runs/full/0123456789ab/seed1 --beam 3 -o beam3.jsonl
     """
     from reference_model.run_folder import load_run, read_config
+    from reference_model.training.distributed import here
 
     _, seed = read_config(run)
     config, model, vocabulary = load_run(run)
+    model.to(here())
     opened = open_split(data, split)
     write_predictions(output, opened, captions(model, config, vocabulary, opened, seed=seed, beam=beam))
     cli.stdout.print(f"wrote {output}; score it: python -m benchmark.score {output} --split {split}", markup=False)

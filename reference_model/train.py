@@ -59,7 +59,7 @@ def main(
             value = content
             for part in path.split("."):
                 value = value[part]
-            print(f"{path}={value}")
+            print(f"{path}={','.join(map(str, value)) if isinstance(value, list) else value}")
         return
     splits = open_dataset(data)
     if dry_run:

@@ -6,7 +6,8 @@ Invariants:
 * masks are boolean, True where a query may look; a padded key is never seen, and no prefix position sees a caption
   position under Caption Generation;
 * with a cache, the keys and values of ALL earlier positions are kept (the released cache drops one), so decoding step
-  by step gives the logits of the full pass.
+  by step gives the logits of the full pass;
+* what nobody asks for is not computed: after the last attention, only the positions that are wanted.
 """
 
 import math
@@ -15,7 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-Cache = list[tuple[Tensor, Tensor]]  # per layer: keys and values, (B, H, S, D / H)
+from reference_model.kernels import Dropout, Linear, attention
+
+ALL = slice(None)
 
 
 def generation_mask(prefix: Tensor, caption: Tensor) -> Tensor:
@@ -65,6 +68,32 @@ def gelu(x: Tensor, kind: str) -> Tensor:
     return 0.5 * x * (1 + torch.tanh(math.sqrt(math.pi / 2) * (x + 0.044715 * x**3)))
 
 
+class LayerCache:
+    """Keys and values of a layer at the positions read so far, (B, H, S, D / H), in buffers with room for more.
+
+    Args:
+        room: positions there will ever be.
+    """
+
+    def __init__(self, room: int) -> None:
+        self.room, self.length = room, 0
+        self.keys = self.values = torch.empty(0)
+
+    def extend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Add positions; returns the keys and values of all."""
+        if self.length == 0:
+            shape = (*key.shape[:2], self.room, key.shape[3])
+            self.keys, self.values = key.new_empty(shape), value.new_empty(shape)
+        new = slice(self.length, self.length + key.shape[2])
+        self.keys[:, :, new], self.values[:, :, new] = key, value
+        self.length = new.stop
+        return self.keys[:, :, : self.length], self.values[:, :, : self.length]
+
+    def reorder(self, rows: Tensor) -> None:
+        """Keep some rows, in a new order (beams)."""
+        self.keys, self.values = self.keys[rows], self.values[rows]
+
+
 class Layer(nn.Module):
     """x + Drop(Attention(Norm(x))), then x + Drop(FeedForward(Norm(x)))."""
 
@@ -74,38 +103,39 @@ class Layer(nn.Module):
         super().__init__()
         self.heads, self.gelu_kind, self.dropout = heads, gelu_kind, dropout
         self.attention_norm, self.feed_forward_norm = norm(width, norm_kind), norm(width, norm_kind)
-        self.query = nn.Linear(width, width)
-        self.key = nn.Linear(width, width)
-        self.value = nn.Linear(width, width)
-        self.output = nn.Linear(width, width)
-        self.expand = nn.Linear(width, feed_forward)
-        self.contract = nn.Linear(feed_forward, width)
-        self.drop = nn.Dropout(dropout)
+        self.query = Linear(width, width)
+        self.key = Linear(width, width)
+        self.value = Linear(width, width)
+        self.output = Linear(width, width)
+        self.expand = Linear(width, feed_forward)
+        self.contract = Linear(feed_forward, width)
+        self.drop = Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor, past: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Cache]:
+    def forward(self, x: Tensor, mask: Tensor, cache: LayerCache | None = None, wanted: slice = ALL) -> Tensor:
         """One layer.
 
         Args:
-            x: (B, Q, D), the positions to compute.
-            mask: (B, 1, Q or 1, S), S counting the past ones too.
-            past: keys and values of earlier positions.
+            x: (B, Q, D), the new positions.
+            mask: (B, 1, Q or 1, S), S counting the earlier ones too.
+            cache: keys and values of earlier positions; the new ones are added.
+            wanted: which of the new positions to compute, W of them. The others are but seen by these.
 
         Returns:
-            (B, Q, D), and a list with the keys and values of all S positions.
+            (B, W, D).
         """
         h = self.attention_norm(x)
-        query, key, value = (self._split(linear(h)) for linear in (self.query, self.key, self.value))
-        if past is not None:
-            key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)
-        attended = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, dropout_p=self.dropout if self.training else 0.0
-        )
+        key, value = self._split(self.key(h)), self._split(self.value(h))
+        if cache is not None:
+            key, value = cache.extend(key, value)
+        x, query = x[:, wanted], self._split(self.query(h[:, wanted]))
+        mask = mask if mask.shape[2] == 1 else mask[:, :, wanted]
+        attended = attention(query, key, value, mask, self.dropout if self.training else 0.0)
         x = x + self.drop(self.output(attended.transpose(1, 2).flatten(2)))
         h = self.drop(gelu(self.expand(self.feed_forward_norm(x)), self.gelu_kind))
-        return x + self.drop(self.contract(h)), [(key, value)]
+        return x + self.drop(self.contract(h))
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.heads, x.shape[2] // self.heads).transpose(1, 2)
 
 
 class Transformer(nn.Module):
@@ -128,10 +158,13 @@ class Transformer(nn.Module):
         )
         self.norm = norm(width, norm_kind)
 
-    def forward(self, x: Tensor, mask: Tensor, cache: Cache | None = None) -> tuple[Tensor, Cache]:
-        """All layers; see `Layer.forward`. The cache returned holds all positions so far."""
-        new: Cache = []
+    def cache(self, room: int) -> list[LayerCache]:
+        """An empty cache for as many positions; `forward` fills it."""
+        return [LayerCache(room) for _ in self.layers]
+
+    def forward(self, x: Tensor, mask: Tensor, cache: list[LayerCache] | None = None, wanted: slice = ALL) -> Tensor:
+        """All layers; see `Layer.forward`. The positions that are not wanted skip most of the last layer."""
         for i, layer in enumerate(self.layers):
-            x, kept = layer(x, mask, cache[i] if cache else None)
-            new += kept
-        return self.norm(x), new
+            last = i == len(self.layers) - 1
+            x = layer(x, mask, cache[i] if cache else None, wanted if last else ALL)
+        return self.norm(x)

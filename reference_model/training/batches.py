@@ -17,13 +17,16 @@ from random import Random
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from benchmark.dataset.schema import Row
 from reference_model.batch import PAD, SOS, Batch
-from reference_model.config import Config
-from reference_model.training.inputs import PreparedSplit
+from reference_model.config import Config, InputConfig
+from reference_model.training.inputs import PreparedSplit, grid_cells, info_ids, prepare_picture
 from reference_model.training.matching import Negatives, draw_negatives, shares_at
+from reference_model.training.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,20 @@ def collate(
         captions=captions,
         labels=None if negatives is None else torch.from_numpy(negatives.labels),
         levels=None if negatives is None else torch.from_numpy(negatives.levels),
+    )
+
+
+def image_batch(row: Row, picture: Image.Image, inputs: InputConfig, vocabulary: Vocabulary, *, seed: int = 0) -> Batch:
+    """The batch of one image that need not be in a data set, for generation: what `collate` gives for it with `sos`."""
+    boxes = torch.tensor(row["boxes"], dtype=torch.float32)
+    pictures = [prepare_picture(picture, row["masked_boxes"], inputs)] if inputs.image else []
+    return Batch(
+        images=torch.from_numpy(np.stack(pictures)) if pictures else None,
+        info=_padded([np.array(info_ids(row, inputs, vocabulary))]),
+        image_of_box=torch.zeros(len(boxes), dtype=torch.int64),
+        boxes=boxes,
+        cells=torch.from_numpy(grid_cells(row, inputs, seed).astype(np.int64)),
+        captions=torch.full((len(boxes), 1), SOS),
     )
 
 

@@ -1,4 +1,7 @@
-"""A split as arrays on disk: characters, boxes, neighbours, and for small data sets the prepared pictures.
+"""What models are given of an image, and a split of images as arrays on disk.
+
+`grid_cells`, `info_ids` and `prepare_picture` say it for one image, in a data set or not; `PreparedSplit` keeps it for
+a whole split: characters, boxes, neighbours, and for small data sets the prepared pictures.
 
 Invariants:
 * everything is written once, as a stream, and read through memory maps, so memory does not grow with the data set and
@@ -22,13 +25,13 @@ from benchmark.cli import stderr
 from benchmark.dataset.schema import Row
 from benchmark.dataset.store import Split
 from benchmark.files import cache_directory, folder_when_complete
-from benchmark.rendering import mask_boxes
+from benchmark.rendering import Boxes, mask_boxes
 from reference_model.batch import SEP
 from reference_model.config import InputConfig
-from reference_model.neighbors import neighbours
+from reference_model.neighbors import Kind, neighbours
 from reference_model.training.vocabulary import Vocabulary
 
-FORMAT = 1
+FORMAT = 2
 
 #: Arrays of lists -> their offsets.
 _OFFSETS = {"captions": "caption_offsets", "info": "info_offsets", "masked": "masked_offsets", "ids": "id_offsets"}
@@ -38,12 +41,12 @@ ARRAYS: dict[str, tuple[str, tuple[int, ...]]] = {
     "box_offsets": ("<i8", ()),  # first box of each image, and the total
     "boxes": ("<f4", (4,)),
     "cells": ("<i1", (-1, 4)),  # grid indices of the box and its neighbours, -1 where there is none
-    "nearest": ("<i2", (2,)),  # nearest previous and next box, within the image
+    "nearest": ("<i2", (2,)),  # nearest previous and next box (or those of the chain), within the image
     "captions": ("<u2", ()),
     "caption_offsets": ("<i8", ()),
     "info": ("<u2", ()),
     "info_offsets": ("<i8", ()),
-    "masked": ("<f4", (4,)),
+    "masked": ("<f8", (4,)),  # exact: a rectangle that is a pixel off would leave an edge of the text
     "masked_offsets": ("<i8", ()),
     "ids": ("<u1", ()),  # image ids in ASCII
     "id_offsets": ("<i8", ()),
@@ -55,6 +58,24 @@ def grid_index(ratios: np.ndarray, side: int, kind: str) -> np.ndarray:
     """Box coordinates to grid indices: nearest grid line, half to even, as the release; or the cell (row 20)."""
     scaled = ratios * side
     return np.minimum(side - 1, np.rint(scaled) if kind == "round" else np.floor(scaled)).astype(np.int8)
+
+
+def grid_cells(row: Row, inputs: InputConfig, seed: int) -> np.ndarray:
+    """Grid indices of an image's boxes and their neighbours, -1 where there is none; int8, (n, 1 + N, 4)."""
+    boxes = np.array(row["boxes"], np.float64)
+    cells = grid_index(boxes, inputs.grid, inputs.grid_map)
+    size = (row["width"], row["height"])
+    found = neighbours(boxes, size, inputs.neighbours, seed=f"{seed}/{row['image_id']}")
+    around = np.where(found[:, :, None] >= 0, cells[found], np.int8(-1))
+    return np.concatenate([cells[:, None], around], axis=1)
+
+
+def prepare_picture(picture: Image.Image, masked: Boxes, inputs: InputConfig) -> np.ndarray:
+    """A picture as models see it: text blacked out, then resized to a square; uint8, (3, side, side)."""
+    if inputs.mask_text:
+        picture = mask_boxes(picture, masked)
+    side = inputs.pixels
+    return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
 
 
 def info_ids(row: Row, inputs: InputConfig, vocabulary: Vocabulary) -> list[int]:
@@ -91,9 +112,9 @@ class PreparedSplit:
         key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
         self.folder = cache_directory() / "prepared" / f"{split.dataset}-{split.name}-{key}"
         if not self.folder.is_dir():
-            self._write(vocabulary, str(seed))
+            self._write(vocabulary, seed)
 
-    def _write(self, vocabulary: Vocabulary, seed: str) -> None:
+    def _write(self, vocabulary: Vocabulary, seed: int) -> None:
         with (
             folder_when_complete(self.folder) as folder,
             Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bars,
@@ -109,17 +130,15 @@ class PreparedSplit:
                 file.close()
 
     def _write_row(
-        self, row: Row, files: Mapping[str, BinaryIO], totals: dict[str, int], vocabulary: Vocabulary, seed: str
+        self, row: Row, files: Mapping[str, BinaryIO], totals: dict[str, int], vocabulary: Vocabulary, seed: int
     ) -> None:
         inputs = self.inputs
         boxes = np.array(row["boxes"], np.float64)
-        size = (row["width"], row["height"])
-        found = neighbours(boxes, size, inputs.neighbours, seed=f"{seed}/{row['image_id']}")
-        cells = grid_index(boxes, inputs.grid, inputs.grid_map)
-        around = np.where(found[:, :, None] >= 0, cells[found], -1)
+        # Level III of the release takes its neighbours from the same chain as the location token.
+        kind: Kind = "chain" if inputs.neighbours == "chain" else "nearest"
         _append(files["boxes"], "boxes", boxes)
-        _append(files["cells"], "cells", np.concatenate([cells[:, None], around], axis=1))
-        _append(files["nearest"], "nearest", neighbours(boxes, size, "nearest"))
+        _append(files["cells"], "cells", grid_cells(row, inputs, seed))
+        _append(files["nearest"], "nearest", neighbours(boxes, (row["width"], row["height"]), kind))
 
         def add(name: str, values: Iterable[int] | np.ndarray) -> None:
             values = np.asarray(values, ARRAYS[name][0])
@@ -135,15 +154,8 @@ class PreparedSplit:
         totals["box_offsets"] += len(boxes)
         _append(files["box_offsets"], "box_offsets", totals["box_offsets"])
         if self.keep_images:
-            _append(files["images"], "images", self._picture(row["image_id"], np.array(row["masked_boxes"])))
-
-    def _picture(self, image_id: str, masked: np.ndarray) -> np.ndarray:
-        """The picture as models see it: text blacked out, then resized to a square; uint8, (3, side, side)."""
-        picture = self.split.image(image_id)
-        if self.inputs.mask_text:
-            picture = mask_boxes(picture, masked.reshape(-1, 4).tolist())
-        side = self.inputs.pixels
-        return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+            picture = self.split.image(row["image_id"])
+            _append(files["images"], "images", prepare_picture(picture, row["masked_boxes"], inputs))
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -186,7 +198,7 @@ class PreparedSplit:
         if self.keep_images:
             return self.arrays["images"][image]
         image_id = self.span("ids", image).tobytes().decode("ascii")
-        return self._picture(image_id, np.asarray(self.span("masked", image), np.float64))
+        return prepare_picture(self.split.image(image_id), self.span("masked", image), self.inputs)
 
 
 def _append(file: BinaryIO, name: str, values: np.ndarray | int) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from reference_model.config import MatchingConfig
 from reference_model.neighbors import MISSING
 
+REDRAWS = 100  # of a negative of level I; more are only needed where all images have the same captions
 PAPER_STEPS = 200_000  # what equations 6 and 7 are made for
 
 
@@ -99,9 +100,11 @@ def draw_negatives(
     for i in np.flatnonzero(levels):
         own = range(first[i], first[i] + count[i])
         if levels[i] == 1:
-            caption[i] = random.integers(n_texts)
-            while config.redraw and any(text(caption[i]) == text(b) for b in own):
+            here = {text(b) for b in own} if config.redraw else set()
+            for _ in range(REDRAWS):
                 caption[i] = random.integers(n_texts)
+                if text(caption[i]) not in here:
+                    break
         elif levels[i] == 2:
             other = random.integers(count[i])
             while config.redraw and own[other] == boxes[i] and count[i] > 1:

@@ -61,9 +61,9 @@ def test_prefix_states_do_not_depend_on_the_caption(splits: Splits, vocabulary: 
     """If they did, decoding with a cached prefix would be another function than training."""
     model, batch = model_and_batch(tiny(), splits, vocabulary)
     prefix, real = model.prefix(batch)
-    alone, _ = model.transformer(prefix, real[:, None, None, :])
+    alone = model.transformer(prefix, real[:, None, None, :])
     tokens = torch.cat([prefix, model.captions(batch.captions)], dim=1)
-    together, _ = model.transformer(tokens, generation_mask(real, batch.captions != PAD))
+    together = model.transformer(tokens, generation_mask(real, batch.captions != PAD))
     assert torch.allclose(alone, together[:, : prefix.shape[1]], atol=1e-5)
 
 

@@ -1,7 +1,7 @@
 """The pictures of CapOnImage-Mini: a product, drawn as a flat illustration with a pale rim, before a scene.
 
-A frame around the picture repeats the product's colour and pattern, as sellers' banners do; it lets small models see both
-within minutes.
+A frame around the picture repeats the product's colour and pattern, as sellers' banners do; it lets small models see
+both within minutes.
 
 Invariants:
 * a picture depends on the arguments of `draw_product` alone, and equal arguments give equal pixels;

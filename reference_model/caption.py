@@ -1,0 +1,246 @@
+"""`python -m reference_model.caption`: a trained run's captions for a picture of one's own, printed and drawn.
+
+Invariants:
+* the model sees what it saw in training, made by the same functions: for an image of a data set its captions are those
+  of `reference_model.predict`;
+* picture and boxes are untrusted: a picture is decoded only if its format is expected and its size bounded, and
+  whatever cannot be used is refused with all problems at once.
+"""
+
+import json
+import reprlib
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from PIL import Image, ImageOps
+
+from benchmark import cli
+from benchmark.dataset.schema import Row
+from benchmark.errors import InputError
+from benchmark.files import replace_when_complete
+from benchmark.rendering import draw_captions
+from reference_model.batch import UNK
+from reference_model.config import Config
+from reference_model.run_folder import load_run, read_config
+from reference_model.training.batches import image_batch
+from reference_model.training.distributed import here
+from reference_model.training.evaluation import BOXES_PER_BATCH
+from reference_model.training.inputs import info_ids
+from reference_model.training.vocabulary import Vocabulary
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+MAX_PIXELS = 50_000_000
+MAX_BOXES = 1000
+MAX_BYTES = 1 << 20  # of a file of boxes
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """The boxes of a file."""
+
+    given: list[list[float]]  # as they stand there
+    ratios: list[list[float]]
+    unit: str  # "ratios" or "pixels"
+
+
+def main(
+    run: Annotated[Path, typer.Option(help="Folder of a trained run: RUNS/VARIANT/HASH/seedK.")],
+    image: Annotated[Path, typer.Option(help="The product picture: PNG, JPEG or WebP.")],
+    boxes: Annotated[
+        Path, typer.Option(help="JSON: a list of [x1, y1, x2, y2], or of {'box': [...]}; ratios, or pixels.")
+    ],
+    title: Annotated[str, typer.Option(help="Product title.")] = "",
+    attributes: Annotated[str, typer.Option(help="Product attributes.")] = "",
+    masked: Annotated[
+        Path | None, typer.Option(help="Like --boxes: other text on the picture, hidden from the model as in training.")
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Picture to write, PNG.")] = Path("captioned.png"),
+    beam: Annotated[int, typer.Option(help="Beams; 1 is greedy.", min=1, max=32)] = 1,
+) -> None:
+    r"""Caption the boxes of a picture: prints each box with its caption, and draws the captions into their boxes.
+
+    If any coordinate of a file is above 1, all of the file are pixels. The order of the boxes matters only to models
+    with the release's neighbours (`inputs.neighbours=chain`).
+
+    Examples::
+
+        echo '[[40, 20, 200, 60], [40, 80, 140, 110]]' > boxes.json
+        python -m reference_model.caption --run runs/context/0123456789ab/seed1 --image shoe.png \
+            --boxes boxes.json --title "轻便透气运动鞋" --attributes "材质网面" -o out.png
+    """
+    problems: list[str] = []
+    picture = _attempt(lambda: read_picture(image), problems)
+    size = picture.size if picture else None
+    found = _attempt(lambda: read_boxes(boxes, size), problems)
+    hidden = _attempt(lambda: read_boxes(masked, size), problems) if masked else None
+    loaded = _attempt(lambda: (read_config(run)[1], *load_run(run)), problems)
+    if output.suffix.lower() != ".png":
+        problems.append(f"--output: got {str(output)!r}, expected a name that ends in .png")
+    if problems or not (picture and found and loaded):
+        raise InputError(*problems)
+
+    seed, config, model, vocabulary = loaded
+    row: Row = {
+        "image_id": image.stem,
+        "width": picture.width,
+        "height": picture.height,
+        "title": title,
+        "attributes": attributes,
+        "boxes": found.ratios,
+        "masked_boxes": found.ratios + (hidden.ratios if hidden else []),
+    }
+    notes = [f"{file}: read as {read.unit}" for file, read in ((boxes, found), (masked, hidden)) if read]
+    for note in notes + _notes(row, config, vocabulary):
+        cli.stderr.print(note, markup=False, soft_wrap=True)
+    captions = caption_image(model.to(here()), config, vocabulary, row, picture, seed=seed, beam=beam)
+    for box, caption in zip(found.given, captions, strict=True):
+        cli.stdout.print(json.dumps(box), caption, markup=False, highlight=False, soft_wrap=True)
+    with replace_when_complete(output) as partial:
+        draw_captions(picture, found.ratios, captions).save(partial, "PNG")
+    cli.stderr.print(f"wrote {output}", markup=False, soft_wrap=True)
+
+
+def caption_image(
+    model: Any, config: Config, vocabulary: Vocabulary, row: Row, picture: Image.Image, *, seed: int, beam: int = 1
+) -> list[str]:
+    """A model's captions for the boxes of one image.
+
+    Args:
+        model: with `generate(batch, beam=...)`, in evaluation mode.
+        config: of its run.
+        vocabulary: of its run.
+        row: the image; needs no captions and no category. Characters of title and attributes that the vocabulary does
+            not have are <unk>.
+        picture: RGB.
+        seed: of the run; for random neighbours.
+        beam: beams, 1 for greedy.
+    """
+    whole = image_batch(row, picture, config.inputs, vocabulary, seed=seed).to(next(model.parameters()).device)
+    captions: list[str] = []
+    for start in range(0, whole.n_boxes, BOXES_PER_BATCH):
+        part = slice(start, start + BOXES_PER_BATCH)
+        batch = replace(
+            whole,
+            image_of_box=whole.image_of_box[part],
+            boxes=whole.boxes[part],
+            cells=whole.cells[part],
+            captions=whole.captions[part],
+        )
+        captions += map(vocabulary.decode, model.generate(batch, beam=beam))
+    return captions
+
+
+def read_picture(path: Path) -> Image.Image:
+    """A picture from an untrusted file: RGB, turned as its EXIF data say, on white where it is transparent.
+
+    Raises:
+        InputError: if there is no such file, or it is no picture of `FORMATS`, damaged, or too large.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a picture")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound here is lower
+            with Image.open(path, formats=FORMATS) as opened:
+                if opened.width * opened.height > MAX_PIXELS:
+                    raise Image.DecompressionBombError
+                picture = ImageOps.exif_transpose(opened)
+                if picture.has_transparency_data:
+                    picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
+                return picture.convert("RGB")
+    except Image.DecompressionBombError:
+        raise InputError(
+            f"{path}: the picture has more than {MAX_PIXELS:,} pixels when unpacked; make it smaller"
+        ) from None
+    except Exception as error:  # what decoders raise for damaged files is anything
+        said = " ".join(str(error).split())
+        raise InputError(f"{path}: no picture that can be read ({said:.160}); expected PNG, JPEG or WebP") from None
+
+
+def read_boxes(path: Path, size: tuple[int, int] | None) -> Boxes:
+    """Boxes from an untrusted file.
+
+    Args:
+        path: of the JSON.
+        size: width and height of the picture in pixels; None (it could not be read) leaves out what depends on it.
+
+    Raises:
+        InputError: with everything that is wrong; boxes are counted from 0.
+    """
+    entries = _json(path)
+    if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_BOXES:
+        got = f"{len(entries)} boxes" if isinstance(entries, list) else reprlib.repr(entries)
+        raise InputError(f"{path}: got {got}, expected a list of 1 to {MAX_BOXES} boxes")
+    boxes: dict[int, list[float]] = {}
+    problems = []
+    for i, entry in enumerate(entries):
+        box = entry.get("box") if isinstance(entry, dict) else entry
+        if isinstance(box, list) and len(box) == 4 and all(map(_is_number, box)):
+            boxes[i] = box
+        else:
+            problems.append(f"{path}: box {i}: got {reprlib.repr(entry)}, expected four numbers [x1, y1, x2, y2]")
+    unit = "pixels" if any(value > 1 for box in boxes.values() for value in box) else "ratios"
+    width, height = (1, 1) if unit == "ratios" else size or (float("inf"), float("inf"))
+    for i, (x1, y1, x2, y2) in boxes.items():
+        where = f"{path}: box {i}: got {boxes[i]}, read as {unit};"
+        if not (x1 < x2 and y1 < y2):
+            problems.append(f"{where} expected x1 < x2 and y1 < y2")
+        elif not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
+            problems.append(f"{where} it reaches out of the image, expected 0 to {width} and 0 to {height}")
+        elif size and min((x2 - x1) / width * size[0], (y2 - y1) / height * size[1]) < 1:
+            problems.append(f"{where} less than a pixel of {size[0]} x {size[1]}")
+    if problems:
+        raise InputError(*problems)
+    given = list(boxes.values())
+    return Boxes(given, [[x1 / width, y1 / height, x2 / width, y2 / height] for x1, y1, x2, y2 in given], unit)
+
+
+def _json(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise InputError(f"{path}: more than {MAX_BYTES:,} bytes, expected a list of at most {MAX_BOXES} boxes")
+        return json.loads(content)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; expected a JSON file of boxes") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}:{error.lineno}:{error.colno}: not JSON ({error.msg})") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({error!s:.120})") from None
+
+
+def _is_number(value: Any) -> bool:
+    """Finite, and no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+
+
+def _notes(row: Row, config: Config, vocabulary: Vocabulary) -> list[str]:
+    """What the model cannot read of the product info."""
+    if not config.inputs.info:
+        return ["this model reads no title and no attributes"]
+    whole = info_ids(row, replace(config.inputs, max_info=1 << 30), vocabulary)
+    unknown, limit = whole.count(UNK), config.inputs.max_info
+    notes = [f"title and attributes: characters that the model does not know: {unknown}"] if unknown else []
+    if len(whole) > limit:
+        notes.append(f"title and attributes: the model reads the first {limit} of {len(whole)} characters")
+    return notes
+
+
+def _attempt(read: Callable[[], T], problems: list[str]) -> T | None:
+    """What `read` returns; None if it cannot, with its problems added to the list."""
+    try:
+        return read()
+    except InputError as error:
+        problems += error.problems
+        return None
+
+
+if __name__ == "__main__":
+    cli.run(main)
