@@ -14,6 +14,7 @@ from benchmark.dataset.store import Split
 from benchmark.formatting import Grid
 from reference_model.batch import Batch
 from reference_model.config import Config
+from reference_model.kernels import pytorch_kernels
 from reference_model.run_folder import build_model
 from reference_model.training.batches import Plan, Updates
 from reference_model.training.distributed import here
@@ -70,7 +71,7 @@ def plan_table(config: Config, splits: dict[str, Split]) -> Grid:
 
 
 def _flops(model: nn.Module, batch: Batch) -> float:
-    with FlopCounterMode(display=False) as counter:
+    with pytorch_kernels(), FlopCounterMode(display=False) as counter:
         model(batch).backward()
     model.zero_grad()
     return float(counter.get_total_flops())

@@ -205,7 +205,7 @@ def import_predictions_command(
     Example: `python -m benchmark.dataset import-predictions preds.json --data DIR --split test -o preds.jsonl`
     """
     from benchmark.dataset import open_split
-    from benchmark.dataset.released_predictions import import_predictions
+    from benchmark.predictions.released import import_predictions
 
     opened = open_split(data, split)
     report = import_predictions(predictions, opened, output)

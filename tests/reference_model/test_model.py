@@ -67,6 +67,26 @@ def test_prefix_states_do_not_depend_on_the_caption(splits: Splits, vocabulary: 
     assert torch.allclose(alone, together[:, : prefix.shape[1]], atol=1e-5)
 
 
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("wanted", [slice(40, None), slice(38, 39), slice(0, 0), slice(None)])
+def test_positions_that_are_not_wanted_are_not_missed(
+    full: bool, wanted: slice, splits: Splits, vocabulary: Vocabulary
+) -> None:
+    """The last layer skips positions that nobody asks for; a wanted one must still see them."""
+    model, batch = model_and_batch(tiny(), splits, vocabulary)
+    prefix, real = model.prefix(batch)
+    tokens = torch.cat([prefix, model.captions(batch.captions)], dim=1)
+    mask = (matching_mask if full else generation_mask)(real, batch.captions != PAD)
+    everything, some = model.transformer(tokens, mask), model.transformer(tokens, mask, wanted=wanted)
+    assert torch.allclose(some, everything[:, wanted], atol=1e-5)
+
+    upstream = torch.randn_like(some)
+    parameters = list(model.transformer.layers.parameters())
+    expected = torch.autograd.grad(everything[:, wanted], parameters, upstream)
+    for a, b in zip(torch.autograd.grad(some, parameters, upstream, allow_unused=True), expected, strict=True):
+        assert a is None or torch.allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
 def test_caption_matching_sees_the_whole_caption(splits: Splits, vocabulary: Vocabulary) -> None:
     """Judged from [SOS] under the generation mask, a caption could not be told from any other."""
     model, batch = model_and_batch(tiny(), splits, vocabulary)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from benchmark.prediction_lines import GZIP, ZSTD
+from benchmark.predictions.lines import GZIP, ZSTD
 
 KEYS = ("image_id", "box", "caption")
 

@@ -24,8 +24,8 @@ import pyarrow as pa
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
-from benchmark.prediction_check import PredictionCheck
-from benchmark.prediction_problems import MAX_CAPTION
+from benchmark.predictions.check import PredictionCheck
+from benchmark.predictions.problems import MAX_CAPTION
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import orjson
 
-from benchmark import prediction_problems as problem
 from benchmark.dataset.store import Split, open_directory
 from benchmark.errors import InputError
-from benchmark.prediction_fields import Fields
-from benchmark.prediction_formats import KEYS, looks_like
-from benchmark.prediction_lines import ReadingStoppedError, open_lines
-from benchmark.prediction_problems import MAX_CAPTION, Problems, shown
+from benchmark.predictions import problems as problem
+from benchmark.predictions.fields import Fields
+from benchmark.predictions.formats import KEYS, looks_like
+from benchmark.predictions.lines import ReadingStoppedError, open_lines
+from benchmark.predictions.problems import MAX_CAPTION, Problems, shown
 
 _BOM = b"\xef\xbb\xbf"
 _NAN = re.compile(rb"[\[:,]\s*-?(NaN|Infinity)\b")

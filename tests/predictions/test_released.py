@@ -14,10 +14,10 @@ from released_files import BOXES, SPLITS, released_predictions, small_release
 from benchmark.dataset import open_split
 from benchmark.dataset.import_report import ImportReport
 from benchmark.dataset.released import Options, import_released
-from benchmark.dataset.released_predictions import import_predictions
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.predictions import read_predictions
+from benchmark.predictions.released import import_predictions
 
 #: What a model said, box by box; the second image has the two boxes in the same place.
 SAID = {

@@ -7,11 +7,11 @@ import re
 from functools import cached_property
 from typing import Any
 
-from benchmark import prediction_problems as problem
-from benchmark.dataset.box_match import boxes_at
 from benchmark.dataset.released_record import Box, parse_box
 from benchmark.dataset.store import Split
-from benchmark.prediction_problems import MAX_CAPTION, Problems, shown
+from benchmark.predictions import problems as problem
+from benchmark.predictions.box_match import boxes_at
+from benchmark.predictions.problems import MAX_CAPTION, Problems, shown
 
 Record = dict[str, Any]
 
