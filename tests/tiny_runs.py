@@ -1,10 +1,14 @@
-"""Configurations small enough for a test."""
+"""Configurations small enough for a test; one thread, so that losses and weights repeat."""
+
+import torch
 
 from benchmark.dataset.store import Split
 from reference_model.config import Config, override
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.vocabulary import Vocabulary
 from reference_model.variants import named
+
+torch.set_num_threads(1)
 
 TINY = (
     "model.layers=2",
