@@ -7,28 +7,29 @@ CPU, for the embedded data set; it has no batch statistics, so an image's featur
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from benchmark.errors import InputError
 
 CHANNELS = {"resnet50": 2048, "small": 128}
 
+#: What the small backbone starts from; see `pretrain_backbone`.
+SHIPPED = Path(__file__).parent / "weights" / "small_backbone.safetensors"
+
 
 class Small(nn.Module):
-    """Four convolutions with stride 2 at the first three: an image of 8 g pixels gives a g x g grid.
-
-    Beside its features a cell hands on the mean and the deviation of its colours, so that the network need not learn
-    first to see colour at all.
-    """
+    """Four convolutions with stride 2 at the first three: an image of 8 g pixels gives a g x g grid."""
 
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels = 3
-        for width, stride in ((32, 2), (64, 2), (96, 2), (CHANNELS["small"] - 6, 1)):
+        for width, stride in ((32, 2), (64, 2), (96, 2), (CHANNELS["small"], 1)):
             layers += [
                 nn.Conv2d(channels, width, 3, stride=stride, padding=1, bias=False),
-                nn.GroupNorm(2, width),
+                nn.GroupNorm(8, width),
                 nn.ReLU(inplace=True),
             ]
             channels = width
@@ -36,10 +37,7 @@ class Small(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(I, 3, H, W) to (I, 128, H / 8, W / 8)."""
-        mean = nn.functional.avg_pool2d(images, 8)
-        variance = nn.functional.avg_pool2d(images**2, 8) - mean**2
-        colours = torch.cat([mean, variance.clamp(min=0).sqrt()], dim=1)
-        return torch.cat([self.layers(images), 4 * colours], dim=1)
+        return self.layers(images)
 
 
 class ResNet50(nn.Module):
@@ -81,8 +79,6 @@ def _resnet50_weights(weights: str) -> dict[str, Tensor]:
         path = Path(weights)
         try:
             if path.suffix == ".safetensors":
-                from safetensors.torch import load_file
-
                 return load_file(path)
             return torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
@@ -103,4 +99,16 @@ def _resnet50_weights(weights: str) -> dict[str, Tensor]:
 
 def backbone(kind: str, weights: str, *, freeze_batch_norm: bool) -> nn.Module:
     """A backbone by its name in `ModelConfig.backbone`: images (I, 3, H, W) to features (I, CHANNELS, h, w)."""
-    return Small() if kind == "small" else ResNet50(weights, freeze_batch_norm=freeze_batch_norm)
+    if kind == "resnet50":
+        return ResNet50(weights, freeze_batch_norm=freeze_batch_norm)
+    network = Small()
+    if weights != "none":
+        path = SHIPPED if weights == "mini" else Path(weights)
+        try:
+            network.load_state_dict(load_file(path))
+        except (OSError, RuntimeError, SafetensorError) as error:
+            raise InputError(
+                f"model.backbone_weights={weights}: not the small backbone's ({str(error).splitlines()[0]:.120}); "
+                "expected 'mini', 'none', or a file made by python -m reference_model.pretrain_backbone"
+            ) from None
+    return network

@@ -42,9 +42,6 @@ class GridCode(nn.Module):
 class ImageTokens(nn.Module):
     """Equation 1: grid features with the codes of their cells."""
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, model: ModelConfig, inputs: InputConfig) -> None:
         super().__init__()
         self.side, self.pool = inputs.grid, inputs.pool
@@ -52,8 +49,12 @@ class ImageTokens(nn.Module):
         self.backbone = backbone(model.backbone, model.backbone_weights, freeze_batch_norm=model.freeze_batch_norm)
         self.project = nn.Linear(CHANNELS[model.backbone], model.width)
         self.norm = nn.LayerNorm(model.width) if model.balanced_inputs else None
-        self.register_buffer("mean", 255 * torch.tensor(_MEAN)[:, None, None], persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(_STD)[:, None, None], persistent=False)
+
+    @staticmethod
+    def normalised(images: Tensor) -> Tensor:
+        """Pixels from uint8 to ImageNet's mean and deviation; a blacked-out one becomes about -2."""
+        mean, std = (255 * torch.tensor(values, device=images.device)[:, None, None] for values in (_MEAN, _STD))
+        return (images - mean) / std
 
     def forward(self, images: Tensor, codes: Tensor) -> Tensor:
         """Tokens of each image.
@@ -65,7 +66,7 @@ class ImageTokens(nn.Module):
         Returns:
             (I, G, D), G = (g / pool) squared, row by row.
         """
-        features = self.backbone((images - self.mean) / self.std)
+        features = self.backbone(self.normalised(images))
         features = nn.functional.adaptive_avg_pool2d(features, self.side).flatten(2).transpose(1, 2)
         tokens = self.project(features)
         tokens = self.norm(tokens) if self.norm is not None else tokens * self.scale

@@ -78,7 +78,7 @@ def _flops(model: nn.Module, batch: Batch) -> float:
 
 
 def _activations(model: nn.Module, batch: Batch) -> float:
-    """Bytes kept for the backward pass, each storage once; parameters do not count."""
+    """Bytes kept for the backward pass with PyTorch's kernels, each storage once; parameters do not count."""
     own = {p.untyped_storage().data_ptr() for p in model.parameters()}
     kept: dict[int, int] = {}
 
@@ -88,7 +88,7 @@ def _activations(model: nn.Module, batch: Batch) -> float:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    with pytorch_kernels(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         loss = model(batch)
     loss.backward()
     model.zero_grad()

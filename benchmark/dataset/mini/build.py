@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
+from PIL import Image
 from rich.progress import Progress
 
 from benchmark.cli import stderr
@@ -109,11 +110,11 @@ def _draw_in_processes(images: Path, sizes: dict[str, int]) -> Iterator[int]:
 def _draw_share(images: Path, sizes: dict[str, int], n: int, k: int) -> None:
     """Draw every n-th picture, from the k-th on."""
     for _, sample in islice(samples(in_building_order(sizes)), k, None, n):
-        _draw(sample, images / f"{sample.image_id}.png")
+        draw_sample(sample).save(images / f"{sample.image_id}.png", compress_level=6)
 
 
-def _draw(sample: Sample, path: Path) -> None:
-    """Draw a picture with its texts, as a seller would publish it."""
+def draw_sample(sample: Sample) -> Image.Image:
+    """An image's picture with its texts, as a seller would publish it."""
     product, layout = sample.product, sample.layout
     picture = draw_product(
         size=layout.size,
@@ -128,7 +129,7 @@ def _draw(sample: Sample, path: Path) -> None:
     random = Random(f"{sample.image_id}/decoys")
     texts = [*sample.drawn, *(choose(random, DECOYS) for _ in layout.decoys)]
     boxes = [*(slot.box for slot in layout.slots), *layout.decoys]
-    draw_captions(picture, boxes, texts).save(path, compress_level=6)
+    return draw_captions(picture, boxes, texts)
 
 
 if __name__ == "__main__":

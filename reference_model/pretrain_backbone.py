@@ -1,0 +1,90 @@
+"""`python -m reference_model.pretrain_backbone`: the weights which the small backbone of the mini profile starts from.
+
+The paper's ResNet-50 starts from ImageNet. Its small sister starts from weights trained to name what is on other
+pictures of CapOnImage-Mini's generator (synthetic): colour, pattern, shape, scene and kind of product. No picture of
+the data set's own splits is among them, and texts are blacked out as everywhere. The weights are shipped with the
+package (`weights/small_backbone.safetensors`); this command made them.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from PIL import Image
+from rich.progress import track
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from benchmark import cli
+from benchmark.dataset.mini.build import draw_sample
+from benchmark.dataset.mini.samples import Sample, samples
+from benchmark.rendering import mask_boxes
+from reference_model.backbone import CHANNELS, SHIPPED, Small
+from reference_model.embeddings import ImageTokens
+
+SIDE, HELD_OUT = 64, 300
+
+
+def main(
+    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")] = SHIPPED,
+    images: Annotated[int, typer.Option(help="Pictures to draw.")] = 4000,
+    epochs: Annotated[int, typer.Option(help="Passes over them.")] = 16,
+    seed: Annotated[int, typer.Option(help="Of initialisation and order.")] = 1,
+) -> None:
+    """Train the small backbone on pictures that belong to no split (some minutes on one core).
+
+    Example: `python -m reference_model.pretrain_backbone -o small_backbone.safetensors`
+    """
+    torch.manual_seed(seed)
+    made = [sample for _, sample in samples({"backbone": images})]
+    pictures = torch.from_numpy(np.stack([_picture(sample) for sample in track(made, "drawing", console=cli.stderr)]))
+    labels, sizes = _labels(made)
+    network, heads = Small(), nn.Linear(2 * CHANNELS["small"], sum(sizes))
+    optimiser = torch.optim.Adam([*network.parameters(), *heads.parameters()], lr=2e-3)
+    batches = (images - HELD_OUT) // 64
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=epochs * batches)
+    for _ in track(range(epochs), "training", console=cli.stderr):
+        for rows in torch.randperm(images - HELD_OUT)[: batches * 64].view(-1, 64):
+            scores = torch.split(_scores(network, heads, pictures[rows]), sizes, dim=1)
+            losses = [nn.functional.cross_entropy(s, y) for s, y in zip(scores, labels[rows].T, strict=True)]
+            loss = torch.stack(losses).sum()
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+    with torch.inference_mode():
+        scores = torch.split(_scores(network, heads, pictures[-HELD_OUT:]), sizes, dim=1)
+    right = [float((s.argmax(dim=1) == y).float().mean()) for s, y in zip(scores, labels[-HELD_OUT:].T, strict=True)]
+    names = ("colour", "pattern", "shape", "scene", "kind")
+    cli.stdout.print("held out: " + ", ".join(f"{name} {share:.1%}" for name, share in zip(names, right, strict=True)))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    save_file(network.state_dict(), output)
+
+
+def _picture(sample: Sample) -> np.ndarray:
+    picture = mask_boxes(draw_sample(sample), sample.row["masked_boxes"])
+    return np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+
+
+def _labels(made: list[Sample]) -> tuple[Tensor, list[int]]:
+    """What is on the pictures, (n, 5), and how many values each of the five has."""
+    columns, sizes = [], []
+    for name in ("colour", "pattern", "shape", "scene"):
+        keys = [getattr(sample.product, name).key for sample in made]
+        columns.append(np.unique(keys, return_inverse=True))
+    columns.append(np.unique([sample.product.category.silhouette for sample in made], return_inverse=True))
+    sizes = [len(values) for values, _ in columns]
+    return torch.from_numpy(np.stack([index for _, index in columns], axis=1)), sizes
+
+
+def _scores(network: nn.Module, heads: nn.Module, pictures: Tensor) -> Tensor:
+    features: Tensor = network(ImageTokens.normalised(pictures))
+    pooled = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
+    scores: Tensor = heads(pooled)
+    return scores
+
+
+if __name__ == "__main__":
+    cli.run(main)
