@@ -90,13 +90,14 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def test_killed_at_random_moments_it_ends_with_the_same_weights(directory: Path, tmp_path: Path) -> None:
     """SIGKILL while writing a checkpoint, the log, or the prepared data."""
     env = environment(tmp_path)
-    subprocess.run(command(directory, tmp_path / "whole"), env=env, check=True)
+    more = ("train.finetune_updates=400",)
+    subprocess.run(command(directory, tmp_path / "whole", *more), env=env, check=True)
     runs, kills = tmp_path / "killed", 0
     dice = random.Random(5)
     while True:
-        process = subprocess.Popen(command(directory, runs), env=env)
+        process = subprocess.Popen(command(directory, runs, *more), env=env)
         try:
-            process.wait(timeout=4 + 5 * dice.random() + kills)
+            process.wait(timeout=3 + 3 * dice.random() + kills / 2)
             break
         except subprocess.TimeoutExpired:
             process.kill()
