@@ -142,7 +142,8 @@ def test_two_processes_train_as_one(micro_batch: str, directory: Path, tmp_path:
         (one,), (two_folder,) = ((tmp_path / name).glob(f"{variant}/*/seed1") for name in ("one", "two"))
         a, b = weights(one), weights(two_folder)
         for name in a:
-            if name.startswith("model/"):
+            # A key's bias moves no attention: its gradient is rounding alone, which Adam makes large.
+            if name.startswith("model/") and not name.endswith("key.bias"):
                 assert torch.allclose(a[name], b[name], atol=2e-4), name
 
 
