@@ -124,7 +124,8 @@ class ReferenceModel(nn.Module):
         """Encode the prefix once, for `step`."""
         prefix, real = self.prefix(batch)
         cache = self.transformer.cache(room=prefix.shape[1] + self.config.inputs.max_caption)
-        self.transformer(prefix, real[:, None, None, :], cache, wanted=slice(0, 0))  # keys and values are all it takes
+        # Keys and values are all it takes; but not every kernel takes an empty tensor, so one position is computed.
+        self.transformer(prefix, real[:, None, None, :], cache, wanted=slice(0, 1))
         return DecodingState(cache, real)
 
     def step(self, state: "DecodingState", characters: Tensor, position: int) -> Tensor:
