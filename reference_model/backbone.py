@@ -20,7 +20,10 @@ SHIPPED = Path(__file__).parent / "weights" / "small_backbone.safetensors"
 
 
 class Small(nn.Module):
-    """Four convolutions with stride 2 at the first three: an image of 8 g pixels gives a g x g grid."""
+    """Four convolutions with stride 2 at the first three: an image of 8 g pixels gives a g x g grid.
+
+    Every cell is then told about all of the picture, which the last cells of a ResNet-50 see anyway.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,10 +37,14 @@ class Small(nn.Module):
             ]
             channels = width
         self.layers = nn.Sequential(*layers)
+        self.whole = nn.Sequential(nn.Linear(2 * channels, channels), nn.ReLU(), nn.Linear(channels, channels))
+        self.norm = nn.GroupNorm(1, channels)
 
     def forward(self, images: Tensor) -> Tensor:
         """(I, 3, H, W) to (I, 128, H / 8, W / 8)."""
-        return self.layers(images)
+        cells = self.layers(images)
+        whole = self.whole(torch.cat([cells.mean(dim=(2, 3)), cells.amax(dim=(2, 3))], dim=1))
+        return self.norm(cells + whole[:, :, None, None])
 
 
 class ResNet50(nn.Module):

@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from benchmark.errors import InputError
 
@@ -35,6 +35,7 @@ class ModelConfig:
     backbone: Literal["resnet50", "small"] = "resnet50"
     backbone_weights: str = "imagenet"  # "imagenet", "none", or a local file
     freeze_batch_norm: bool = False  # for batches of few images
+    freeze_backbone: bool = False  # mini: its features are given, not trained
     balanced_inputs: bool = False  # mini: every kind of input token enters the transformer at the same scale
 
     def __post_init__(self) -> None:
@@ -58,7 +59,7 @@ class InputConfig:
     grid: int = 8  # g
     grid_map: Literal["round", "floor"] = "round"  # row 20: box coordinate to grid index
     image_side: int = 0  # pixels; 0: 32 x grid, as the release (row 29: fix it to separate resolution from tokens)
-    pool: int = 1  # mini: image tokens are averaged over pool x pool cells
+    pool: int = 1  # mini: image features are averaged over pool x pool cells
     mask_text: bool = True  # row 19: black out every text rectangle; off is the leak control
     neighbours: Literal["none", "nearest", "top2", "random", "chain"] = "none"  # row 1: chain is the release's
     missing_neighbour: Literal["zero", "learned"] = "zero"  # row 21
@@ -142,9 +143,11 @@ class TrainConfig:
     batch: int = 400  # captions of an update, whatever the number of devices
     betas: tuple[float, float] = (0.9, 0.98)
     eps: float = 1e-9
-    schedule: Literal["noam", "cosine"] = "noam"
+    schedule: Literal["noam", "cosine", "drops"] = "noam"
     warmup: int = 4000
     rate: float = 1.0  # noam: multiplies d^-0.5 min(s^-0.5, s warmup^-1.5); cosine (mini): the peak, falling to 0
+    drops: tuple[float, ...] = ()  # schedule=drops: shares of the run at which the rate is multiplied by `drop`
+    drop: float = 0.1
     backbone_rate: float = 3e-5  # constant; 0: the schedule's rate
     finetune_betas: tuple[float, float] = (0.9, 0.999)
     finetune_rate: float = 4e-5
@@ -153,6 +156,7 @@ class TrainConfig:
         5  # at equal distances in the first quarter of 200,000 updates, or of fine-tuning if shorter
     )
     clip: float = 0.0  # gradient norm; 0: none
+    clip_value: float = 0.0  # every number of the gradient; 0: no limit
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
     grouped: bool = True  # the CNN once per image; False: once per caption, as released (same mathematics)
@@ -168,7 +172,8 @@ class TrainConfig:
         problems = [
             *_below(1, self, "batch", "warmup", "validate_every", "validate_images", "save_every"),
             *_below(0, self, "pretrain_updates", "finetune_updates", "workers", "micro_batch", "finetune_halvings"),
-            *_below(0, self, "rate", "backbone_rate", "finetune_rate", "finetune_backbone_rate", "clip", "eps"),
+            *_below(0, self, "rate", "backbone_rate", "finetune_rate", "finetune_backbone_rate", "eps"),
+            *_below(0, self, "clip", "clip_value", "drop"),
         ]
         if self.pretrain_updates + self.finetune_updates == 0:
             problems.append("train.pretrain_updates, train.finetune_updates: both are 0, expected at least one update")
@@ -180,7 +185,7 @@ class Config:
     """A whole run."""
 
     name: str = "context"
-    system: str = "reference"  # which network: this package's, or a folder of `baselines/`
+    system: str = "reference"  # which network; a name of `systems.systems`
     model: ModelConfig = field(default_factory=ModelConfig)
     inputs: InputConfig = field(default_factory=InputConfig)
     cg: GenerationConfig = field(default_factory=GenerationConfig)
@@ -202,6 +207,8 @@ class Config:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
+C = TypeVar("C", bound=Config)
+
 SINE_POSITIONS = 200  # entries of the fixed position tables, as in the release
 
 
@@ -210,14 +217,18 @@ def to_dict(config: Any) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
-def from_dict(content: dict[str, Any]) -> Config:
+def from_dict(content: dict[str, Any], kind: type[C]) -> C:
     """The inverse of `to_dict`.
+
+    Args:
+        content: of every field.
+        kind: the type of configuration: `systems.system(content["system"]).config`.
 
     Raises:
         InputError: naming every key that is missing, unknown or of the wrong type.
     """
     problems: list[str] = []
-    config = _build(Config, content, "", problems)
+    config = _build(kind, content, "", problems)
     _refuse(problems)
     return config
 
@@ -248,7 +259,8 @@ def _build(kind: type, content: Any, path: str, problems: list[str]) -> Any:
 def _checked(hint: Any, value: Any, path: str, problems: list[str]) -> Any:
     """A value of the hinted type: bool, int, float, str, a Literal of strings, or a tuple of floats."""
     origin = get_origin(hint)
-    if origin is tuple and isinstance(value, list | tuple) and len(value) == len(get_args(hint)):
+    lengths = (len(get_args(hint)),) if get_args(hint)[-1:] != (...,) else range(100)
+    if origin is tuple and isinstance(value, list | tuple) and len(value) in lengths:
         return tuple(_checked(float, v, path, problems) for v in value)
     if origin is Literal and value in get_args(hint):
         return value
@@ -261,7 +273,7 @@ def _checked(hint: Any, value: Any, path: str, problems: list[str]) -> Any:
     return None
 
 
-def override(config: Config, assignments: list[str]) -> Config:
+def override(config: C, assignments: list[str]) -> C:
     """A configuration with some fields changed.
 
     Args:
@@ -280,10 +292,10 @@ def override(config: Config, assignments: list[str]) -> Config:
         for group in groups:
             target = target.get(group, {}) if isinstance(target, dict) else {}
         if not sign or not isinstance(target, dict) or isinstance(target.get(name, {}), dict):
-            problems.append(f"{assignment}: expected PATH=VALUE with one of {', '.join(paths())}")
+            problems.append(f"{assignment}: expected PATH=VALUE with one of {', '.join(paths(config))}")
         else:
             target[name] = _parsed(text, target[name])
-    changed = _build(Config, content, "", problems)
+    changed = _build(type(config), content, "", problems)
     _refuse(problems)
     return changed
 
@@ -294,7 +306,7 @@ def _parsed(text: str, old: bool | int | float | str | list[float]) -> Any:
         if isinstance(old, bool):
             return {"true": True, "false": False}[text.lower()]
         if isinstance(old, list):
-            return [float(part) for part in text.split(",")]
+            return [float(part) for part in text.split(",") if part]
         if isinstance(old, int | float):
             return type(old)(text)
     except (ValueError, KeyError):
@@ -302,8 +314,8 @@ def _parsed(text: str, old: bool | int | float | str | list[float]) -> Any:
     return text
 
 
-def paths() -> list[str]:
-    """Every dotted path that `override` takes."""
+def paths(config: Config) -> list[str]:
+    """Every dotted path that `override` takes for a configuration."""
 
     def walk(content: dict[str, Any], prefix: str) -> list[str]:
         return [
@@ -312,10 +324,10 @@ def paths() -> list[str]:
             for path in (walk(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key])
         ]
 
-    return walk(to_dict(Config()), "")
+    return walk(to_dict(config), "")
 
 
-def release(config: Config) -> Config:
+def release(config: C) -> C:
     """The same run with every row of `docs/paper_vs_code.md` on the side of the released code."""
     return replace(
         config,

@@ -27,9 +27,9 @@ class GridCode(nn.Module):
         super().__init__()
         self.columns, self.rows = nn.Embedding(side, width // 2), nn.Embedding(side, width // 2)
 
-    def cells(self) -> Tensor:
-        """The codes of all cells, row by row; (g * g, D)."""
-        x, y = self.columns.weight, self.rows.weight
+    def cells(self, pool: int = 1) -> Tensor:
+        """The codes of all cells, row by row, or their means over pool x pool cells; (G, D)."""
+        x, y = (_halved(table.weight, pool) for table in (self.columns, self.rows))
         side = len(x)
         return torch.cat([x.repeat(side, 1), y.repeat_interleave(side, dim=0)], dim=1)
 
@@ -39,16 +39,31 @@ class GridCode(nn.Module):
         return torch.cat([self.columns(x1), self.rows(y1), self.columns(x2), self.rows(y2)], dim=-1)
 
 
-class ImageTokens(nn.Module):
-    """Equation 1: grid features with the codes of their cells."""
+def _halved(codes: Tensor, pool: int) -> Tensor:
+    """Means of `pool` neighbouring codes; a cell's code has an independent half for each axis."""
+    return codes.reshape(-1, pool, codes.shape[1]).mean(dim=1)
+
+
+class GridFeatures(nn.Module):
+    """Pictures to the features of G = (g / pool) squared cells, row by row; what every model here starts from.
+
+    A frozen backbone stays in evaluation mode and is not trained.
+    """
 
     def __init__(self, model: ModelConfig, inputs: InputConfig) -> None:
         super().__init__()
-        self.side, self.pool = inputs.grid, inputs.pool
-        self.scale = embed_scale(model)
+        self.cells_per_side = inputs.grid // inputs.pool
+        self.channels = CHANNELS[model.backbone]
+        self.frozen = model.freeze_backbone
         self.backbone = backbone(model.backbone, model.backbone_weights, freeze_batch_norm=model.freeze_batch_norm)
-        self.project = nn.Linear(CHANNELS[model.backbone], model.width)
-        self.norm = nn.LayerNorm(model.width) if model.balanced_inputs else None
+        self.backbone.requires_grad_(not self.frozen)
+
+    def train(self, mode: bool = True) -> "GridFeatures":
+        """Training or evaluation mode."""
+        super().train(mode)
+        if self.frozen:
+            self.backbone.eval()
+        return self
 
     @staticmethod
     def normalised(images: Tensor) -> Tensor:
@@ -56,25 +71,27 @@ class ImageTokens(nn.Module):
         mean, std = (255 * torch.tensor(values, device=images.device)[:, None, None] for values in (_MEAN, _STD))
         return (images - mean) / std
 
-    def forward(self, images: Tensor, codes: Tensor) -> Tensor:
-        """Tokens of each image.
-
-        Args:
-            images: (I, 3, H, W) uint8.
-            codes: of all cells, (g * g, D).
-
-        Returns:
-            (I, G, D), G = (g / pool) squared, row by row.
-        """
+    def forward(self, images: Tensor) -> Tensor:
+        """(I, 3, H, W) uint8 to (I, G, C)."""
         features = self.backbone(self.normalised(images))
-        features = nn.functional.adaptive_avg_pool2d(features, self.side).flatten(2).transpose(1, 2)
-        tokens = self.project(features)
+        return nn.functional.adaptive_avg_pool2d(features, self.cells_per_side).flatten(2).transpose(1, 2)
+
+
+class ImageTokens(nn.Module):
+    """Equation 1: grid features with the codes of their cells."""
+
+    def __init__(self, model: ModelConfig, inputs: InputConfig) -> None:
+        super().__init__()
+        self.scale, self.pool = embed_scale(model), inputs.pool
+        self.features = GridFeatures(model, inputs)
+        self.project = nn.Linear(self.features.channels, model.width)
+        self.norm = nn.LayerNorm(model.width) if model.balanced_inputs else None
+
+    def forward(self, images: Tensor, grid: GridCode) -> Tensor:
+        """(I, 3, H, W) uint8 to the tokens of each image, (I, G, D)."""
+        tokens = self.project(self.features(images))
         tokens = self.norm(tokens) if self.norm is not None else tokens * self.scale
-        tokens = tokens + codes
-        if self.pool > 1:
-            grid = tokens.transpose(1, 2).unflatten(2, (self.side, self.side))
-            tokens = nn.functional.avg_pool2d(grid, self.pool).flatten(2).transpose(1, 2)
-        return tokens
+        return tokens + grid.cells(self.pool)
 
 
 class LocationToken(nn.Module):
@@ -111,14 +128,22 @@ def embed_scale(model: ModelConfig) -> float:
 
 
 class Words(nn.Module):
-    """Equation 4: characters of info and captions; the table is also the output matrix."""
+    """Equation 4: characters of info and captions; in the reference model the table is also the output matrix.
 
-    def __init__(self, model: ModelConfig, vocabulary_size: int) -> None:
+    Args:
+        model: its width, scale and kind of positions.
+        vocabulary_size: V.
+        positioned: False for a decoder that reads one character after the other; positions are then left out.
+    """
+
+    def __init__(self, model: ModelConfig, vocabulary_size: int, *, positioned: bool = True) -> None:
         super().__init__()
         self.table = nn.Embedding(vocabulary_size, model.width)
         self.scale = embed_scale(model)
         self.positions: nn.Parameter | Tensor
-        if model.positions == "learned":
+        if not positioned:
+            self.register_buffer("positions", torch.zeros(SINE_POSITIONS, 1), persistent=False)
+        elif model.positions == "learned":
             self.positions = nn.Parameter(torch.empty(model.position_table, model.width))
         else:
             table = sinusoid(SINE_POSITIONS, model.width, authors=model.positions == "sine_authors")

@@ -66,7 +66,7 @@ class ReferenceModel(nn.Module):
         tokens, real = [], []
         if self.image is not None and batch.images is not None and self.grid is not None:
             # Dropout comes after the image's grid is handed to its boxes: each box has its own.
-            grids = self.image(batch.images, self.grid.cells() if self.image is not None else None)
+            grids = self.image(batch.images, self.grid)
             tokens.append(self.drop(grids[batch.image_of_box] + segments[IMAGE]))
         if self.location is not None and self.grid is not None:
             tokens.append(self.drop(self.location(batch.cells, self.grid) + segments[LOCATION])[:, None])
@@ -153,10 +153,9 @@ class ReferenceModel(nn.Module):
 
     def generate(self, batch: Batch, *, beam: int = 1) -> list[list[int]]:
         """Captions as character ids, without special ones; see `training.decoding`."""
-        from reference_model.training.decoding import beam_search, greedy
+        from reference_model.training.decoding import write
 
-        length = self.config.inputs.max_caption - 1
-        return greedy(self, batch, length) if beam == 1 else beam_search(self, batch, length, beam)
+        return write(self, batch, self.config.inputs.max_caption - 1, beam)
 
 
 class DecodingState:

@@ -22,7 +22,7 @@ from benchmark.dataset.mini.build import draw_sample
 from benchmark.dataset.mini.samples import Sample, samples
 from benchmark.rendering import mask_boxes
 from reference_model.backbone import CHANNELS, SHIPPED, Small
-from reference_model.embeddings import ImageTokens
+from reference_model.embeddings import GridFeatures
 
 SIDE, HELD_OUT = 64, 300
 
@@ -41,7 +41,7 @@ def main(
     made = [sample for _, sample in samples({"backbone": images})]
     pictures = torch.from_numpy(np.stack([_picture(sample) for sample in track(made, "drawing", console=cli.stderr)]))
     labels, sizes = _labels(made)
-    network, heads = Small(), nn.Linear(2 * CHANNELS["small"], sum(sizes))
+    network, heads = Small(), nn.Linear(CHANNELS["small"], sum(sizes))
     optimiser = torch.optim.Adam([*network.parameters(), *heads.parameters()], lr=2e-3)
     batches = (images - HELD_OUT) // 64
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=epochs * batches)
@@ -80,9 +80,8 @@ def _labels(made: list[Sample]) -> tuple[Tensor, list[int]]:
 
 
 def _scores(network: nn.Module, heads: nn.Module, pictures: Tensor) -> Tensor:
-    features: Tensor = network(ImageTokens.normalised(pictures))
-    pooled = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
-    scores: Tensor = heads(pooled)
+    features: Tensor = network(GridFeatures.normalised(pictures))
+    scores: Tensor = heads(features.mean(dim=(2, 3)))
     return scores
 
 

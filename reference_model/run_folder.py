@@ -14,8 +14,8 @@ from torch import nn
 
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
-from reference_model.config import Config, from_dict, to_dict
-from reference_model.model import ReferenceModel
+from reference_model.config import Config, from_dict, override, to_dict
+from reference_model.systems import system
 from reference_model.training.checkpoint import load_checkpoint
 from reference_model.training.vocabulary import Vocabulary
 
@@ -47,7 +47,8 @@ def read_config(folder: Path) -> tuple[Config, int]:
     """
     try:
         content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return from_dict(content["config"]), int(content["seed"])
+        kind = system(content["config"]["system"]).config
+        return from_dict(content["config"], kind), int(content["seed"])
     except FileNotFoundError:
         raise InputError(f"{folder} holds no run (no config.json); expected RUNS/<variant>/<hash>/seed<k>") from None
     except (ValueError, KeyError, TypeError) as error:
@@ -60,9 +61,8 @@ def build_model(config: Config, vocabulary_size: int) -> nn.Module:
     Raises:
         InputError: if there is no such system.
     """
-    if config.system != "reference":
-        raise InputError(f"system: got {config.system!r}, expected 'reference'")
-    return ReferenceModel(config, vocabulary_size)
+    network: nn.Module = system(config.system).build(config, vocabulary_size)
+    return network
 
 
 def load_run(folder: Path) -> tuple[Config, nn.Module, Vocabulary]:
@@ -74,7 +74,7 @@ def load_run(folder: Path) -> tuple[Config, nn.Module, Vocabulary]:
     config, _ = read_config(folder)
     vocabulary = Vocabulary.load(folder / "vocabulary.json")
     # The weights come from the checkpoint: no need for the backbone's.
-    blank = from_dict(to_dict(config) | {"model": to_dict(config)["model"] | {"backbone_weights": "none"}})
+    blank = override(config, ["model.backbone_weights=none"])
     model = build_model(blank, len(vocabulary))
     load_checkpoint(folder / "checkpoint" / "best.safetensors", model, config_hash=config.hash)
     return config, model.eval(), vocabulary

@@ -5,8 +5,9 @@ Under torchrun the same command trains on many devices:
     torchrun --nproc-per-node 8 -m reference_model.train full --profile paper --data data/caponimage2m
 """
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -15,15 +16,27 @@ from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
+from benchmark.files import replace_when_complete
 from reference_model.config import Config, override, release
-from reference_model.variants import PROFILES, VARIANTS, named
+from reference_model.systems import system, system_of, systems
+from reference_model.variants import PROFILES, named
+
+if TYPE_CHECKING:  # torch takes seconds to import, and --help needs none
+    from reference_model.training.distributed import World
+    from reference_model.training.inputs import PreparedSplit
+    from reference_model.training.vocabulary import Vocabulary
 
 
 def main(
     variant: Annotated[str | None, typer.Argument(help="One of the variants below; left out: list them.")] = None,
     overrides: Annotated[list[str] | None, typer.Argument(help="Settings, such as `model.layers=4`.")] = None,
     profile: Annotated[str, typer.Option(help=f"Sizes: {', '.join(PROFILES)}.")] = "mini",
-    preset: Annotated[str, typer.Option(help="paper, or release: what the authors' code does.")] = "paper",
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="paper; release: what the paper's authors' code does; official: a baseline's own authors' recipe."
+        ),
+    ] = "paper",
     data: Annotated[
         str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
     ] = None,
@@ -47,15 +60,19 @@ def main(
     if variant is None:
         cli.stdout.print(_variants())
         return
-    if preset not in ("paper", "release"):
-        raise InputError(f"--preset: got {preset!r}, expected paper or release")
+    if preset not in ("paper", "release", "official"):
+        raise InputError(f"--preset: got {preset!r}, expected paper, release or official")
     config = named(variant, profile)
+    if preset == "official":
+        if not system_of(variant).official:
+            raise InputError(f"--preset official: {variant} is no baseline with a recipe of its own")
+        config = override(config, list(system_of(variant).official))
     config = override(release(config) if preset == "release" else config, overrides or [])
     if settings:
         from reference_model.config import paths, to_dict
 
         content = to_dict(config)
-        for path in paths():
+        for path in paths(config):
             value = content
             for part in path.split("."):
                 value = value[part]
@@ -72,8 +89,10 @@ def main(
 
 def _variants() -> Table:
     table = Table("variant", "what it is", title="variants (python -m reference_model.train VARIANT)")
-    for name, (meaning, _) in VARIANTS.items():
-        table.add_row(name, meaning)
+    for each in systems().values():
+        for name, (meaning, _) in each.variants.items():
+            table.add_row(name, meaning)
+        table.add_section()
     return table
 
 
@@ -111,7 +130,7 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
                 Vocabulary.of_split(split, config.inputs.vocabulary).save(vocabulary_file)
         here.barrier()
         vocabulary = Vocabulary.load(vocabulary_file)
-        prepared = {}
+        prepared: dict[str, PreparedSplit] = {}
         for name in ("train", "val"):
             if name in splits:
                 for rank in range(here.size):  # the first process prepares, the others find it done
@@ -125,6 +144,7 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
         if config.train.deterministic:
             torch.use_deterministic_algorithms(True)
         model = build_model(config, len(vocabulary))
+        _prepare(model, config, prepared, vocabulary, seed, folder, here)
         trainer = Trainer(
             model,
             config,
@@ -144,6 +164,28 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
                     predict_and_score(best, config, vocabulary, splits[name], folder, seed=seed)
         here.barrier()
     return folder
+
+
+def _prepare(
+    model: Any,
+    config: Config,
+    splits: "dict[str, PreparedSplit]",
+    vocabulary: "Vocabulary",
+    seed: int,
+    folder: Path,
+    here: "World",
+) -> None:
+    """What a fresh network starts from, if its system has such; noted in `prepared.json`."""
+    prepare, note = system(config.system).prepare, folder / "prepared.json"
+    if prepare is None or (note.exists() and (folder / "checkpoint" / "last.safetensors").exists()):
+        return
+    for rank in range(here.size):
+        if here.rank == rank:
+            content = prepare(model, config, splits, vocabulary, seed)
+            if here.is_main:
+                with replace_when_complete(note) as partial:
+                    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        here.barrier()
 
 
 def _entry() -> None:

@@ -1,18 +1,20 @@
 """Named configurations: what each variant changes, and the sizes of each profile.
 
-`named("full", "mini")` is the configuration of a variant at a size. Variants are the rows of Tables 2, 3 and A5
-which are this network; profiles:
+`named("full", "mini")` is the configuration of a variant at a size. `VARIANTS` are the rows of Tables 2, 3 and A5
+which are this package's network; profiles:
 
 * `paper`: the paper's sizes, for GPUs;
 * `mini`: scaled down for the embedded data set and one CPU core, with the inputs conditioned so that small models learn
-  to read them (`docs/reproduce.md`); the same for every variant;
+  to read them (`docs/reproduce.md`); the same for every variant of every system;
 * `smoke`: a few steps, to see that everything runs.
 """
 
 from dataclasses import replace
+from typing import Any
 
 from benchmark.errors import InputError
 from reference_model.config import Config, override
+from reference_model.systems import System, system_of
 
 #: Variant -> (what it is, overrides of the paper's `baseline`).
 VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -46,17 +48,16 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
 }
 
-#: Profile -> overrides of the paper's sizes.
+#: Profile -> overrides of the paper's sizes, for every system.
 PROFILES: dict[str, tuple[str, ...]] = {
     "paper": (),
     "mini": (
-        "model.layers=2",
         "model.width=128",
         "model.heads=4",
-        "model.feed_forward=512",
-        "model.dropout=0.1",
+        "model.dropout=0",
         "model.backbone=small",
         "model.backbone_weights=mini",
+        "model.freeze_backbone=true",
         "model.balanced_inputs=true",
         "inputs.image_side=64",
         "inputs.pool=2",
@@ -66,8 +67,8 @@ PROFILES: dict[str, tuple[str, ...]] = {
         "train.betas=0.9,0.98",
         "train.clip=1",
         "train.batch=48",
-        "train.pretrain_updates=2800",
-        "train.finetune_updates=1200",
+        "train.pretrain_updates=1750",
+        "train.finetune_updates=750",
         "train.workers=0",
         "train.cache_images=true",
         "train.validate_every=500",
@@ -85,6 +86,17 @@ PROFILES["smoke"] = (
     "train.save_every=5",
 )
 
+_SIZES = ("model.layers=2", "model.feed_forward=512")
+
+
+def _build(config: Config, vocabulary_size: int) -> Any:
+    from reference_model.model import ReferenceModel
+
+    return ReferenceModel(config, vocabulary_size)
+
+
+REFERENCE = System(Config, _build, VARIANTS, sizes={"mini": _SIZES, "smoke": _SIZES})
+
 
 def named(variant: str, profile: str = "paper") -> Config:
     """The configuration of a variant at a profile's sizes.
@@ -92,11 +104,8 @@ def named(variant: str, profile: str = "paper") -> Config:
     Raises:
         InputError: if there is no such variant or profile.
     """
-    problems = []
-    if variant not in VARIANTS:
-        problems.append(f"no variant {variant!r}; there are {', '.join(VARIANTS)}")
     if profile not in PROFILES:
-        problems.append(f"no profile {profile!r}; there are {', '.join(PROFILES)}")
-    if problems:
-        raise InputError(*problems)
-    return replace(override(Config(profile=profile), [*PROFILES[profile], *VARIANTS[variant][1]]), name=variant)
+        raise InputError(f"no profile {profile!r:.60}; there are {', '.join(PROFILES)}")
+    system = system_of(variant)
+    overrides = [*PROFILES[profile], *system.sizes.get(profile, ()), *system.variants[variant][1]]
+    return replace(override(system.config(profile=profile), overrides), name=variant)

@@ -30,6 +30,11 @@ class StepwiseModel(Protocol):
         """Read the characters at a position, (B,), and return the logits of the next ones, (B, V)."""
 
 
+def write(model: StepwiseModel, batch: Batch, length: int, beam: int) -> list[list[int]]:
+    """Captions by greedy search, or with more than one beam by beam search; see there."""
+    return greedy(model, batch, length) if beam == 1 else beam_search(model, batch, length, beam)
+
+
 def _log_probabilities(logits: Tensor) -> Tensor:
     logits = logits.float()
     logits[:, [UNK, PAD, SOS, SEP]] = -torch.inf

@@ -10,7 +10,8 @@ def rates(train: TrainConfig, width: int, update: int) -> tuple[float, float]:
 
     Noam: d^-0.5 min(s^-0.5, s warmup^-1.5) with s counted from 1, constant for the backbone; then fine-tuning from
     `finetune_rate`, halved at equal distances in its first quarter of 200,000 updates (or of its own length if
-    shorter). Cosine (the mini profile): one curve over the whole run, the same for the backbone.
+    shorter). Cosine (the mini profile): one curve over the whole run, the same for the backbone. Drops (recipes of the
+    baselines' authors): a linear rise, then constant but for a drop at each of some shares of the run.
 
     Args:
         train: the schedule.
@@ -25,6 +26,10 @@ def rates(train: TrainConfig, width: int, update: int) -> tuple[float, float]:
         rise = min(1.0, (update + 1) / train.warmup)
         rate = train.rate * rise * 0.5 * (1 + math.cos(math.pi * update / total))
         return rate, rate
+    if train.schedule == "drops":
+        done = update / (train.pretrain_updates + train.finetune_updates)
+        rate = train.rate * min(1.0, (update + 1) / train.warmup) * train.drop ** sum(done >= at for at in train.drops)
+        return rate, train.backbone_rate or rate
     if update < train.pretrain_updates:
         step = update + 1
         rate = train.rate * width**-0.5 * min(step**-0.5, step * train.warmup**-1.5)

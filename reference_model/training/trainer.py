@@ -41,7 +41,7 @@ class Trainer:
     """A run.
 
     Args:
-        model: an object with `loss(batch)` and `generate(batch)`; its parameters under `image.backbone` get the
+        model: an object with `loss(batch)` and `generate(batch)`; its parameters under a `backbone` get the
             backbone's learning rate.
         config: of the run.
         seed: of initialisation, order, negatives and dropout.
@@ -90,8 +90,9 @@ class Trainer:
         """Adam, started anew for fine-tuning."""
         train = self.config.train
         fine = train.schedule == "noam" and self.update >= train.pretrain_updates
-        backbone = [p for name, p in self.model.named_parameters() if ".backbone." in name]
-        main = [p for name, p in self.model.named_parameters() if ".backbone." not in name]
+        trained = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
+        backbone = [p for name, p in trained if ".backbone." in name]
+        main = [p for name, p in trained if ".backbone." not in name]
         return torch.optim.Adam(
             [{"params": main}, {"params": backbone}] if backbone else [{"params": main}],
             betas=train.finetune_betas if fine else train.betas,
@@ -153,6 +154,8 @@ class Trainer:
                 loss = network(piece.to(device)) * size
             loss.backward()
             total += loss.detach() / size
+        if self.config.train.clip_value:
+            nn.utils.clip_grad_value_(self.model.parameters(), self.config.train.clip_value)
         if self.config.train.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.train.clip)
         self.optimiser.step()

@@ -50,7 +50,7 @@ def value(config: Config, path: str) -> Any:
 
 
 def differences(a: Config, b: Config) -> dict[str, Any]:
-    return {path: value(b, path) for path in paths() if value(a, path) != value(b, path)}
+    return {path: value(b, path) for path in paths(a) if value(a, path) != value(b, path)}
 
 
 # Row 1: neighbours. The rules themselves are tested in test_neighbors.py.
@@ -330,13 +330,13 @@ def test_embedding_scale() -> None:
     """Row 15: words and image features times the root of d, or as they are; codes and positions never."""
     words, images = {}, {}
     picture = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
-    codes = torch.randn(64, 16)
+    grid = GridCode(8, 16)
     for scale in ("sqrt", "one"):
         torch.manual_seed(0)
         model = ModelConfig(width=16, positions="sine", embed_scale=scale, backbone="small", backbone_weights="none")
         table = Words(model, 40)
         words[scale] = table(torch.arange(5, 9)[None]) - table.positions[:4]
-        images[scale] = ImageTokens(model, InputConfig(image_side=64)).eval()(picture, codes) - codes
+        images[scale] = ImageTokens(model, InputConfig(image_side=64)).eval()(picture, grid) - grid.cells()
     for tokens in (words, images):
         assert torch.allclose(tokens["sqrt"], 4 * tokens["one"], atol=1e-4)
 
@@ -414,7 +414,7 @@ def test_the_grid_changes_resolution_or_not() -> None:
         prepared_picture = prepare_picture(picture, [], inputs)
         assert prepared_picture.shape == (3, pixels, pixels)
         model = ModelConfig(width=16, backbone="small", backbone_weights="none")
-        tokens = ImageTokens(model, inputs)(torch.tensor(prepared_picture)[None], torch.zeros(grid * grid, 16))
+        tokens = ImageTokens(model, inputs)(torch.tensor(prepared_picture)[None], GridCode(grid, 16))
         assert tokens.shape == (1, grid * grid, 16)
 
 
@@ -522,7 +522,7 @@ def test_the_page_names_options_that_exist() -> None:
     assert len(options) > 25
     for option in options:
         override(Config(), [option])
-    assert set(re.findall(r"`((?:model|inputs|cg|cm|train)\.[a-z_0-9]+)=", page)) <= set(paths())
+    assert set(re.findall(r"`((?:model|inputs|cg|cm|train)\.[a-z_0-9]+)=", page)) <= set(paths(Config()))
     config = (Path(__file__).parents[2] / "reference_model" / "config.py").read_text(encoding="utf-8")
     for row in {int(n) for n in re.findall(r"\brow (\d+)", config)}:
         assert 1 <= row <= 32
@@ -603,7 +603,7 @@ def test_no_neighbours_without_a_location() -> None:
 def test_from_dict_names_every_problem() -> None:
     """A configuration file of an older version, or edited by hand."""
     content = to_dict(Config())
-    assert from_dict(content) == Config()
+    assert from_dict(content, Config) == Config()
     del content["model"]["layers"], content["profile"]
     content["cm"]["fixed_mix"] = [0.3, "0.4", 0.3]
     content["train"]["batch"] = True
@@ -611,7 +611,7 @@ def test_from_dict_names_every_problem() -> None:
     content["cg"] = [0.1]
     content["extra"] = 1
     with pytest.raises(InputError) as refused:
-        from_dict(content)
+        from_dict(content, Config)
     for words in (
         "model.layers: missing",
         "profile: missing",
@@ -625,7 +625,7 @@ def test_from_dict_names_every_problem() -> None:
     assert len(refused.value.problems) == 7
     for junk in (None, [], "x", 3):
         with pytest.raises(InputError, match="expected a mapping"):
-            from_dict(junk)  # type: ignore[arg-type]
+            from_dict(junk, Config)  # type: ignore[arg-type]
 
 
 def another(config: Config, path: str) -> Config:
@@ -655,7 +655,7 @@ def another(config: Config, path: str) -> Config:
     raise AssertionError(f"no other value for {path}")
 
 
-@pytest.mark.parametrize("path", paths())
+@pytest.mark.parametrize("path", paths(Config()))
 def test_the_hash_sees_everything_but_the_name(path: str) -> None:
     """Two different runs in one folder; or one run trained twice because it is called something else."""
     config = named("baseline")
@@ -667,7 +667,7 @@ def test_the_hash_is_of_the_content() -> None:
     """A hash that depends on the order of keys, on how a number is written, or on the process."""
     config = named("full", "mini")
     shuffled = {key: to_dict(config)[key] for key in sorted(to_dict(config), reverse=True)}
-    assert from_dict(shuffled).hash == config.hash
+    assert from_dict(shuffled, Config).hash == config.hash
     assert override(config, ["train.clip=1"]).hash == override(config, ["train.clip=1.0"]).hash
     assert re.fullmatch(r"[0-9a-f]{12}", config.hash)
     hashes = {name: named(name).hash for name in VARIANTS}

@@ -53,7 +53,7 @@ def test_parts_of_the_context_model() -> None:
     def size(prefix: str) -> int:
         return sum(p.numel() for name, p in model.named_parameters() if name.startswith(prefix))
 
-    assert size("image.backbone") == 23_508_032
+    assert size("image.features.backbone") == 23_508_032
     assert size("image.project") == 2_098_176
     assert size("grid") == 8_192
     assert size("location.current") == 1_049_088

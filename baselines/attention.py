@@ -1,0 +1,52 @@
+"""Multi-head attention and feed-forward blocks of the encoder-decoder baselines (post-norm, ReLU).
+
+Shapes: B boxes, Q queries, S keys, D width, H heads.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from reference_model.kernels import Dropout, Linear, attention
+
+
+class Attention(nn.Module):
+    """Multi-head attention whose keys and values can be computed once and used at many steps."""
+
+    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.query, self.key = Linear(width, width), Linear(width, width)
+        self.value, self.output = Linear(width, width), Linear(width, width)
+
+    def split(self, x: Tensor) -> Tensor:
+        """(B, S, D) to (B, H, S, D / H)."""
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
+
+    def keys_values(self, x: Tensor, values: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Of (B, S, D), or of other vectors as values; (B, H, S, D / H) each."""
+        return self.split(self.key(x)), self.split(self.value(x if values is None else values))
+
+    def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+        """(B, Q, D) attend to keys and values; `mask` (B or 1, 1 or H, Q or 1, S) is True where they may look."""
+        p = self.dropout if self.training else 0.0
+        found = attention(self.split(self.query(x)), *keys_values, mask, p)
+        return torch.as_tensor(self.output(found.transpose(1, 2).flatten(2)))
+
+
+class FeedForward(nn.Module):
+    """Norm(x + Drop(W2 Drop(ReLU(W1 x))))."""
+
+    def __init__(self, width: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.expand, self.contract = Linear(width, hidden), Linear(hidden, width)
+        self.norm, self.drop = nn.LayerNorm(width), Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape that ends with D."""
+        hidden = self.drop(torch.relu(self.expand(x)))
+        return torch.as_tensor(self.norm(x + self.drop(self.contract(hidden))))
+
+
+def causal_mask(length: int, device: torch.device) -> Tensor:
+    """Everyone sees itself and what came before; (1, 1, T, T)."""
+    return torch.ones(length, length, dtype=torch.bool, device=device).tril()[None, None]

@@ -1,0 +1,51 @@
+"""What all baselines are given: image cells, the box, product info, each as vectors of the model's width.
+
+Shapes: I images, B boxes, G cells, K info characters, D width.
+
+Invariants:
+* cells and boxes speak one code: one pair of grid tables (equation 2 of the paper); neighbours are never given;
+* padded info characters are told apart by their ids, never by the values of their vectors.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from reference_model.batch import Batch
+from reference_model.config import Config
+from reference_model.embeddings import IMAGE, INFO, LOCATION, GridCode, GridFeatures, LocationToken, Words, is_real
+from reference_model.kernels import Dropout
+
+
+class Inputs(nn.Module):
+    """Cells: Norm(Drop(ReLU(W v + b))) with the codes of their cells; the box: W_loc e + b.
+
+    Args:
+        config: of the run.
+        norm: whether cells are normalised.
+    """
+
+    def __init__(self, config: Config, *, norm: bool) -> None:
+        super().__init__()
+        model, inputs = config.model, config.inputs
+        self.pool = inputs.pool
+        self.grid = GridCode(inputs.grid, model.width)
+        self.segments = nn.Embedding(4, model.width)
+        self.location = LocationToken(model, inputs)
+        self.features = GridFeatures(model, inputs)
+        self.project = nn.Linear(self.features.channels, model.width)
+        self.norm = nn.LayerNorm(model.width) if norm else nn.Identity()
+        self.drop = Dropout(model.dropout)
+
+    def cells(self, batch: Batch) -> Tensor:
+        """The cells of each image, (I, G, D)."""
+        assert batch.images is not None
+        cells = self.norm(self.drop(torch.relu(self.project(self.features(batch.images)))))
+        return cells + self.grid.cells(self.pool) + self.segments.weight[IMAGE]
+
+    def box(self, batch: Batch) -> Tensor:
+        """The vector of each box, (B, D)."""
+        return self.location(batch.cells, self.grid) + self.segments.weight[LOCATION]
+
+    def info(self, batch: Batch, words: Words) -> tuple[Tensor, Tensor]:
+        """The characters of each image's product info, (I, K, D), and which of them are real, (I, K)."""
+        return words(batch.info) + self.segments.weight[INFO], is_real(batch.info)

@@ -1,0 +1,203 @@
+"""The language signal of RSTNet: a causal character model of captions, trained once, then frozen.
+
+Shapes: B captions, T characters, W width, V vocabulary.
+
+Invariants:
+* it learns from TRAINING captions alone, without noise of dropout once frozen;
+* the signal at a character knows this character and the ones before, never one after it: a signal that has seen the
+  next character (the original masks nothing) is a leak that is gone at test time;
+* its weights are installed after the captioner's initialisation, and saved with the captioner.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from rich.progress import track
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from baselines.attention import causal_mask
+from baselines.rstnet.config import LanguageModelOptions
+from benchmark.cli import stderr
+from benchmark.errors import InputError
+from benchmark.files import cache_directory, replace_when_complete
+from reference_model.batch import PAD
+from reference_model.embeddings import is_real
+from reference_model.kernels import Dropout, linear
+from reference_model.training.inputs import PreparedSplit
+from reference_model.training.vocabulary import Vocabulary
+from reference_model.transformer import LayerCache, Transformer
+
+FORMAT = 1
+
+
+class CharacterModel(nn.Module):
+    """A causal transformer over captions, with tied output."""
+
+    def __init__(self, options: LanguageModelOptions, vocabulary_size: int, length: int) -> None:
+        super().__init__()
+        self.width = options.width
+        self.table = nn.Embedding(vocabulary_size, options.width)
+        self.positions = nn.Parameter(torch.empty(length, options.width))
+        self.transformer = Transformer(
+            layers=options.layers,
+            width=options.width,
+            heads=options.heads,
+            feed_forward=options.feed_forward,
+            dropout=0.1,
+        )
+        self.bias = nn.Parameter(torch.zeros(vocabulary_size))
+        self.drop = Dropout(0.1)
+        nn.init.normal_(self.table.weight, std=options.width**-0.5)
+        nn.init.normal_(self.positions, std=0.5)
+
+    def forward(self, characters: Tensor, first: int = 0, cache: list[LayerCache] | None = None) -> Tensor:
+        """Normalised hidden states of characters that start at position `first`; (B, T) to (B, T, W)."""
+        n = characters.shape[1]
+        x = self.table(characters) * math.sqrt(self.width) + self.positions[first : first + n]
+        mask = causal_mask(n, x.device) if cache is None else x.new_ones(1, 1, 1, first + n, dtype=torch.bool)
+        return torch.as_tensor(self.transformer(self.drop(x), mask, cache))
+
+    def loss(self, captions: Tensor) -> Tensor:
+        """Negative log-likelihood of every real character but the first, (N,)."""
+        targets = captions[:, 1:]
+        wanted = is_real(targets)
+        logits = linear(self(captions[:, :-1])[wanted], self.table.weight, self.bias)
+        return nn.functional.cross_entropy(logits, targets[wanted], reduction="none")
+
+
+class BertModel(nn.Module):
+    """A local BERT as causal language model; characters are looked up in its own vocabulary by what they are."""
+
+    def __init__(self, path: str, vocabulary_size: int) -> None:
+        super().__init__()
+        from transformers import AutoModel
+
+        try:
+            self.bert = AutoModel.from_pretrained(path, is_decoder=True, add_pooling_layer=False, local_files_only=True)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"language_model.path={path}: no BERT there ({str(error).splitlines()[0]:.120}); expected a folder "
+                "with config.json, vocab.txt and the weights of bert-base-chinese"
+            ) from None
+        self.width = int(self.bert.config.hidden_size)
+        self.path = path
+        self.ids: Tensor
+        self.register_buffer("ids", torch.zeros(vocabulary_size, dtype=torch.long))
+
+    def use(self, vocabulary: Vocabulary) -> None:
+        """Look up the characters of a vocabulary; the special ones are its own."""
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(self.path, local_files_only=True)
+        names = {"<sos>": "[CLS]", "<eos>": "[SEP]", "<sep>": "[SEP]", "<unk>": "[UNK]", "<pad>": "[PAD]"}
+        known = tokenizer.convert_tokens_to_ids([names.get(entry, entry) for entry in vocabulary.entries])
+        self.ids.copy_(torch.tensor(known))
+
+    def forward(self, characters: Tensor) -> Tensor:
+        """(B, T) to (B, T, W)."""
+        return torch.as_tensor(self.bert(input_ids=self.ids[characters]).last_hidden_state)
+
+
+def install(
+    network: nn.Module | None,
+    options: LanguageModelOptions,
+    splits: Mapping[str, PreparedSplit],
+    vocabulary: Vocabulary,
+    seed: int,
+) -> dict[str, Any]:
+    """Give a captioner's language model its weights: trained now, or before from the same captions.
+
+    Args:
+        network: of the captioner, freshly built.
+        options: of the language model.
+        splits: `train`, whose captions are all that is learned from; `val`, if there, decides when to stop.
+        vocabulary: of the run.
+        seed: of initialisation, order and dropout.
+
+    Returns:
+        What to note about it: perplexity on the validation captions, epochs.
+    """
+    if isinstance(network, BertModel):
+        network.use(vocabulary)
+    if not isinstance(network, CharacterModel):
+        return {"language_model": options.kind}
+    captions = {name: splits[name].arrays["captions"].tobytes() for name in ("train", "val") if name in splits}
+    decides = {
+        "format": FORMAT,
+        "options": asdict(options),
+        "captions": {name: hashlib.sha256(content).hexdigest() for name, content in captions.items()},
+        "size": list(network.table.weight.shape),
+        "seed": seed,
+    }
+    key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
+    path = cache_directory() / "language_models" / f"{key}.safetensors"
+    if not path.is_file():
+        note = _train(network, options, splits["train"], splits.get("val"), seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replace_when_complete(path) as partial:
+            save_file(network.state_dict(), partial, metadata={"note": json.dumps(note)})
+    with safe_open(path, framework="pt") as file:
+        network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (no mapping)
+        return dict(json.loads(file.metadata()["note"]))
+
+
+def _train(
+    network: CharacterModel,
+    options: LanguageModelOptions,
+    train: PreparedSplit,
+    validation: PreparedSplit | None,
+    seed: int,
+) -> dict[str, Any]:
+    """Adam with a cosine to 0; the weights of the epoch with the lowest validation perplexity stay."""
+    random = torch.Generator().manual_seed(seed)
+    captions = _table(train)
+    held_out = _table(validation) if validation is not None else captions[:0]
+    device = network.bias.device
+    network.requires_grad_(True)
+    optimiser = torch.optim.Adam(network.parameters(), lr=options.rate, betas=(0.9, 0.98))
+    steps = options.epochs * math.ceil(len(captions) / options.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps, pct_start=0.05)
+    kept, perplexities = dict(network.state_dict()), [math.inf]
+    for _ in track(range(options.epochs), "language model", console=stderr, disable=not stderr.is_terminal):
+        network.train()
+        order = torch.randperm(len(captions), generator=random)
+        for first in range(0, len(order), options.batch):
+            loss = network.loss(captions[order[first : first + options.batch]].to(device)).mean()
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+        perplexity = _perplexity(network, held_out if len(held_out) else captions[: options.batch])
+        if perplexity >= perplexities[-1]:
+            break
+        perplexities.append(perplexity)
+        kept = {name: value.clone() for name, value in network.state_dict().items()}
+    network.load_state_dict(kept)
+    network.requires_grad_(False).eval()
+    return {
+        "language_model": "char",
+        "perplexity": perplexities[-1],
+        "epochs": len(perplexities) - 1,
+        "validated": len(held_out) > 0,
+    }
+
+
+def _table(data: PreparedSplit) -> Tensor:
+    """All captions of a split, padded, [SOS] to [EOS]; (n, T)."""
+    captions = [torch.from_numpy(data.span("captions", i).astype("int64")) for i in range(data.n_boxes)]
+    return nn.utils.rnn.pad_sequence(captions, batch_first=True, padding_value=PAD)
+
+
+@torch.inference_mode()
+def _perplexity(network: CharacterModel, captions: Tensor) -> float:
+    network.eval()
+    parts = [captions[first : first + 1024] for first in range(0, len(captions), 1024)]
+    losses = [network.loss(part.to(network.bias.device)) for part in parts]
+    return math.exp(float(torch.cat(losses).mean()))

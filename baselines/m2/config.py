@@ -1,0 +1,58 @@
+"""Meshed-Memory Transformer: settings and variants."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmark.errors import InputError
+from reference_model.config import Config, ModelConfig
+from reference_model.systems import System
+
+
+@dataclass(frozen=True)
+class M2Options:
+    """What only M2 has."""
+
+    memory: int = 40  # slots of learned keys and values per encoder layer
+
+    def __post_init__(self) -> None:
+        if self.memory < 1:
+            raise InputError(f"m2.memory: got {self.memory}, expected at least 1")
+
+
+@dataclass(frozen=True)
+class M2Config(Config):
+    """A run of M2; `model.layers` counts those of the encoder, and as many of the decoder."""
+
+    system: str = "m2"
+    model: ModelConfig = field(
+        default_factory=lambda: ModelConfig(layers=3, width=512, positions="sine", embed_scale="one")
+    )
+    m2: M2Options = field(default_factory=M2Options)
+
+
+def _build(config: M2Config, vocabulary_size: int) -> Any:
+    from baselines.m2.model import M2Transformer
+
+    return M2Transformer(config, vocabulary_size)
+
+
+_SIZES = ("model.layers=2", "model.feed_forward=512", "model.embed_scale=sqrt", "m2.memory=10")
+
+M2 = System(
+    config=M2Config,
+    build=_build,
+    variants={
+        "m2": ("Meshed-Memory Transformer w/o TAtt: image and location", ("inputs.info=false",)),
+        "m2-tatt": ("Meshed-Memory Transformer w/ TAtt: product info as one more input of the mesh", ()),
+    },
+    sizes={"mini": _SIZES, "smoke": _SIZES},
+    official=(
+        "train.schedule=noam",
+        "train.rate=1",
+        "train.warmup=10000",
+        "train.batch=50",
+        "train.betas=0.9,0.98",
+        "train.clip=0",
+        "cg.label_smoothing=0",
+    ),
+)

@@ -1,0 +1,186 @@
+"""Meshed-Memory Transformer (Cornia et al., CVPR 2020), for boxes on an image.
+
+Shapes: B boxes, N encoder inputs (cells and the box), M memory slots, T caption characters, K info characters, D width.
+
+Invariants:
+* memory slots and sinusoids are installed after the network's initialisation, which would overwrite them;
+* every decoder layer sees every encoder layer, each through a gate of its own; product info is one more such input.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from baselines.attention import Attention, FeedForward, causal_mask
+from baselines.captioner import Captioner
+from baselines.inputs import Inputs
+from baselines.m2.config import M2Config
+from reference_model.batch import Batch
+from reference_model.embeddings import Words
+from reference_model.kernels import Dropout
+from reference_model.transformer import LayerCache
+
+KeysValues = tuple[Tensor, Tensor]
+
+
+class MemoryAttention(Attention):
+    """Attention whose keys and values have learned slots behind the ones of the input."""
+
+    def __init__(self, width: int, heads: int, slots: int) -> None:
+        super().__init__(width, heads)
+        self.slots, self.head_width = slots, width // heads
+        self.memory_keys, self.memory_values = (nn.Parameter(torch.empty(slots, width)) for _ in range(2))
+
+    def install_memory(self) -> None:
+        """Keys N(0, 1 / d_k), values N(0, 1 / m); these are standard deviations."""
+        nn.init.normal_(self.memory_keys, std=1 / self.head_width)
+        nn.init.normal_(self.memory_values, std=1 / self.slots)
+
+    def keys_values(self, x: Tensor, values: Tensor | None = None) -> KeysValues:
+        """(B, H, N + M, D / H) each."""
+        keys, own_values = super().keys_values(x, values)
+        slots = (math.sqrt(self.head_width) * self.memory_keys, math.sqrt(self.slots) * self.memory_values)
+        keys_slots, values_slots = (self.split(s[None]).expand(len(x), -1, -1, -1) for s in slots)
+        return torch.cat([keys, keys_slots], dim=2), torch.cat([own_values, values_slots], dim=2)
+
+
+class EncoderLayer(nn.Module):
+    """Memory-augmented self-attention and a feed-forward block."""
+
+    def __init__(self, config: M2Config) -> None:
+        super().__init__()
+        model = config.model
+        self.attention = MemoryAttention(model.width, model.heads, config.m2.memory)
+        self.norm, self.drop = nn.LayerNorm(model.width), Dropout(model.dropout)
+        self.feed_forward = FeedForward(model.width, model.feed_forward, model.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, D) to (B, N, D); cells and box are always there, so nothing is masked."""
+        keys_values = self.attention.keys_values(x)
+        mask = x.new_ones(1, 1, 1, keys_values[0].shape[2], dtype=torch.bool)
+        return torch.as_tensor(self.feed_forward(self.norm(x + self.drop(self.attention(x, keys_values, mask)))))
+
+
+@dataclass
+class Seen:
+    """What one decoder layer looks at: encoder levels, and product info with its mask (B, 1, 1, K)."""
+
+    levels: list[KeysValues]
+    info: KeysValues | None
+    info_mask: Tensor | None
+
+    def reorder(self, rows: Tensor) -> None:
+        """Keep some rows, in a new order (beams)."""
+        self.levels = [(k[rows], v[rows]) for k, v in self.levels]
+        if self.info is not None and self.info_mask is not None:
+            self.info, self.info_mask = (self.info[0][rows], self.info[1][rows]), self.info_mask[rows]
+
+
+class DecoderLayer(nn.Module):
+    """Causal self-attention, meshed cross-attention, feed-forward."""
+
+    def __init__(self, config: M2Config) -> None:
+        super().__init__()
+        model = config.model
+        d = model.width
+        self.self_attention, self.self_norm = Attention(d, model.heads), nn.LayerNorm(d)
+        self.cross_attention, self.cross_norm = Attention(d, model.heads), nn.LayerNorm(d)
+        self.gates = nn.ModuleList(nn.Linear(2 * d, d) for _ in range(model.layers))
+        if config.inputs.info:
+            self.info_attention, self.info_norm = Attention(d, model.heads), nn.LayerNorm(d)
+            self.info_gate = nn.Linear(2 * d, d)
+        self.drop = Dropout(model.dropout)
+        self.feed_forward = FeedForward(d, model.feed_forward, model.dropout)
+
+    def look(self, levels: list[Tensor], info: tuple[Tensor, Tensor] | None, image_of_box: Tensor) -> Seen:
+        """Keys and values of all that is not caption; info is read once per image."""
+        seen = Seen([self.cross_attention.keys_values(level) for level in levels], None, None)
+        if info is not None:
+            keys, values = self.info_attention.keys_values(info[0])
+            seen.info = (keys[image_of_box], values[image_of_box])
+            seen.info_mask = info[1][image_of_box][:, None, None]
+        return seen
+
+    def forward(self, x: Tensor, mask: Tensor, seen: Seen, cache: LayerCache | None = None) -> Tensor:
+        """(B, Q, D), the new positions, to (B, Q, D); `mask` (B or 1, 1, Q, S) is of the captions so far."""
+        keys_values = self.self_attention.keys_values(x)
+        if cache is not None:
+            keys_values = cache.extend(*keys_values)
+        x = self.self_norm(x + self.drop(self.self_attention(x, keys_values, mask)))
+        everything = x.new_ones(1, 1, 1, 1, dtype=torch.bool)
+        mixed = torch.zeros_like(x)
+        for gate, level in zip(self.gates, seen.levels, strict=True):
+            found = self.cross_norm(x + self.drop(self.cross_attention(x, level, everything)))
+            mixed = mixed + torch.sigmoid(gate(torch.cat([x, found], dim=2))) * found
+        inputs = len(seen.levels)
+        if seen.info is not None and seen.info_mask is not None:
+            found = self.info_norm(x + self.drop(self.info_attention(x, seen.info, seen.info_mask)))
+            mixed = mixed + torch.sigmoid(self.info_gate(torch.cat([x, found], dim=2))) * found
+            inputs += 1
+        return torch.as_tensor(self.feed_forward(mixed / math.sqrt(inputs)))
+
+
+@dataclass
+class State:
+    """Of decoding: what each layer looks at, and its keys and values of the caption so far."""
+
+    seen: list[Seen]
+    caches: list[LayerCache]
+
+    def reorder(self, rows: Tensor) -> None:
+        """Keep some rows, in a new order (beams)."""
+        for seen in self.seen:
+            seen.reorder(rows)
+        for cache in self.caches:
+            if cache.length:
+                cache.reorder(rows)
+
+
+class M2Transformer(Captioner):
+    """M2 with the box as one more encoder input and, with product info, one more input of the mesh (TAtt)."""
+
+    def __init__(self, config: M2Config, vocabulary_size: int) -> None:
+        super().__init__()
+        self.config: M2Config = config
+        model = config.model
+        self.words = Words(model, vocabulary_size)
+        self.inputs = Inputs(config, norm=True)
+        self.encoder = nn.ModuleList(EncoderLayer(config) for _ in range(model.layers))
+        self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(model.layers))
+        self.output = nn.Linear(model.width, vocabulary_size, bias=False)
+        self.initialise()
+        for module in self.modules():
+            if isinstance(module, MemoryAttention):
+                module.install_memory()
+
+    def _look(self, batch: Batch) -> list[Seen]:
+        x = torch.cat([self.inputs.cells(batch)[batch.image_of_box], self.inputs.box(batch)[:, None]], dim=1)
+        levels = []
+        for layer in self.encoder:
+            x = layer(x)
+            levels.append(x)
+        info = self.inputs.info(batch, self.words) if self.config.inputs.info else None
+        return [cast(DecoderLayer, layer).look(levels, info, batch.image_of_box) for layer in self.decoder]
+
+    def hidden(self, batch: Batch, given: Tensor) -> Tensor:
+        """See `Captioner.hidden`. Padding stands behind all real characters, so the causal mask hides it."""
+        x, mask = self.words(given), causal_mask(given.shape[1], given.device)
+        for layer, seen in zip(self.decoder, self._look(batch), strict=True):
+            x = layer(x, mask, seen)
+        return x
+
+    def start(self, batch: Batch) -> State:
+        """See `Captioner.start`."""
+        room = self.config.inputs.max_caption
+        return State(self._look(batch), [LayerCache(room) for _ in self.decoder])
+
+    def step(self, state: State, characters: Tensor, position: int) -> Tensor:
+        """See `Captioner.step`."""
+        x = self.words(characters[:, None], position)
+        mask = x.new_ones(1, 1, 1, position + 1, dtype=torch.bool)
+        for layer, seen, cache in zip(self.decoder, state.seen, state.caches, strict=True):
+            x = layer(x, mask, seen, cache)
+        return torch.as_tensor(self.output(x[:, 0]))

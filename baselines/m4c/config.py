@@ -1,0 +1,56 @@
+"""M4C-Captioner: settings and variants."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmark.errors import InputError
+from reference_model.config import Config
+from reference_model.systems import System
+
+
+@dataclass(frozen=True)
+class CopyOptions:
+    """The pointer over product info."""
+
+    types: bool = False  # tell the decoder, as the original does, which of its characters product info has too
+
+
+@dataclass(frozen=True)
+class M4CConfig(Config):
+    """A run of M4C with copying; without copying it is the reference model's `baseline`."""
+
+    system: str = "m4c"
+    copying: CopyOptions = field(default_factory=CopyOptions)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.inputs.info:
+            raise InputError("inputs.info: got false, expected true: there is nothing else to copy from")
+
+
+def _build(config: M4CConfig, vocabulary_size: int) -> Any:
+    from baselines.m4c.model import M4CCaptioner
+
+    return M4CCaptioner(config, vocabulary_size)
+
+
+_SIZES = ("model.layers=2", "model.feed_forward=512")
+
+M4C = System(
+    config=M4CConfig,
+    build=_build,
+    variants={"m4c-copy": ("M4C-Captioner w/ copying: baseline and a pointer over product info", ())},
+    sizes={"mini": _SIZES, "smoke": _SIZES},
+    official=(
+        "train.schedule=drops",
+        "train.rate=1e-4",
+        "train.warmup=1000",
+        "train.drops=0.8333,0.9167",
+        "train.drop=0.1",
+        "train.batch=128",
+        "train.betas=0.9,0.999",
+        "train.eps=1e-8",
+        "train.clip=0.25",
+        "cg.label_smoothing=0",
+    ),
+)

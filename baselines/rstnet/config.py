@@ -1,0 +1,97 @@
+"""RSTNet: settings and variants."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from benchmark.errors import InputError
+from reference_model.config import Config, ModelConfig
+from reference_model.systems import System
+
+
+@dataclass(frozen=True)
+class LanguageModelOptions:
+    """The language signal of adaptive attention.
+
+    `char`: a causal transformer over characters, trained on training captions alone and then frozen; `bert`: a local
+    BERT, causally masked; `onehot`: the words themselves; `zero`: no signal (the last two are ablations).
+    """
+
+    kind: Literal["char", "bert", "onehot", "zero"] = "char"
+    path: str = ""  # of the local BERT
+    layers: int = 2
+    width: int = 256
+    heads: int = 4
+    feed_forward: int = 1024
+    rate: float = 1e-3
+    batch: int = 512
+    epochs: int = 20  # at most; it stops when validation perplexity no longer falls
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"language_model.{name}: got {getattr(self, name)}, expected at least 1"
+            for name in ("layers", "width", "heads", "feed_forward", "batch", "epochs")
+            if getattr(self, name) < 1
+        ]
+        if self.kind == "bert" and not self.path:
+            problems.append("language_model.path: expected the folder of a BERT (bert-base-chinese) for kind=bert")
+        if problems:
+            raise InputError(*problems)
+
+
+@dataclass(frozen=True)
+class RSTNetConfig(Config):
+    """A run of RSTNet; `model.layers` counts those of the encoder, and the plain ones of the decoder."""
+
+    system: str = "rstnet"
+    model: ModelConfig = field(
+        default_factory=lambda: ModelConfig(layers=3, width=512, positions="sine", embed_scale="one")
+    )
+    language_model: LanguageModelOptions = field(default_factory=LanguageModelOptions)
+
+
+def _build(config: RSTNetConfig, vocabulary_size: int) -> Any:
+    from baselines.rstnet.model import RSTNet
+
+    return RSTNet(config, vocabulary_size)
+
+
+def _prepare(model: Any, config: RSTNetConfig, splits: Any, vocabulary: Any, seed: int) -> dict[str, Any]:
+    from baselines.language_model import install
+
+    return install(model.signal.language_model, config.language_model, splits, vocabulary, seed)
+
+
+_SIZES = (
+    "model.layers=1",
+    "model.feed_forward=512",
+    "model.embed_scale=sqrt",
+    "language_model.width=128",
+    "language_model.feed_forward=512",
+    "language_model.rate=3e-3",
+    "language_model.epochs=8",
+)
+
+RSTNET = System(
+    config=RSTNetConfig,
+    build=_build,
+    prepare=_prepare,
+    variants={
+        "rstnet": (
+            "RSTNet w/o TAtt: image and location, adaptive attention to a language signal",
+            ("inputs.info=false",),
+        ),
+        "rstnet-tatt": ("RSTNet w/ TAtt: and attention over product info in each decoder layer", ()),
+    },
+    sizes={"mini": _SIZES, "smoke": (*_SIZES, "language_model.epochs=1")},
+    official=(
+        "train.schedule=drops",
+        "train.rate=1e-4",
+        "train.warmup=12500",
+        "train.drops=0.5556,0.6667",
+        "train.drop=0.2",
+        "train.batch=50",
+        "train.betas=0.9,0.98",
+        "train.clip=0",
+        "cg.label_smoothing=0",
+    ),
+)

@@ -1,0 +1,99 @@
+"""The language signal: what a frozen language model makes of the caption so far, brought to the captioner's width.
+
+Shapes: B captions, T characters, W width of the language model, D width.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from baselines.attention import Attention, FeedForward, causal_mask
+from baselines.language_model import BertModel, CharacterModel
+from baselines.rstnet.config import RSTNetConfig
+from reference_model.embeddings import Words, sinusoid
+from reference_model.kernels import Dropout
+from reference_model.transformer import LayerCache
+
+
+@dataclass
+class SignalState:
+    """Keys and values of the characters so far; a model without a cache reads them all again."""
+
+    caches: list[LayerCache] = field(default_factory=list)
+    own: LayerCache | None = None
+    characters: Tensor | None = None
+
+    def reorder(self, rows: Tensor) -> None:
+        """Keep some rows, in a new order (beams)."""
+        for cache in [*self.caches, self.own]:
+            if cache is not None and cache.length:
+                cache.reorder(rows)
+        if self.characters is not None:
+            self.characters = self.characters[rows]
+
+
+class LanguageSignal(nn.Module):
+    """Language model (frozen), a linear map to D, sinusoids, and one masked layer (both trained with the captioner)."""
+
+    def __init__(self, config: RSTNetConfig, vocabulary_size: int) -> None:
+        super().__init__()
+        options, d, length = config.language_model, config.model.width, config.inputs.max_caption
+        self.kind, self.width = options.kind, d
+        self.language_model: CharacterModel | BertModel | None = None
+        if options.kind == "char":
+            self.language_model = CharacterModel(options, vocabulary_size, length)
+        elif options.kind == "bert":
+            self.language_model = BertModel(options.path, vocabulary_size)
+        if self.language_model is not None:
+            self.language_model.requires_grad_(False)
+            self.project = nn.Linear(self.language_model.width, d)
+        self.attention, self.norm = Attention(d, config.model.heads), nn.LayerNorm(d)
+        self.feed_forward = FeedForward(d, config.model.feed_forward, config.model.dropout)
+        self.drop = Dropout(config.model.dropout)
+        self.positions: Tensor
+        self.register_buffer("positions", sinusoid(length, d, authors=False), persistent=False)
+        for name, parameter in self.named_parameters():
+            if parameter.dim() == 2 and not name.startswith("language_model"):
+                nn.init.xavier_uniform_(parameter)
+
+    def train(self, mode: bool = True) -> "LanguageSignal":
+        """Training or evaluation mode; a frozen language model has no dropout."""
+        super().train(mode)
+        if self.language_model is not None:
+            self.language_model.eval()
+        return self
+
+    def start(self, room: int) -> SignalState:
+        """For captions of at most `room` characters."""
+        known = self.language_model
+        caches = known.transformer.cache(room) if isinstance(known, CharacterModel) else []
+        return SignalState(caches, LayerCache(room))
+
+    def forward(self, characters: Tensor, words: Words, first: int = 0, state: SignalState | None = None) -> Tensor:
+        """The signal at characters that start at position `first`; (B, T) to (B, T, D)."""
+        x = self._read(characters, words, first, state) + self.positions[first : first + characters.shape[1]]
+        keys_values = self.attention.keys_values(x)
+        mask = causal_mask(characters.shape[1], x.device)
+        if state is not None and state.own is not None:
+            keys_values = state.own.extend(*keys_values)
+            mask = x.new_ones(1, 1, 1, keys_values[0].shape[2], dtype=torch.bool)
+        x = self.norm(x + self.drop(self.attention(x, keys_values, mask)))
+        return torch.as_tensor(self.feed_forward(x))
+
+    def _read(self, characters: Tensor, words: Words, first: int, state: SignalState | None) -> Tensor:
+        if self.kind == "zero":
+            return torch.zeros(*characters.shape, self.width, device=characters.device)
+        if self.kind == "onehot":
+            return torch.as_tensor(words.table(characters) * words.scale)
+        with torch.no_grad():
+            if isinstance(self.language_model, CharacterModel):
+                known = self.language_model(characters, first, state.caches if state is not None else None)
+            else:
+                assert self.language_model is not None
+                if state is not None:
+                    before = [state.characters] if state.characters is not None else []
+                    state.characters = torch.cat([*before, characters], dim=1)
+                everything = characters if state is None or state.characters is None else state.characters
+                known = self.language_model(everything)[:, -characters.shape[1] :]
+        return torch.as_tensor(self.project(known))
