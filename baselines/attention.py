@@ -6,8 +6,6 @@ Shapes: B boxes, Q queries, S keys, D width, H heads.
 import torch
 from torch import Tensor, nn
 
-from reference_model.kernels import Dropout, Linear, attention
-
 
 class Attention(nn.Module):
     """Multi-head attention whose keys and values can be computed once and used at many steps."""
@@ -15,8 +13,8 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.heads, self.dropout = heads, dropout
-        self.query, self.key = Linear(width, width), Linear(width, width)
-        self.value, self.output = Linear(width, width), Linear(width, width)
+        self.query, self.key = nn.Linear(width, width), nn.Linear(width, width)
+        self.value, self.output = nn.Linear(width, width), nn.Linear(width, width)
 
     def split(self, x: Tensor) -> Tensor:
         """(B, S, D) to (B, H, S, D / H)."""
@@ -29,7 +27,8 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
         """(B, Q, D) attend to keys and values; `mask` (B or 1, 1 or H, Q or 1, S) is True where they may look."""
         p = self.dropout if self.training else 0.0
-        found = attention(self.split(self.query(x)), *keys_values, mask, p)
+        query = self.split(self.query(x))
+        found = nn.functional.scaled_dot_product_attention(query, *keys_values, attn_mask=mask, dropout_p=p)
         return torch.as_tensor(self.output(found.transpose(1, 2).flatten(2)))
 
 
@@ -38,8 +37,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, width: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.expand, self.contract = Linear(width, hidden), Linear(hidden, width)
-        self.norm, self.drop = nn.LayerNorm(width), Dropout(dropout)
+        self.expand, self.contract = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.norm, self.drop = nn.LayerNorm(width), nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape that ends with D."""

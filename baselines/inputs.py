@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from reference_model.batch import Batch
 from reference_model.config import Config
 from reference_model.embeddings import IMAGE, INFO, LOCATION, GridCode, GridFeatures, LocationToken, Words, is_real
-from reference_model.kernels import Dropout
 
 
 class Inputs(nn.Module):
@@ -34,7 +33,7 @@ class Inputs(nn.Module):
         self.features = GridFeatures(model, inputs)
         self.project = nn.Linear(self.features.channels, model.width)
         self.norm = nn.LayerNorm(model.width) if norm else nn.Identity()
-        self.drop = Dropout(model.dropout)
+        self.drop = nn.Dropout(model.dropout)
 
     def cells(self, batch: Batch) -> Tensor:
         """The cells of each image, (I, G, D)."""

@@ -29,7 +29,6 @@ from benchmark.errors import InputError
 from benchmark.files import cache_directory, replace_when_complete
 from reference_model.batch import PAD
 from reference_model.embeddings import is_real
-from reference_model.kernels import Dropout, linear
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.vocabulary import Vocabulary
 from reference_model.transformer import LayerCache, Transformer
@@ -53,7 +52,7 @@ class CharacterModel(nn.Module):
             dropout=0.1,
         )
         self.bias = nn.Parameter(torch.zeros(vocabulary_size))
-        self.drop = Dropout(0.1)
+        self.drop = nn.Dropout(0.1)
         nn.init.normal_(self.table.weight, std=options.width**-0.5)
         nn.init.normal_(self.positions, std=0.5)
 
@@ -68,7 +67,7 @@ class CharacterModel(nn.Module):
         """Negative log-likelihood of every real character but the first, (N,)."""
         targets = captions[:, 1:]
         wanted = is_real(targets)
-        logits = linear(self(captions[:, :-1])[wanted], self.table.weight, self.bias)
+        logits = nn.functional.linear(self(captions[:, :-1])[wanted], self.table.weight, self.bias)
         return nn.functional.cross_entropy(logits, targets[wanted], reduction="none")
 
 

@@ -22,7 +22,6 @@ from reference_model.embeddings import (
     Words,
     is_real,
 )
-from reference_model.kernels import Dropout, linear
 from reference_model.losses import generation_loss, matching_logit, matching_loss
 from reference_model.transformer import LayerCache, Transformer, gelu, generation_mask, matching_mask
 
@@ -49,7 +48,7 @@ class ReferenceModel(nn.Module):
             gelu_kind=model.gelu,
         )
         self.output_bias = nn.Parameter(torch.zeros(vocabulary_size))
-        self.drop = Dropout(model.dropout)
+        self.drop = nn.Dropout(model.dropout)
         self.matching_head = None
         if config.cm.strategy != "none":
             self.matching_head = nn.Linear(d, 1 if config.cm.head == "sigmoid" else 2)
@@ -82,7 +81,7 @@ class ReferenceModel(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., D) to (..., V), with the word table as matrix."""
-        return linear(hidden, self.words.table.weight, self.output_bias)
+        return nn.functional.linear(hidden, self.words.table.weight, self.output_bias)
 
     def loss(self, batch: Batch) -> Tensor:
         """The summed loss of the batch's task, divided by `batch.normaliser`."""

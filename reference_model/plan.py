@@ -14,7 +14,6 @@ from benchmark.dataset.store import Split
 from benchmark.formatting import Grid
 from reference_model.batch import Batch
 from reference_model.config import Config
-from reference_model.kernels import pytorch_kernels
 from reference_model.run_folder import build_model
 from reference_model.training.batches import Plan, Updates
 from reference_model.training.distributed import here
@@ -71,7 +70,7 @@ def plan_table(config: Config, splits: dict[str, Split]) -> Grid:
 
 
 def _flops(model: nn.Module, batch: Batch) -> float:
-    with pytorch_kernels(), FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as counter:
         model(batch).backward()
     model.zero_grad()
     return float(counter.get_total_flops())
@@ -88,7 +87,7 @@ def _activations(model: nn.Module, batch: Batch) -> float:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with pytorch_kernels(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         loss = model(batch)
     loss.backward()
     model.zero_grad()

@@ -1,12 +1,6 @@
 """`python -m reference_model.speed`: what this implementation saves over the naive form, in one run on one machine.
 
-The naive form is what the released code does with the same network: one CNN pass per caption, product info padded to 60
-characters and captions to their longest, every position through every layer, word probabilities at padded positions
-too, PyTorch's own kernels. It decodes with the keys and values of the prefix kept, reading all characters of a caption
-anew at every step; a plainer form, without any cache, is timed beside it.
-
 Invariants:
-* both forms compute the same losses and captions from the same weights and inputs (tested);
 * what is compared is timed in turn, so a busy machine is busy for all; the fastest round counts;
 * weights and inputs are random: speed does not depend on them, except that no caption ends early (for neither form).
 """
@@ -16,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -25,7 +19,6 @@ import torch
 import typer
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark import cli
@@ -33,17 +26,14 @@ from benchmark.dataset import open_split
 from benchmark.errors import InputError
 from benchmark.formatting import Grid, number
 from reference_model.batch import EOS, PAD, SOS, SPECIALS, Batch
-from reference_model.config import Config, InputConfig, override
-from reference_model.embeddings import is_real
-from reference_model.kernels import linear, pytorch_kernels
-from reference_model.losses import generation_loss
+from reference_model.config import Config, override
 from reference_model.model import ReferenceModel
+from reference_model.naive import NaiveDecoder, naive_loss, one_box_of_each, per_caption
 from reference_model.plan import GPU_FLOPS, GPU_SHARE
 from reference_model.training.batches import generation_batches
 from reference_model.training.decoding import greedy
 from reference_model.training.inputs import PreparedSplit, prepare_picture
 from reference_model.training.vocabulary import Vocabulary
-from reference_model.transformer import LayerCache, generation_mask
 from reference_model.variants import named
 
 #: Profile -> entries of the vocabulary: the paper's, and that of the embedded data set.
@@ -84,10 +74,10 @@ def main(
     torch.set_num_threads(threads)
     watch: Clock = time.perf_counter if clock == "wall" else lambda: time.process_time() / threads
     load = f"load of the machine {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
-    peaks = matrix_peaks(watch)
+    peak = matrix_peak(watch)
     for profile in VOCABULARY if size == "both" else (size,):
         config = override(named("context", profile), ["model.backbone_weights=none"])
-        for grid in comparison(config, VOCABULARY[profile], repeats, watch, peaks):
+        for grid in comparison(config, VOCABULARY[profile], repeats, watch, peak):
             grid.notes.append(f"{threads} threads of {os.cpu_count()} cores, {clock} time; {load}")
             grid.show(cli.stdout)
     if data_loading:
@@ -118,95 +108,9 @@ def random_batch(config: Config, vocabulary_size: int, *, images: int = IMAGES, 
     )
 
 
-def per_caption(batch: Batch, inputs: InputConfig) -> Batch:
-    """The naive form of a batch: picture and info repeated for every box, texts padded to their longest."""
-
-    def padded(characters: Tensor, length: int) -> Tensor:
-        return functional.pad(characters, (0, length - characters.shape[1]), value=PAD)
-
-    return replace(
-        batch,
-        images=None if batch.images is None else batch.images[batch.image_of_box],
-        info=padded(batch.info[batch.image_of_box], inputs.max_info),
-        image_of_box=torch.arange(batch.n_boxes),
-        captions=padded(batch.captions, inputs.max_caption),
-    )
-
-
-def one_box_of_each(batch: Batch, images: int) -> list[Batch]:
-    """A per-caption batch in pieces that hold every image once: small, with the batch statistics of ours."""
-    boxes = batch.n_boxes // images
-    pieces = []
-    for box in range(boxes):
-        rows = {name: value[box::boxes] for name, value in vars(batch).items() if isinstance(value, Tensor)}
-        pieces.append(replace(batch, **rows | {"image_of_box": torch.arange(images)}))  # type: ignore[arg-type]
-    return pieces
-
-
-def naive_loss(model: ReferenceModel, batch: Batch) -> Tensor:
-    """`ReferenceModel.loss` for Caption Generation, with everything computed at every position."""
-    given, targets = batch.captions[:, :-1], batch.captions[:, 1:]
-    prefix, real = model.prefix(batch)
-    tokens = torch.cat([prefix, model.captions(given)], dim=1)
-    hidden = model.transformer(tokens, generation_mask(real, is_real(given)))
-    logits = model.logits(hidden[:, prefix.shape[1] :])
-    wanted, cg = is_real(targets), model.config.cg
-    return generation_loss(logits[wanted], targets, wanted, cg.label_smoothing, cg.reduce) / batch.normaliser
-
-
-@dataclass
-class Reading:
-    """What a naive decoder remembers: the prefix, which of it is real, the characters so far, and perhaps a cache."""
-
-    prefix: Tensor
-    real: Tensor
-    characters: Tensor
-    cache: list[LayerCache] | None
-
-    def reorder(self, rows: Tensor) -> None:
-        """Not needed by greedy search."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class NaiveDecoder:
-    """A model decoded by reading all characters of a caption at every step.
-
-    Args:
-        model: in evaluation mode.
-        cached: keep the keys and values of the prefix, as the released code; else read the prefix anew, too.
-    """
-
-    model: ReferenceModel
-    cached: bool
-
-    def start(self, batch: Batch) -> Reading:
-        """Read the prefix."""
-        prefix, real = self.model.prefix(batch)
-        cache = None
-        if self.cached:
-            cache = self.model.transformer.cache(room=prefix.shape[1] + self.model.config.inputs.max_caption)
-            self.model.transformer(prefix, real[:, None, None, :], cache)
-        return Reading(prefix, real, batch.captions[:, :0], cache)
-
-    def step(self, state: Reading, characters: Tensor, position: int) -> Tensor:
-        """Logits of the next character, (B, V)."""
-        state.characters = torch.cat([state.characters, characters[:, None]], dim=1)
-        tokens = self.model.captions(state.characters)
-        mask = generation_mask(state.real, torch.ones_like(state.characters, dtype=torch.bool))
-        length = state.real.shape[1]
-        if state.cache is None:
-            tokens = torch.cat([state.prefix, tokens], dim=1)
-        else:
-            mask = mask[:, :, length:]
-            for layer in state.cache:
-                layer.length = length  # forget the caption
-        return self.model.logits(self.model.transformer(tokens, mask, state.cache)[:, -1])
-
-
 def counted(work: Work) -> float:
     """Floating-point operations of matrix products and convolutions."""
-    with pytorch_kernels(), FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as counter:
         work()
     return float(counter.get_total_flops())
 
@@ -223,12 +127,11 @@ def fastest(works: Mapping[str, Work], repeats: int, clock: Clock) -> dict[str, 
     return seconds
 
 
-def matrix_peaks(clock: Clock) -> dict[str, float]:
-    """Floating-point operations per second in a large fp32 matrix product, by who computes it."""
+def matrix_peak(clock: Clock) -> float:
+    """Floating-point operations per second in a large fp32 matrix product."""
     side = 2048
     a, b = torch.randn(side, side), torch.randn(side, side)
-    seconds = fastest({"torch.matmul": lambda: a @ b, "our kernels": lambda: linear(a, b, None)}, 5, clock)
-    return {name: 2 * side**3 / value for name, value in seconds.items()}
+    return 2 * side**3 / fastest({"product": lambda: a @ b}, 5, clock)["product"]
 
 
 @dataclass(frozen=True)
@@ -261,9 +164,9 @@ class Works:
         """Greedy captions, ours."""
         return self.model.eval().generate(self.ours)
 
-    def write_naively(self, *, cached: bool = True) -> list[list[int]]:
+    def write_naively(self) -> list[list[int]]:
         """Greedy captions in the naive form."""
-        decoder = NaiveDecoder(self.model.eval(), cached)
+        decoder = NaiveDecoder(self.model.eval())
         return greedy(decoder, self.naive, self.model.config.inputs.max_caption - 1)
 
     def cnn(self, *, backward: bool) -> None:
@@ -272,14 +175,12 @@ class Works:
         assert self.ours.images is not None
         self.model.train(backward).zero_grad()
         with torch.set_grad_enabled(backward):
-            features = self.model.image.backbone(self.model.image.normalised(self.ours.images))
-            if backward:
+            features = self.model.image.features(self.ours.images)
+            if features.requires_grad:
                 torch.autograd.backward(features.sum())
 
 
-def comparison(
-    config: Config, vocabulary_size: int, repeats: int, clock: Clock, peaks: dict[str, float]
-) -> tuple[Grid, Grid]:
+def comparison(config: Config, vocabulary_size: int, repeats: int, clock: Clock, peak: float) -> tuple[Grid, Grid]:
     """The naive form beside ours, and how ours uses the machine.
 
     Args:
@@ -287,36 +188,22 @@ def comparison(
         vocabulary_size: V.
         repeats: see `fastest`.
         clock: in seconds.
-        peaks: of `matrix_peaks`.
+        peak: of `matrix_peak`.
     """
     works, one_image = (Works.of(config, vocabulary_size, images) for images in (IMAGES, 1))
     training = _measured(works.train, works.train_naively, partial(works.cnn, backward=True), repeats, clock)
     writing = _measured(works.write, works.write_naively, partial(works.cnn, backward=False), repeats, clock)
-    started = clock()
-    with pytorch_kernels():
-        works.write_naively(cached=False)
-    uncached = {"naive": clock() - started, "ours": writing["ours"]}
 
     n, m, inputs = works.ours.n_boxes, config.model, config.inputs
     title = f"{config.profile} size ({inputs.pixels} px, L={m.layers}, d={m.width}, V={vocabulary_size}), {n} captions"
-    times = Grid(f"{title}: milliseconds per caption, fp32", ["", *_COMPARED, "naive / ours", "same kernels"])
+    times = Grid(f"{title}: milliseconds per caption, fp32", ["", "naive", "ours", "naive / ours"])
     times.notes = [
         f"naive: CNN once per caption, info padded to {inputs.max_info}, captions to {inputs.max_caption}, every "
-        f"position through every layer, training in pieces of {IMAGES}; with PyTorch's kernels, then with ours"
+        f"position through every layer, training in pieces of {IMAGES}; it caches the prefix, as released"
     ]
-    for name, seconds in {
-        "forward + backward": training,
-        "greedy decoding; naive caches the prefix, as released": writing,
-        "greedy decoding; naive caches nothing": uncached,
-    }.items():
-        found = [seconds.get(column) for column in _COMPARED]
-        times.rows.append(
-            [
-                name,
-                *(number(None if value is None else value / n * 1e3) for value in found),
-                *("-" if value is None else f"{value / seconds['ours']:.2f}x" for value in found[:2]),
-            ]
-        )
+    for name, seconds in (("forward + backward", training), ("greedy decoding", writing)):
+        naive, ours = seconds["naive"], seconds["ours"]
+        times.rows.append([name, number(naive / n * 1e3), number(ours / n * 1e3), f"{naive / ours:.2f}x"])
 
     # Arithmetic per caption is the same for one image, and counting is slow.
     arithmetic, naive_arithmetic = (
@@ -326,11 +213,11 @@ def comparison(
     positions = inputs.grid**2 // inputs.pool**2 + 1 + INFO + works.ours.captions.shape[1] - 1
     machine = Grid(f"{title}: how ours uses the machine", ["", "value", "how known"])
     machine.rows = [
-        *([f"fp32 matrix product, {name}", f"{peak / 1e9:.0f} GFLOP/s", "measured"] for name, peak in peaks.items()),
+        ["fp32 matrix product", f"{peak / 1e9:.0f} GFLOP/s", "measured"],
         ["arithmetic per caption, naive", f"{naive_arithmetic / 1e9:.2f} GFLOP forward and backward", "counted"],
         ["arithmetic per caption, ours", f"{arithmetic / 1e9:.2f} GFLOP forward and backward", "counted"],
         ["forward + backward", f"{speed / 1e9:.0f} GFLOP/s", "counted / measured"],
-        *([f"of the peak of {name}", f"{speed / peak:.0%}", "counted / measured"] for name, peak in peaks.items()),
+        ["share of the matrix product's", f"{speed / peak:.0%}", "counted / measured"],
         ["tokens", f"{n * positions / training['ours']:,.0f} per second, {positions} per caption", "measured"],
         ["CNN : the rest, forward + backward", _shares(training), "measured"],
         ["CNN : the rest, greedy decoding", _shares(writing), "measured"],
@@ -340,22 +227,14 @@ def comparison(
     return times, machine
 
 
-_COMPARED = ("naive", "naive, our kernels", "ours")
-
-
 def _measured(ours: Work, naive: Work, cnn: Work, repeats: int, clock: Clock) -> dict[str, float]:
     """Seconds of both forms, of the CNN alone, and of ours with bf16 autocast."""
-
-    def plainly() -> None:
-        with pytorch_kernels():
-            naive()
 
     def bf16() -> None:
         with torch.autocast("cpu", torch.bfloat16):
             ours()
 
-    works = {"naive": plainly, "naive, our kernels": naive, "ours": ours, "cnn": cnn, "bf16": bf16}
-    return fastest(works, repeats, clock)
+    return fastest({"naive": naive, "ours": ours, "cnn": cnn, "bf16": bf16}, repeats, clock)
 
 
 def _shares(seconds: dict[str, float]) -> str:

@@ -16,8 +16,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reference_model.kernels import Dropout, Linear, attention
-
 ALL = slice(None)
 
 
@@ -103,13 +101,13 @@ class Layer(nn.Module):
         super().__init__()
         self.heads, self.gelu_kind, self.dropout = heads, gelu_kind, dropout
         self.attention_norm, self.feed_forward_norm = norm(width, norm_kind), norm(width, norm_kind)
-        self.query = Linear(width, width)
-        self.key = Linear(width, width)
-        self.value = Linear(width, width)
-        self.output = Linear(width, width)
-        self.expand = Linear(width, feed_forward)
-        self.contract = Linear(feed_forward, width)
-        self.drop = Dropout(dropout)
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.output = nn.Linear(width, width)
+        self.expand = nn.Linear(width, feed_forward)
+        self.contract = nn.Linear(feed_forward, width)
+        self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor, cache: LayerCache | None = None, wanted: slice = ALL) -> Tensor:
         """One layer.
@@ -129,7 +127,8 @@ class Layer(nn.Module):
             key, value = cache.extend(key, value)
         x, query = x[:, wanted], self._split(self.query(h[:, wanted]))
         mask = mask if mask.shape[2] == 1 else mask[:, :, wanted]
-        attended = attention(query, key, value, mask, self.dropout if self.training else 0.0)
+        dropout = self.dropout if self.training else 0.0
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
         x = x + self.drop(self.output(attended.transpose(1, 2).flatten(2)))
         h = self.drop(gelu(self.expand(self.feed_forward_norm(x)), self.gelu_kind))
         return x + self.drop(self.contract(h))

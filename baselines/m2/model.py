@@ -20,7 +20,6 @@ from baselines.inputs import Inputs
 from baselines.m2.config import M2Config
 from reference_model.batch import Batch
 from reference_model.embeddings import Words
-from reference_model.kernels import Dropout
 from reference_model.transformer import LayerCache
 
 KeysValues = tuple[Tensor, Tensor]
@@ -54,7 +53,7 @@ class EncoderLayer(nn.Module):
         super().__init__()
         model = config.model
         self.attention = MemoryAttention(model.width, model.heads, config.m2.memory)
-        self.norm, self.drop = nn.LayerNorm(model.width), Dropout(model.dropout)
+        self.norm, self.drop = nn.LayerNorm(model.width), nn.Dropout(model.dropout)
         self.feed_forward = FeedForward(model.width, model.feed_forward, model.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -92,7 +91,7 @@ class DecoderLayer(nn.Module):
         if config.inputs.info:
             self.info_attention, self.info_norm = Attention(d, model.heads), nn.LayerNorm(d)
             self.info_gate = nn.Linear(2 * d, d)
-        self.drop = Dropout(model.dropout)
+        self.drop = nn.Dropout(model.dropout)
         self.feed_forward = FeedForward(d, model.feed_forward, model.dropout)
 
     def look(self, levels: list[Tensor], info: tuple[Tensor, Tensor] | None, image_of_box: Tensor) -> Seen:

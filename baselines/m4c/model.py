@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from baselines.m4c.config import M4CConfig
 from reference_model.batch import SEP, UNK, Batch
 from reference_model.embeddings import is_real
-from reference_model.kernels import Linear
 from reference_model.losses import generation_loss
 from reference_model.model import DecodingState, ReferenceModel
 from reference_model.transformer import generation_mask
@@ -72,7 +71,7 @@ class M4CCaptioner(ReferenceModel):
     def __init__(self, config: M4CConfig, vocabulary_size: int) -> None:
         super().__init__(config, vocabulary_size)
         d = config.model.width
-        self.pointer_query, self.pointer_key = Linear(d, d), Linear(d, d)
+        self.pointer_query, self.pointer_key = nn.Linear(d, d), nn.Linear(d, d)
         for linear in (self.pointer_query, self.pointer_key):
             nn.init.xavier_uniform_(linear.weight)
         self.types = nn.Embedding(2, d) if config.copying.types else None

@@ -25,7 +25,6 @@ from baselines.rstnet.geometry import box_positions, cell_boxes, relations
 from baselines.rstnet.signal import LanguageSignal, SignalState
 from reference_model.batch import Batch
 from reference_model.embeddings import Words, is_real
-from reference_model.kernels import Dropout
 from reference_model.transformer import LayerCache
 
 KeysValues = tuple[Tensor, Tensor]
@@ -36,7 +35,7 @@ class Residual(nn.Module):
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        self.own, self.outer, self.drop = nn.LayerNorm(width), nn.LayerNorm(width), Dropout(dropout)
+        self.own, self.outer, self.drop = nn.LayerNorm(width), nn.LayerNorm(width), nn.Dropout(dropout)
 
     def forward(self, x: Tensor, query: Tensor, found: Tensor) -> Tensor:
         """Norm(x + Drop(Norm(query + Drop(found))))."""
@@ -51,7 +50,7 @@ class EncoderLayer(nn.Module):
         model = config.model
         self.attention = Attention(model.width, model.heads)
         self.residual = Residual(model.width, model.dropout)
-        self.drop = Dropout(model.dropout)
+        self.drop = nn.Dropout(model.dropout)
         self.feed_forward = FeedForward(model.width, model.feed_forward, model.dropout)
 
     def forward(self, x: Tensor, positions: Tensor, geometry: Tensor) -> Tensor:

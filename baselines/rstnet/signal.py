@@ -12,7 +12,6 @@ from baselines.attention import Attention, FeedForward, causal_mask
 from baselines.language_model import BertModel, CharacterModel
 from baselines.rstnet.config import RSTNetConfig
 from reference_model.embeddings import Words, sinusoid
-from reference_model.kernels import Dropout
 from reference_model.transformer import LayerCache
 
 
@@ -50,7 +49,7 @@ class LanguageSignal(nn.Module):
             self.project = nn.Linear(self.language_model.width, d)
         self.attention, self.norm = Attention(d, config.model.heads), nn.LayerNorm(d)
         self.feed_forward = FeedForward(d, config.model.feed_forward, config.model.dropout)
-        self.drop = Dropout(config.model.dropout)
+        self.drop = nn.Dropout(config.model.dropout)
         self.positions: Tensor
         self.register_buffer("positions", sinusoid(length, d, authors=False), persistent=False)
         for name, parameter in self.named_parameters():

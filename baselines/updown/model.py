@@ -18,7 +18,6 @@ from baselines.inputs import Inputs
 from baselines.updown.config import UpDownConfig
 from reference_model.batch import Batch
 from reference_model.embeddings import Words
-from reference_model.kernels import Dropout
 
 
 class AdditiveAttention(nn.Module):
@@ -83,7 +82,7 @@ class UpDown(Captioner):
         self.look = AdditiveAttention(d, hidden)
         self.read = AdditiveAttention(d, hidden) if tatt else None
         self.output = nn.Linear(d, vocabulary_size)
-        self.drop = Dropout(config.model.dropout)
+        self.drop = nn.Dropout(config.model.dropout)
         self.initialise()
         for lstm in (self.lstm1, self.lstm2):
             nn.init.zeros_(lstm.bias_hh)
