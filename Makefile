@@ -2,7 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help venv score-demo test test-slow format clean
+# For the reproduce targets: DATA=DIR PROFILE=paper SEEDS=5 JOBS=2 ARGS=--dry-run
+PROFILE ?= mini
+REPRODUCE = $(BIN)/python -m reports.reproduce --profile $(PROFILE) $(if $(DATA),--data $(DATA)) \
+  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
+
+.PHONY: help venv score-demo test test-slow format clean reproduce-table2 reproduce-table3 reproduce-tablea5 \
+  reproduce-tablea6 reproduce-figure4 reproduce-all
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */|/' | column -t -s '|'
@@ -18,6 +24,15 @@ venv: .venv/complete  ## make the virtual environment .venv
 
 score-demo: venv  ## build the embedded data set and score four systems that need no model
 	$(BIN)/python -m benchmark.demo
+
+reproduce-table2: venv  ## train and score every row of the paper's Table 2 on the embedded data set
+	$(REPRODUCE) table2
+
+reproduce-table3 reproduce-tablea5 reproduce-tablea6 reproduce-figure4: reproduce-%: venv
+	$(REPRODUCE) $*
+
+reproduce-all: venv  ## all tables and Figure 4
+	$(REPRODUCE) all
 
 test: venv  ## run every check: style, types, import rules, tests, the light install
 	$(BIN)/tox

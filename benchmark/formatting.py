@@ -1,8 +1,9 @@
-"""Score tables for terminal, Markdown and LaTeX: same columns, same digits.
+"""Score tables for terminal, Markdown, LaTeX and HTML: same columns, same digits.
 
 Two decimals, as in the paper's tables; full precision stands in the receipt.
 """
 
+import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -56,6 +57,23 @@ class Grid:
             ]
         )
 
+    def html(self) -> str:
+        """A table element with its title and notes; all text is escaped."""
+
+        def line(kind: str, cells: Sequence[str]) -> str:
+            return "<tr>" + "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in cells) + "</tr>"
+
+        return "\n".join(
+            [
+                f"<table><caption>{html.escape(self.title)}</caption>",
+                f"<thead>{line('th', self.columns)}</thead>",
+                "<tbody>",
+                *(line("td", row) for row in self.rows),
+                "</tbody></table>",
+                *(f"<p>{html.escape(note)}</p>" for note in self.notes),
+            ]
+        )
+
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -63,12 +81,13 @@ _LATEX = {
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
     "−": "$-$",
+    "·": r"$\cdot$",
     **{c: "\\" + c for c in "&%$#_{}"},
 }
 
 
 def _latex(cell: str) -> str:
-    return re.sub(r"[\\~^±−&%$#_{}]", lambda match: _LATEX[match[0]], cell)
+    return re.sub(r"[\\~^±−·&%$#_{}]", lambda match: _LATEX[match[0]], cell)
 
 
 def number(value: float | None, digits: int = 2) -> str:

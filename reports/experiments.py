@@ -1,0 +1,211 @@
+"""The experiments: every row of the paper's Tables 2, 3, A5 and A6 and every point of its Figure 4, as data.
+
+A row names a variant and what is changed of it. Rows whose configurations have equal hashes are one run: which row
+reuses which run is never written down here, it follows (M4C without copying is `baseline`; a point of Figure 4 at the
+chosen size is `context`). Every variant is trained for the same number of updates, so `context` is also the control
+with equal updates that Table 3 needs (T3-0).
+"""
+
+from dataclasses import dataclass
+
+from benchmark.errors import InputError
+from reference_model.config import Config, override
+from reference_model.variants import PROFILES, named
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table, or a point of a figure.
+
+    Attributes:
+        id: ours.
+        label: as the paper prints it.
+        variant: of `reference_model.variants`; "" for systems without training.
+        paper: key of the paper's row (see `paper.value`); None where the paper has none.
+        overrides: of the variant.
+        blind: the system of `benchmark.blind.SYSTEMS`, for a row without training.
+        shows: the metrics that mean something for it; empty: all.
+        control: whether the row stands below the table, for scale.
+        note: what a reader should know.
+    """
+
+    id: str
+    label: str
+    variant: str = ""
+    paper: str | None = None
+    overrides: tuple[str, ...] = ()
+    blind: str = ""
+    shows: tuple[str, ...] = ()
+    control: bool = False
+    note: str = ""
+
+    def config(self, profile: str, changes: tuple[str, ...] = ()) -> Config:
+        """The run's configuration; `changes` are made to all rows alike."""
+        return override(named(self.variant, profile), [*self.overrides, *changes])
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the paper: its rows, on which splits, in which metrics; `seeds` as planned for the paper's sizes."""
+
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+    metrics: tuple[str, ...]
+    splits: tuple[str, ...] = ("val", "test")
+    seeds: int = 5
+
+    @property
+    def trained(self) -> list[Row]:
+        """Rows that need a run."""
+        return [row for row in self.rows if row.variant]
+
+
+_ACCURACY = ("BLEU-1", "BLEU-4", "METEOR", "CIDEr")
+_DIVERSITY = ("Div@1", "Div@2")
+
+#: Not a row of scaled-down tables: at 64 pixels nothing can be read off the picture, and the leak would not show. That
+#: masking is what hides captions is tested (`tests/reference_model/test_leak.py`).
+LEAK = "leak: text left on the picture"
+
+TABLE2 = (
+    #   id         label                variant        the paper's row
+    Row("T2-ud", "Up-down w/o TAtt", "updown", "updown_wo_tatt"),
+    Row("T2-m2", "M2 w/o TAtt", "m2", "m2_wo_tatt"),
+    Row("T2-rst", "RSTNet w/o TAtt", "rstnet", "rstnet_wo_tatt"),
+    Row("T2-udt", "Up-down w/ TAtt", "updown-tatt", "updown_w_tatt"),
+    Row("T2-m2t", "M2 w/ TAtt", "m2-tatt", "m2_w_tatt"),
+    Row("T2-rstt", "RSTNet w/ TAtt", "rstnet-tatt", "rstnet_w_tatt"),
+    Row("T2-m4c", "M4C w/o copying", "baseline", "m4c_wo_copy"),
+    Row("T2-m4cp", "M4C w/ copying", "m4c-copy", "m4c_w_copy"),
+    Row("T2-base", "baseline", "baseline", "baseline"),
+    Row("T2-noloc", "no-locations", "no-locations", "no_locations", note="the paper prints: w/o locations"),
+    Row("T2-noinfo", "no-info", "no-info", "no_info"),
+    Row("T2-noimg", "no-image", "no-image", "no_image"),
+    Row("T2-ctx", "context", "context", "context"),
+    Row("T2-full", "full", "full", "full"),
+    Row("T2-human", "human", paper="human", blind="references", shows=_DIVERSITY, note="the references"),
+    Row("T2-nearest", "nearest training box", blind="nearest training box", control=True),
+    Row("T2-title", "title copy", blind="title copy", control=True),
+    Row("T2-majority", "most frequent caption", blind="most frequent caption", control=True),
+    Row("T2-leak", LEAK, "leak", control=True),
+)
+
+TABLE3 = (
+    Row("T3-1", "no pre-training", "context", "1"),
+    Row("T3-2", "level I, fixed", "full-level1", "2"),
+    Row("T3-3", "levels I, II, fixed", "full-level12", "3"),
+    Row("T3-4", "levels I, II, III, fixed", "full-fixed", "4"),
+    Row("T3-5", "levels I, II, III, progressive", "full", "5"),
+    Row(
+        "T3-0",
+        "equal updates, no pre-training",
+        "context",
+        control=True,
+        note="the run of T3-1: every variant gets equally many updates, so `context` has as many as `full` in all",
+    ),
+)
+
+TABLEA5 = (
+    Row("A5-0", "w/o context (0)", "baseline", "w/o context"),
+    Row("A5-r2", "two random (2)", "random-neighbours", "w/ two random"),
+    Row("A5-n1", "top-1 nearest (2)", "context", "w/ top-1 nearest"),
+    Row("A5-n2", "top-2 nearest (4)", "top2", "w/ top-2 nearest"),
+    Row("A5-chain", "reading order, as released (2)", "chain", control=True),
+)
+
+TABLEA6 = (
+    Row("A6", "full", "full"),
+    Row("A6-m4cp", "M4C w/ copying", "m4c-copy", control=True),
+    Row("A6-human", "references", blind="references", control=True),
+)
+
+#: Figure 4a: values of each panel, the paper's (about; the text names none but the chosen ones) and scaled-down ones.
+FIGURE4: dict[str, dict[str, tuple[int, ...]]] = {
+    "paper": {"layers": (2, 4, 6, 8), "width": (256, 512, 768, 1024), "grid": (4, 6, 8, 10)},
+    "mini": {"layers": (1, 2, 3, 4), "width": (64, 96, 128, 192), "grid": (4, 6, 8, 10)},
+}
+
+
+def figure4_points(profile: str) -> tuple[Row, ...]:
+    """The context model at other sizes; the picture grows with the grid, as in the release."""
+    mini = profile != "paper"
+    pixels = 8  # of a cell, for the small backbone of mini; the paper profile takes 32 by itself
+    panels = FIGURE4["mini" if mini else "paper"]
+    return (
+        *(Row(f"F4a1-L{n}", f"layers {n}", "context", overrides=(f"model.layers={n}",)) for n in panels["layers"]),
+        *(Row(f"F4a2-d{n}", f"width {n}", "context", overrides=(f"model.width={n}",)) for n in panels["width"]),
+        *(
+            Row(
+                f"F4a3-g{n}",
+                f"grid {n} x {n}",
+                "context",
+                overrides=(f"inputs.grid={n}", *([f"inputs.image_side={pixels * n}"] if mini else [])),
+            )
+            for n in panels["grid"]
+        ),
+        Row("F4b", "full (4b)", "full", control=True),
+        Row("F4b-base", "baseline (4b)", "baseline", control=True),
+    )
+
+
+def tables(profile: str) -> dict[str, Table]:
+    """All tables at a profile's sizes, by the names that `reports.reproduce` takes."""
+    table2 = tuple(row for row in TABLE2 if row.label != LEAK or profile == "paper")
+    found = (
+        Table("table2", "Table 2: all systems", table2, (*_ACCURACY, *_DIVERSITY, "Exact")),
+        Table("table3", "Table 3: Caption Matching", TABLE3, (*_ACCURACY, "Exact")),
+        Table(
+            "tablea5",
+            "Table A5: neighbours",
+            TABLEA5,
+            ("BLEU-1", "BLEU-4", "CIDEr", *_DIVERSITY, "Exact"),
+            splits=("test",),
+            seeds=3,
+        ),
+        Table("tablea6", "Table A6: BLEU between product info and captions", TABLEA6, (), splits=("test",)),
+        Table(
+            "figure4",
+            "Figure 4: sizes of the context model; lengths",
+            figure4_points(profile),
+            ("BLEU-4", "CIDEr", "Exact"),
+            splits=("test",),
+            seeds=3,
+        ),
+    )
+    return {table.name: table for table in found}
+
+
+def chosen(names: list[str], profile: str, only: list[str]) -> list[Table]:
+    """The tables asked for, `all` for all of them, with the rows asked for; smoke runs keep two trained rows each.
+
+    Raises:
+        InputError: if there is no such table, row or profile.
+    """
+    if profile not in PROFILES:
+        raise InputError(f"--profile: got {profile!r}, expected one of {', '.join(PROFILES)}")
+    known = tables(profile)
+    problems = [
+        f"no table {name!r}; there are {', '.join(known)} and all" for name in names if name not in (*known, "all")
+    ]
+    if problems:
+        raise InputError(*problems)
+    picked = [table for table in known.values() if "all" in names or table.name in names]
+    ids = {row.id for table in picked for row in table.rows}
+    if unknown := [row for row in only if row not in ids]:
+        raise InputError(*(f"--only: no row {row!r}; there are {', '.join(sorted(ids))}" for row in unknown))
+    if only:
+        picked = [_with_rows(table, [row for row in table.rows if row.id in only]) for table in picked]
+    elif profile == "smoke":
+        picked = [_smoke(table) for table in picked]
+    return [table for table in picked if table.rows]
+
+
+def _smoke(table: Table) -> Table:
+    """The first and the last trained row, which differ the most, and the rows without training."""
+    trained = [row for row in table.trained if not row.control]
+    return _with_rows(table, [row for row in table.rows if not row.variant or row in (trained[0], trained[-1])])
+
+
+def _with_rows(table: Table, rows: list[Row]) -> Table:
+    return Table(table.name, table.title, tuple(rows), table.metrics, table.splits, table.seeds)

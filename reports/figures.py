@@ -1,0 +1,68 @@
+"""Figures: learning curves, and the paper's Figure 4."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reports.runs import Run
+from reports.systems import Measured
+
+
+def draw_curves(runs: Mapping[str, Sequence[Run]], path: Path, title: str) -> None:
+    """Validation CIDEr and exact match by update, the mean over seeds.
+
+    Args:
+        runs: complete runs of each system, a seed each.
+        path: of the picture.
+        title: says what the data are.
+    """
+    figure, axes = _axes(2)
+    for name, seeds in runs.items():
+        logs = [run.validations for run in seeds]
+        updates = sorted(set.intersection(*(set(log) for log in logs)))
+        for axis, metric in zip(axes, ("CIDEr", "Exact"), strict=True):
+            axis.plot(updates, [np.mean([log[u][metric] for log in logs]) for u in updates], label=name, marker=".")
+    for axis, metric in zip(axes, ("CIDEr", "exact match, per cent"), strict=True):
+        axis.set(xlabel="update", ylabel=metric, ylim=(0, None))
+    axes[1].legend(fontsize=8)
+    _save(figure, path, f"validation images during training ({title})")
+
+
+def draw_figure4(points: Sequence[Measured], path: Path, title: str) -> None:
+    """Figure 4a: BLEU-4 and CIDEr by the number of layers, the width and the grid, mean and deviation over seeds."""
+    panels = {"layers": "F4a1", "width": "F4a2", "grid side": "F4a3"}
+    figure, axes = _axes(3)
+    for axis, (what, prefix) in zip(axes, panels.items(), strict=True):
+        mine = [point for point in points if point.row.id.startswith(prefix)]
+        # Ids end with the value: F4a1-L6, F4a2-d1024, F4a3-g8.
+        values = [int(point.row.id.partition("-")[2][1:]) for point in mine]
+        right = axis.twinx()
+        for side, metric, colour in ((axis, "BLEU-4", "tab:blue"), (right, "CIDEr", "tab:red")):
+            means, deviations = np.array([point.score(metric) for point in mine]).reshape(-1, 2).T
+            side.errorbar(values, means, np.nan_to_num(deviations), color=colour, marker="o", capsize=3)
+            side.set_ylabel(metric, color=colour)
+        axis.set(xlabel=what, xticks=values)
+    _save(figure, path, f"Figure 4a, test ({title})")
+
+
+def _axes(n: int) -> tuple[Any, Any]:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, n, figsize=(5.5 * n, 4.2), layout="constrained")
+    for axis in axes:
+        axis.grid(alpha=0.3)
+    return figure, axes
+
+
+def _save(figure: Any, path: Path, title: str) -> None:
+    from matplotlib import pyplot
+
+    figure.suptitle(title)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)

@@ -1,0 +1,178 @@
+"""`python -m reports.reproduce`: from nothing to the paper's tables: plan, train what is missing, score, test claims.
+
+The plan comes first: which runs there are, which are missing, how long the rest takes. Then the runs are made, in any
+number of sittings; at the end stand the tables beside the paper's and the claims check.
+"""
+
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from benchmark import cli
+from benchmark.dataset import open_dataset
+from benchmark.errors import InputError
+from benchmark.formatting import Grid
+from reference_model.variants import PROFILES
+from reports.estimate import Cost, duration
+from reports.experiments import chosen, tables
+from reports.launchers import LAUNCHERS, torchrun
+from reports.plan import Plan, share_done
+from reports.report import write_report
+from reports.runner import CHILDREN, Job, Outcome
+from reports.runs import RESULTS
+from reports.systems import Measurer
+
+
+def main(
+    names: Annotated[list[str], typer.Argument(metavar="TABLE...", help=f"{', '.join(tables('mini'))}, or all.")],
+    profile: Annotated[str, typer.Option(help=f"Sizes: {', '.join(PROFILES)}.")] = "mini",
+    seeds: Annotated[int | None, typer.Option(help="Runs of each row. [default: 1; paper: 5]", min=1)] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="This row alone, e.g. T2-full; may be repeated.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of all rows, e.g. train.precision=bf16; repeatable.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    jobs: Annotated[int | None, typer.Option(help="Runs side by side. [default: 1 a core, up to 4; paper: 1]")] = None,
+    launcher: Annotated[str, typer.Option(help=f"{', '.join(LAUNCHERS)}.")] = "local",
+    processes: Annotated[str, typer.Option(help="Processes of one run, for torchrun; auto: one a device.")] = "",
+    resource: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE for slurm (submitit's names) or ray; repeatable.")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Where run folders are kept.")] = Path("runs"),
+    keep_old: Annotated[
+        bool, typer.Option("--keep-old", help="Reuse runs made by other versions of the code.")
+    ] = False,
+    stored: Annotated[bool, typer.Option("--stored", help="Reuse the results that come with this project.")] = False,
+    results: Annotated[
+        Path, typer.Option(help="Where stored results are kept.", show_default="reports/results")
+    ] = RESULTS,
+    output: Annotated[Path | None, typer.Option(help="Where tables go. [default: reports/output/PROFILE]")] = None,
+) -> None:
+    r"""Reproduce tables and figures of the paper: train what is missing, score, test the paper's claims.
+
+    Examples::
+
+        python -m reports.reproduce table2                       # on the embedded data, here, one seed
+        python -m reports.reproduce table2 --dry-run             # the plan
+        python -m reports.reproduce table2 --stored              # from the results that come with this project
+        python -m reports.reproduce all --seeds 3 --jobs 2
+        python -m reports.reproduce table2 --profile paper --data DIR --launcher slurm --processes 8 \
+            --resource slurm_partition=gpu --resource gpus_per_node=8 --resource timeout_min=2880 --jobs 4
+    """
+    wanted = chosen(names, profile, only or [])
+    if launcher not in LAUNCHERS:
+        raise InputError(f"--launcher: got {launcher!r}, expected one of {', '.join(LAUNCHERS)}")
+    resources = _resources(resource or [])
+    splits = open_dataset(data)
+    if missing := [name for name in ("train", "val", "test") if name not in splits]:
+        raise InputError(f"tables need the splits train, val and test; this data set lacks {', '.join(missing)}")
+    plan = Plan(
+        wanted,
+        profile,
+        seeds,
+        tuple(changes or ()),
+        splits,
+        runs,
+        results / profile if stored else None,
+        keep_old,
+        _command(launcher, processes, data),
+    )
+    at_once = jobs or (1 if profile == "paper" else min(4, _cores()))
+    todo = plan.todo()
+    costs = plan.costs()
+    plan.grid(costs).show(cli.stdout)
+    for line in plan.summary(costs, at_once):
+        cli.stdout.print(line, markup=False, soft_wrap=True)
+    if dry_run:
+        return
+    outcomes = run_all(todo, launcher, at_once, resources, costs)
+    _finish(outcomes)
+    measurer = Measurer(splits, plan.complete(), profile, plan.changes)
+    grids = write_report(wanted, measurer, output or Path("reports") / "output" / profile)
+    for grid in grids:
+        grid.show(cli.stdout)
+    if any(outcome.verdict == "failed" for outcome in outcomes):
+        sys.exit(1)
+
+
+def run_all(
+    jobs: list[Job], launcher: str, at_once: int, resources: dict[str, str | int], costs: dict[str, Cost]
+) -> list[Outcome]:
+    """Run jobs with a progress bar over all of them; outcomes as they came."""
+    if not jobs:
+        return []
+    weights = {job.key: (cost.seconds if (cost := costs.get(job.config.hash)) else None) or 1.0 for job in jobs}
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    quiet = not cli.stderr.is_terminal
+    outcomes: list[Outcome] = []
+    started = time.monotonic()
+    with (
+        CHILDREN.signals(),
+        Progress(*columns, TimeRemainingColumn(), console=cli.stderr, disable=quiet, speed_estimate_period=600) as bars,
+    ):
+        bar = bars.add_task(f"{len(jobs)} runs", total=sum(weights.values()))
+        for outcome in LAUNCHERS[launcher](jobs, at_once, resources):
+            if outcome is None and quiet:
+                continue
+            if outcome is not None:
+                outcomes.append(outcome)
+            ended = {o.job.key for o in outcomes}
+            done = sum(weights[j.key] * (1.0 if j.key in ended else share_done(j)) for j in jobs)
+            bars.update(bar, completed=done, description=f"{len(ended)} of {len(jobs)} runs")
+            if outcome is not None and outcome.verdict != "interrupted":
+                left = (sum(weights.values()) - done) / done * (time.monotonic() - started)
+                line = f"[{len(outcomes)}/{len(jobs)}] {outcome.job.name}: {outcome.verdict}"
+                took = f" in {duration(outcome.seconds)}" if outcome.verdict == "trained" else ""
+                why = f" ({outcome.why})" if outcome.why else ""
+                cli.stderr.print(f"{line}{took}{why}, about {duration(left)} left", markup=False, soft_wrap=True)
+    return outcomes
+
+
+def _finish(outcomes: list[Outcome]) -> None:
+    """Say what failed; leave if a signal has stopped the work."""
+    failed = [outcome for outcome in outcomes if outcome.verdict == "failed"]
+    if failed:
+        grid = Grid("failed", ["run", "why", "its output"])
+        grid.rows += [[o.job.name, o.why[:160], str(o.job.run.folder / "output.txt")] for o in failed]
+        grid.show(cli.stderr)
+    if failed or CHILDREN.stopping:
+        again = "to try again" if failed else "stopped; to go on"
+        command = shlex.join(["python", "-m", "reports.reproduce", *sys.argv[1:]])
+        cli.stderr.print(f"{again}: {command}", markup=False, soft_wrap=True)
+    if CHILDREN.stopping:
+        sys.exit(130)
+
+
+def _command(launcher: str, processes: str, data: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What trains, and the arguments that every run ends with."""
+    start: tuple[str, ...] = (sys.executable, "-m", "reference_model.train")
+    if launcher == "torchrun" or processes:
+        start = torchrun(processes or "auto")
+    return start, ("--data", data) if data else ()
+
+
+def _resources(assignments: list[str]) -> dict[str, str | int]:
+    found: dict[str, str | int] = {}
+    for assignment in assignments:
+        key, sign, value = assignment.partition("=")
+        if not sign or not key:
+            raise InputError(f"--resource: got {assignment!r}, expected KEY=VALUE")
+        found[key] = int(value) if value.isdigit() else value
+    return found
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,27 @@
+"""Systems with known differences, made from the references of a split."""
+
+from collections.abc import Sequence
+from random import Random
+
+from benchmark.compare import System
+from benchmark.dataset.store import Split
+from benchmark.scoring import evaluate
+from reports.experiments import Row
+from reports.systems import Measured
+
+
+def spoilt(split: Split, share: float, seed: int) -> list[str]:
+    """The references, of which about `share` are replaced by one wrong caption."""
+    random = Random(seed)
+    return ["错错错错" if random.random() < share else caption for caption in split.captions]
+
+
+def measured(row: Row | str, split: Split, captions: Sequence[list[str]]) -> Measured:
+    """A row with the given captions, a list for each seed."""
+    row = row if isinstance(row, Row) else Row(row, row, "context")
+    return Measured(row, list(captions), System(row.id, [evaluate(split, c) for c in captions]))
+
+
+def system(row: Row | str, split: Split, share: float, seeds: Sequence[int] = (1,)) -> Measured:
+    """A row whose seeds are spoilt alike."""
+    return measured(row, split, [spoilt(split, share, seed) for seed in seeds])

@@ -1,0 +1,113 @@
+"""The command line from plan to tables, and the stored results that come with this project."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmark.dataset import open_dataset
+from benchmark.receipt import first_difference, make_receipt, read_receipt
+from benchmark.scoring import evaluate
+from reports.runs import RESULTS, Run
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "reports.reproduce", *map(str, arguments)]
+
+
+def reproduce(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["table9"], "no table 'table9'; there are table2, table3"),
+        (["table2", "--only", "T2-fulll"], "no row 'T2-fulll'"),
+        (["table2", "--launcher", "pigeon"], "--launcher: got 'pigeon'"),
+        (["table2", "--profile", "huge"], "--profile: got 'huge'"),
+        (["table2", "--resource", "gpus"], "expected KEY=VALUE"),
+    ],
+)
+def test_wrong_words(arguments: list[str], said: str, directory: Path) -> None:
+    """A traceback, or an hour of work before a misspelt option is found."""
+    done = reproduce(*arguments, "--data", directory)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_the_plan_touches_nothing(tmp_path: Path, directory: Path) -> None:
+    """--dry-run: every row, what is one run, time and energy; and no run begun."""
+    done = reproduce("table2", "--profile", "smoke", "--data", directory, "--runs", tmp_path / "runs", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "T2-full" in done.stdout
+    assert "0 of 2 runs are there, 2 to train" in done.stdout
+    assert "kWh (projected: 10 W for a busy core)" in done.stdout
+    assert "measured steps" in done.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_from_nothing_to_the_table_through_ctrl_c_and_kill(tmp_path: Path, directory: Path) -> None:
+    """Interrupted at any point it goes on; the end is a table with claims, and a second time nothing is trained."""
+    runs, output = tmp_path / "runs", tmp_path / "output"
+    more = ("--profile", "smoke", "--data", directory, "--runs", runs, "--jobs", "1", "--output", output)
+    longer = ("--set", "train.finetune_updates=60", "--set", "train.save_every=2")
+    arguments = ("table3", *more, *longer)
+    for number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
+        running = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        before = _updates(runs)
+        end = time.monotonic() + 120
+        while _updates(runs) < before + 4 and time.monotonic() < end:
+            time.sleep(0.05)
+        os.kill(running.pid, number)
+        said = running.communicate(timeout=60)[1]
+        assert running.returncode == code, said
+    last = reproduce(*arguments)
+    assert last.returncode == 0, last.stderr
+    assert "SCALED DOWN" in last.stdout
+    assert "Table 3: claims of the paper" in last.stdout
+    for suffix in ("md", "tex", "csv", "html"):
+        assert (output / f"table3.{suffix}").stat().st_size > 500
+    assert (output / "table3_curves.png").exists()
+    for log in runs.glob("*/*/seed1/log.jsonl"):
+        updates = [line for line in log.read_text().splitlines() if "seconds" in line]
+        assert len(updates) == 66  # none twice, none left out
+    again = reproduce(*arguments)
+    assert "2 of 2 runs are there, 0 to train" in again.stdout
+    assert again.stdout.partition("Table 3")[2] == last.stdout.partition("Table 3")[2]
+
+
+def _updates(runs: Path) -> int:
+    return sum(Run(path.parent).updates_done for path in runs.glob("*/*/seed1/log.jsonl"))
+
+
+STORED = sorted(RESULTS.glob("mini/*/*/seed*"))
+
+
+@pytest.mark.skipif(not STORED, reason="no results are stored yet")
+def test_a_stored_receipt_is_what_its_predictions_score() -> None:
+    """Committed numbers that the committed predictions do not give."""
+    splits = open_dataset("mini")
+    for name in ("val", "test"):
+        captions = Run(STORED[0]).captions(splits[name])
+        again = make_receipt(splits[name], evaluate(splits[name], captions), slices=False)
+        assert first_difference(read_receipt(STORED[0] / f"scores.{name}.json"), again) is None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not list(RESULTS.glob("mini/*.csv")), reason="no tables are stored yet")
+def test_the_stored_tables_are_rebuilt_bit_for_bit(tmp_path: Path) -> None:
+    """The table in the README, from the stored predictions alone."""
+    stored = sorted(path for path in (RESULTS / "mini").iterdir() if path.suffix in (".md", ".csv", ".tex", ".html"))
+    names = sorted({path.stem for path in stored})
+    done = reproduce(*names, "--stored", "--runs", tmp_path / "none", "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    for path in stored:
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name

@@ -1,0 +1,165 @@
+"""Tables: cells by hand, ties by brute force, files that any content leaves intact."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_split import made_split
+from made_systems import measured, spoilt, system
+
+from benchmark.dataset.store import Split
+from benchmark.formatting import Grid
+from benchmark.significance import interval
+from reports.experiments import Row, Table, tables
+from reports.pages import write_pages
+from reports.systems import Measured
+from reports.tables import copying_grid, labels, long_csv, score_grid, tie_letters
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Split:
+    return made_split(tmp_path_factory.mktemp("made"), n_boxes=600)[0]
+
+
+@pytest.fixture(scope="module")
+def rows(split: Split) -> list[Measured]:
+    table = {row.id: row for row in tables("paper")["table2"].rows}
+    found = [system(table["T2-base"], split, 0.5, (1, 2)), system(table["T2-full"], split, 0.2, (3, 4))]
+    found.append(replace(found[0], row=table["T2-m4c"]))
+    return [*found, measured(table["T2-human"], split, [split.captions])]
+
+
+def test_cells(rows: list[Measured], split: Split) -> None:
+    """Mean and deviation by hand; the paper's printed number; the difference of the two."""
+    table = tables("paper")["table2"]
+    grid = score_grid(table, {"test": rows}, ["SYNTHETIC DATA"])
+    lines = {line[0]: line for line in grid.rows}
+    column = grid.columns.index("test Exact")
+    cider = grid.columns.index("test CIDEr")
+    right = [100 * np.mean([a == b for a, b in zip(c, split.captions, strict=True)]) for c in rows[1].captions]
+    assert lines["full"][column] == f"{np.mean(right):.2f} ± {np.std(right, ddof=1):.2f}"
+    assert lines["full"][1] == "2"
+    place = [line[0] for line in grid.rows].index("full")
+    paper, difference = grid.rows[place + 1], grid.rows[place + 2]
+    assert (paper[0], paper[cider], paper[column]) == ("· paper", "345.41", "-")
+    assert difference[cider] == f"{rows[1].score('CIDEr')[0] - 345.41:+.2f}"
+    assert lines["human"][cider] == "-"
+    assert lines["human"][grid.columns.index("test Div@1")] != "-"
+    assert "SYNTHETIC DATA" in grid.notes
+    assert "one run: baseline; M4C w/o copying" in grid.notes
+
+
+def test_both_splits_stand_side_by_side(rows: list[Measured]) -> None:
+    """The paper's layout; a row without a run on one split keeps its place."""
+    table = tables("paper")["table2"]
+    grid = score_grid(table, {"val": rows[:1], "test": rows}, [])
+    assert len(grid.columns) == 2 + 2 * len(table.metrics)
+    assert all(len(line) == len(grid.columns) for line in grid.rows)
+
+
+def test_letters_are_the_largest_groups_without_a_difference(split: Split) -> None:
+    """By brute force over all groups: rows share a letter if and only if no two of the group differ."""
+    shares = (0.1, 0.12, 0.14, 0.16, 0.18, 0.5)
+    rows = [system(f"r{i}", split, share, (i, i + 10)) for i, share in enumerate(shares)]
+    letters = tie_letters(rows)
+    names = rows[0].names
+
+    def tied(a: int, b: int) -> bool:
+        low, high = interval(rows[a].resampled - rows[b].resampled)
+        i = names.index("CIDEr")
+        return bool(low[i] <= 0 <= high[i])
+
+    members = range(len(rows))
+    groups = [
+        set(g) for n in range(2, 7) for g in combinations(members, n) if all(tied(a, b) for a, b in combinations(g, 2))
+    ]
+    largest = [g for g in groups if not any(g < other for other in groups)]
+    found: dict[str, set[int]] = {}
+    for i in members:
+        for letter in letters.get((f"r{i}", "CIDEr"), ""):
+            found.setdefault(letter, set()).add(i)
+    assert sorted(map(sorted, found.values())) == sorted(map(sorted, largest))
+    assert 2 <= len(largest) < len(groups)
+
+
+def test_rows_that_are_one_run_are_no_tie(rows: list[Measured]) -> None:
+    """Baseline and M4C without copying would always be "not different"."""
+    assert ("T2-base", "CIDEr") not in tie_letters(rows)
+
+
+def test_csv_holds_everything_at_full_precision(rows: list[Measured]) -> None:
+    """A reader who computes with the table must not compute with two decimals."""
+    table = tables("paper")["table2"]
+    lines = list(csv.DictReader(io.StringIO(long_csv(table, {"test": rows}, {"T2-full": "abc"}))))
+    assert len(lines) == len(rows) * len(rows[0].names)
+    line = next(line for line in lines if (line["row"], line["metric"]) == ("T2-full", "CIDEr"))
+    mean, deviation = rows[1].score("CIDEr")
+    assert (float(line["mean"]), float(line["deviation"]), line["paper"]) == (mean, deviation, "345.41")
+    assert (line["configuration"], line["seeds"], line["split"]) == ("abc", "2", "test")
+
+
+class _Cells(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_html_escapes(tmp_path: Path) -> None:
+    """A caption, label or message with markup in it must be shown, not run."""
+    bad = "<script>alert('x')</script> & \"q\""
+    grid = Grid(bad, ["", bad], [[bad, "1"]], [bad])
+    paths = write_pages(tmp_path, "t", bad, [grid], csv="a,b\n")
+    assert {path.suffix for path in paths} == {".md", ".tex", ".html", ".csv"}
+    parser = _Cells()
+    parser.feed((tmp_path / "t.html").read_text(encoding="utf-8"))
+    assert "script" not in parser.tags
+    assert parser.text.count(bad) >= 5  # page title, heading, caption, column, cell, note
+
+
+def test_latex_escapes() -> None:
+    """A percent sign begins a comment and eats the rest of the row."""
+    latex = Grid("t", ["", "a_b"], [["50 % · x", "1 ± 2"]]).latex()
+    assert r"50 \% $\cdot$ x & 1 $\pm$ 2 \\" in latex
+    assert r"a\_b" in latex
+
+
+def test_labels(split: Split) -> None:
+    """Scaled-down numbers on synthetic data must say so; the paper's setting on real data must not."""
+    assert [label.partition(":")[0] for label in labels("mini", split)] == ["SCALED DOWN", "SYNTHETIC DATA"]
+    assert labels("paper", replace(split, synthetic=False)) == []
+
+
+def test_copying(split: Split) -> None:
+    """Captions cut from the title are copied; their first direction counts the title's characters as guesses."""
+    title = split.titles[0]
+    copied = measured(Row("A6", "full", "full"), split, [[title[:4]] * split.n_boxes])
+    table = Table("tablea6", "Table A6", (copied.row,), (), ("test",))
+    first, second, paper = copying_grid(table, [copied], split, []).rows
+    info = len(title + split.attributes[0])
+    assert first[3] == f"{4 / info:.3f}"
+    assert second[3:] == ["1.000"] * 4
+    assert paper[3:] == ["0.032", "0.021", "0.013", "0.007"]
+
+
+def test_the_same_bits(split: Split) -> None:
+    """Tables that cannot be rebuilt from the same predictions cannot be checked."""
+    table = Table("table2", "t", (Row("a", "a", "context"), Row("b", "b", "full")), ("CIDEr", "Div@1"))
+
+    def build() -> str:
+        rows = [measured(row, split, [spoilt(split, 0.3, seed) for seed in (1, 2)]) for row in table.rows]
+        return score_grid(table, {"test": rows}, []).markdown() + long_csv(table, {"test": rows}, {})
+
+    assert build() == build()
