@@ -145,7 +145,7 @@ class TrainConfig:
     eps: float = 1e-9
     schedule: Literal["noam", "cosine", "drops"] = "noam"
     warmup: int = 4000
-    rate: float = 1.0  # noam: multiplies d^-0.5 min(s^-0.5, s warmup^-1.5); cosine (mini): the peak, falling to 0
+    rate: float = 1.0  # noam: multiplies d^-0.5 min(s^-0.5, s warmup^-1.5); cosine: the peak of both stages
     drops: tuple[float, ...] = ()  # schedule=drops: shares of the run at which the rate is multiplied by `drop`
     drop: float = 0.1
     backbone_rate: float = 3e-5  # constant; 0: the schedule's rate

@@ -10,7 +10,8 @@ def rates(train: TrainConfig, width: int, update: int) -> tuple[float, float]:
 
     Noam: d^-0.5 min(s^-0.5, s warmup^-1.5) with s counted from 1, constant for the backbone; then fine-tuning from
     `finetune_rate`, halved at equal distances in its first quarter of 200,000 updates (or of its own length if
-    shorter). Cosine (the mini profile): one curve over the whole run, the same for the backbone. Drops (recipes of the
+    shorter). Cosine (the mini profile): a linear rise and a fall to 0, once for pre-training and once for
+    fine-tuning, the same for the backbone. Drops (recipes of the
     baselines' authors): a linear rise, then constant but for a drop at each of some shares of the run.
 
     Args:
@@ -22,9 +23,11 @@ def rates(train: TrainConfig, width: int, update: int) -> tuple[float, float]:
         Of the main parameters and of the backbone.
     """
     if train.schedule == "cosine":
-        total = train.pretrain_updates + train.finetune_updates
-        rise = min(1.0, (update + 1) / train.warmup)
-        rate = train.rate * rise * 0.5 * (1 + math.cos(math.pi * update / total))
+        pretraining = update < train.pretrain_updates
+        length = train.pretrain_updates if pretraining else train.finetune_updates
+        into = update if pretraining else update - train.pretrain_updates
+        rise = min(1.0, (into + 1) / train.warmup)
+        rate = train.rate * rise * 0.5 * (1 + math.cos(math.pi * into / length))
         return rate, rate
     if train.schedule == "drops":
         done = update / (train.pretrain_updates + train.finetune_updates)

@@ -67,6 +67,28 @@ def test_short_runs_see_the_whole_schedule() -> None:
     assert shares_at(only_matching, 999, 249, 1000) == pytest.approx(level_shares(250))
 
 
+def test_cosine_rates_rise_and_fall_once_in_each_stage() -> None:
+    """Fine-tuning at a rate that is all but 0 would leave a pre-trained model where Caption Matching put it."""
+    train = TrainConfig(schedule="cosine", rate=0.004, warmup=10, pretrain_updates=100, finetune_updates=60)
+    found = [rates(train, 128, update) for update in range(160)]
+    assert all(main == backbone for main, backbone in found)
+    main = [rate for rate, _ in found]
+    for stage in (main[:100], main[100:]):
+        assert stage[0] == pytest.approx(0.0004)
+        assert stage[len(stage) // 2] == pytest.approx(0.002)
+        assert stage[-1] < 0.00001
+        assert max(stage) < 0.004
+
+
+def test_dropping_rates() -> None:
+    """The recipes of the baselines' authors: each drop once, at its share of the run."""
+    train = TrainConfig(
+        schedule="drops", rate=1.0, warmup=2, drops=(0.5, 0.75), drop=0.1, pretrain_updates=60, finetune_updates=40
+    )
+    found = [rates(train, 128, update)[0] for update in (0, 1, 49, 50, 74, 75, 99)]
+    assert found == pytest.approx([0.5, 1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
 @pytest.mark.parametrize(
     ("step", "rate"),
     [(1, 1.235e-7), (100, 1.235e-5), (1000, 1.235e-4), (4000, 4.941e-4), (10_000, 3.125e-4), (200_000, 6.99e-5)],
