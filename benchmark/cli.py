@@ -3,7 +3,9 @@
 Exit codes: 0 fine, 2 bad input (also wrong usage), 130 interrupted.
 """
 
+import inspect
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +26,8 @@ def run(command: Callable[..., Any] | typer.Typer) -> None:
     if not isinstance(app, typer.Typer):
         app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
         app.command(context_settings={"help_option_names": ["-h", "--help"]})(command)
+    for registered in app.registered_commands:
+        registered.help = _fenced(inspect.getdoc(registered.callback) or "")
     try:
         app()
     except InputError as error:
@@ -42,3 +46,12 @@ def run(command: Callable[..., Any] | typer.Typer) -> None:
         stderr.print("error:", style="bold red", end=" ")
         stderr.print(f"{error.strerror or error}: {error.filename or ''}", markup=False)
         sys.exit(2)
+
+
+def _fenced(documentation: str) -> str:
+    """Examples as a block that the help page shows line by line; typer would take the indentation away."""
+
+    def fence(block: re.Match[str]) -> str:
+        return f"{block[1]}:\n\n```text\n{inspect.cleandoc(block[2])}\n```\n"
+
+    return re.sub(r"^(.*)::\n\n((?:(?: {4}.*)?\n?)+)", fence, documentation, flags=re.MULTILINE)

@@ -28,6 +28,13 @@ def test_help_has_an_example(verb: str) -> None:
     assert f"python -m benchmark.{verb}" in shown.stdout
 
 
+def test_every_example_has_a_line_of_its_own() -> None:
+    """Examples run together into a paragraph, where no one can tell where one ends."""
+    shown = run("benchmark.validate", "--help").stdout + run("reference_model.train", "--help").stdout
+    assert shown.count("\n  python -m benchmark.validate ") == 3
+    assert shown.count("\n  python -m reference_model.train") == 4
+
+
 def test_the_list_of_verbs() -> None:
     """`python -m benchmark` alone must lead on."""
     listed = run("benchmark")
