@@ -1,7 +1,7 @@
 """`python -m reports.matching`: how well Caption Matching tells true pairs from each level of negatives.
 
-Every run sees the same pairs: validation boxes, 60 % of them with a negative, a third of these of each level, drawn with
-one seed (paper, section 4.2). Fine-tuning trains the head no longer, so what it has learned shows at the end of
+Every run sees the same pairs: validation boxes, 60 % of them with a negative, a third of these of each level, drawn
+with one seed (paper, section 4.2). Fine-tuning trains the head no longer, so what it has learned shows at the end of
 pre-training: train with `train.finetune_updates=0`.
 """
 
@@ -45,7 +45,7 @@ def main(
     opened = open_split(data, split)
     grid = Grid(f"Caption Matching on {opened.dataset}, {split}: accuracy, per cent", ["run", "seed", *NAMES])
     for folder in runs:
-        (config, model, _), (_, seed) = load_run(folder), read_config(folder)
+        (config, model, vocabulary), (_, seed) = load_run(folder), read_config(folder)
         if not isinstance(model, ReferenceModel) or config.cm.strategy == "none":
             raise InputError(f"{folder}: {config.name} was trained without Caption Matching; expected a `full` variant")
         prepared = PreparedSplit(opened, config.inputs, vocabulary, seed=seed, keep_images=config.train.cache_images)
