@@ -26,7 +26,7 @@ def draw_curves(runs: Mapping[str, Sequence[Run]], path: Path, title: str) -> No
             axis.plot(updates, [np.mean([log[u][metric] for log in logs]) for u in updates], label=name, marker=".")
     for axis, metric in zip(axes, ("CIDEr", "exact match, per cent"), strict=True):
         axis.set(xlabel="update", ylabel=metric, ylim=(0, None))
-    axes[1].legend(fontsize=8)
+    axes[1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     _save(figure, path, f"validation images during training ({title})")
 
 
