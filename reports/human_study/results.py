@@ -1,0 +1,115 @@
+"""From votes to Table 4: majorities, what the raters did, and how far the metrics agree with them."""
+
+import numpy as np
+
+from benchmark.formatting import SYNTHETIC_NOTE, Grid, number
+from benchmark.metrics.length_fit import spearman
+from benchmark.significance import interval, resampled_sums
+from reports.human_study.agreement import krippendorff_alpha
+from reports.human_study.answers import Ratings
+from reports.human_study.study import QUESTIONS, Key
+
+#: Table 4: base wins, full wins, in per cent of 400 images.
+PAPER = {"relevance": (31.2, 68.8), "diversity": (34.5, 65.5), "informativeness": (32.8, 67.2)}
+
+
+def majority(votes: np.ndarray) -> np.ndarray:
+    """The majority vote on each image.
+
+    Args:
+        votes: shape (raters, images); 1, -1, 0, or NaN where missing.
+
+    Returns:
+        Shape (images, 3): 1 in the column of the outcome (A wins, B wins, indistinguishable), zeros where no one voted.
+        A system wins where it has more votes than each of the other two answers; everything else is indistinguishable.
+    """
+    a, b, same = ((votes == value).sum(axis=0) for value in (-1, 1, 0))
+    a_wins, b_wins = a > np.maximum(b, same), b > np.maximum(a, same)
+    voted = a + b + same > 0
+    return np.stack([a_wins, b_wins, voted & ~a_wins & ~b_wins], axis=1).astype(np.float64)
+
+
+def _rates(sums: np.ndarray) -> np.ndarray:
+    """From summed outcomes, shape (..., 3), to per cent of A, B, indistinguishable and B - A, shape (..., 4)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rates = 100 * sums / sums.sum(axis=-1, keepdims=True)
+    return np.concatenate([rates, rates[..., 1:2] - rates[..., :1]], axis=-1)
+
+
+def tables(key: Key, ratings: Ratings) -> list[Grid]:
+    """Table 4, what the raters did, and how far the metrics agree with them."""
+    a, b = key.systems
+    who = f"{'ARTIFICIAL RATERS' if ratings.artificial else 'raters'}: {len(ratings.raters)}"
+    where = f"{key.data['name']}, {key.data['split']}: {len(key.images)} images, {who}"
+    wins = [f"{a} wins (%)", f"{b} wins (%)", "indistinguishable (%)"]
+    grid = Grid(
+        f"human evaluation (Table 4), {where}", ["", *wins, "delta", "95 % interval", "images", "Krippendorff's alpha"]
+    )
+    for question, votes in ratings.votes.items():
+        outcomes = majority(votes)
+        rates = _rates(outcomes.sum(axis=0))
+        low, high = interval(_rates(resampled_sums(outcomes)))
+        grid.rows.append(
+            [
+                question,
+                *(f"{number(rates[i], 1)} [{number(low[i], 1)}, {number(high[i], 1)}]" for i in range(3)),
+                f"{rates[3]:+.1f}",
+                f"{low[3]:+.1f} .. {high[3]:+.1f}",
+                str(int(outcomes.sum())),
+                number(krippendorff_alpha(votes), 3),
+            ]
+        )
+    grid.notes = [
+        *(
+            ["ARTIFICIAL RATERS: random answers, made to try the study; they say nothing about the systems"]
+            if ratings.artificial
+            else []
+        ),
+        "majority of the raters on each image; without one, the image counts as indistinguishable",
+        f"delta: {b} minus {a}; intervals: 95 %, bootstrap over images",
+        "the paper (base, full; 5 workers, 400 images; its two shares add up to 100, and it does not say where "
+        "indistinguishable images went): "
+        + "; ".join(f"{question} {base}, {full}" for question, (base, full) in PAPER.items()),
+        *([SYNTHETIC_NOTE] if key.data["synthetic"] else []),
+    ]
+    return [grid, _raters_grid(key, ratings), *([_metrics_grid(key, ratings)] if key.metrics else [])]
+
+
+def _raters_grid(key: Key, ratings: Ratings) -> Grid:
+    columns = ["rater", *(f"{question} answered" for question in QUESTIONS), "left chosen (%)"]
+    grid = Grid("artificial raters" if ratings.artificial else "raters", columns)
+    partial = []
+    for k, rater in enumerate(ratings.raters):
+        votes = np.stack([ratings.votes[question][k] for question in QUESTIONS])
+        given = (~np.isnan(votes)).sum(axis=1)
+        left = votes * np.where(key.raters[rater], 1, -1)
+        chosen = int((np.abs(votes) == 1).sum())
+        share = 100 * float((left == 1).sum()) / chosen if chosen else None
+        grid.rows.append([rater, *(f"{n} of {len(key.images)}" for n in given), number(share, 1)])
+        if given.min() < len(key.images):
+            partial.append(rater)
+    absent = [rater for rater in key.raters if rater not in ratings.raters]
+    grid.notes = [
+        "left chosen: of the answers left or right; far from 50, a rater prefers a side, not a system",
+        *([f"not finished, used as far as they go: {', '.join(partial)}"] if partial else []),
+        *([f"no answers of {', '.join(absent)}"] if absent else []),
+        *(f"{path} repeats another file and was left out" for path in ratings.dropped),
+    ]
+    return grid
+
+
+def _metrics_grid(key: Key, ratings: Ratings) -> Grid:
+    """Spearman's correlation, over images, of each metric's difference with the mean vote."""
+    who = "artificial raters" if ratings.artificial else "raters"
+    grid = Grid(f"metrics and {who}: Spearman over images of B minus A", ["metric", *QUESTIONS])
+    for name, values in key.metrics.items():
+        cells = []
+        for votes in ratings.votes.values():
+            difference = np.array([np.nan if value is None else value for value in values])
+            count = (~np.isnan(votes)).sum(axis=0)
+            known = (count > 0) & ~np.isnan(difference)
+            mean = np.nansum(votes[:, known], axis=0) / count[known]
+            cells.append(number(spearman(difference[known], mean) if known.any() else None, 3))
+        grid.rows.append([name, *cells])
+    grid.notes = [f"B is {key.systems[1]}; metrics of single images, with the document frequencies of the whole split"]
+    return grid
