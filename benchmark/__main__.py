@@ -10,6 +10,8 @@ VERBS = {
     "validate": "report every problem of a prediction file; --fix repairs it",
     "compare": "test whether systems differ",
     "verify": "recompute a score receipt",
+    "submit": "make an entry of the leaderboard",
+    "leaderboard": "check entries of the leaderboard",
     "dataset": "build, describe, show, import data sets",
     "demo": "score four systems that need no model",
     "speed": "measure the harness beside pycocoevalcap",
@@ -22,7 +24,7 @@ def main() -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         stdout.print("Usage: python -m benchmark VERB [OPTIONS]\n")
         for verb, meaning in VERBS.items():
-            stdout.print(f"  {verb:10} {meaning}")
+            stdout.print(f"  {verb:12} {meaning}")
         stdout.print("\nEach has --help with examples: python -m benchmark score --help")
     elif arguments[0] in VERBS:
         sys.argv = [f"python -m benchmark.{arguments[0]}", *arguments[1:]]

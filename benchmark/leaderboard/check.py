@@ -1,0 +1,275 @@
+"""Checks entries as continuous integration does: every check runs, everything that fails is listed, nothing is trusted.
+
+Invariants:
+* a check that fails, even by an unforeseen error, does not stop the others, and counts as a failure;
+* nothing that an entry says is believed: scores are recomputed from its predictions and compared bit for bit;
+* reading and work are bounded by the size of the data set, whatever the files hold; nothing of an entry is executed;
+* an entry is compared with every other folder beside it, so a copy cannot come in unseen.
+"""
+
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.dataset.store import Split
+from benchmark.errors import InputError
+from benchmark.leaderboard.entries import (
+    ENTRY_NAME,
+    MAX_NAME,
+    SPLITS,
+    Entry,
+    entry_name,
+    look_at,
+    neighbours,
+    predictions_of,
+    readme,
+    receipt_of,
+)
+from benchmark.leaderboard.metadata import Metadata, read_metadata
+from benchmark.metrics.tokens import characters
+from benchmark.predictions import read_predictions
+from benchmark.receipt import first_difference, make_receipt, read_receipt
+from benchmark.scoring import METRIC_VERSION, evaluate
+
+#: Share of equal captions from which two prediction files count as one.
+NEAR_DUPLICATE = 0.99
+#: Share of captions equal to their reference from which they look leaked; people reach far less.
+LEAKED = 0.95
+
+#: Characters per caption on average beyond which predictions are not scored; references have about five.
+MAX_MEAN_LENGTH = 50
+
+
+@dataclass
+class Report:
+    """What was found in an entry.
+
+    Attributes:
+        path: of the entry.
+        failures: (name of the check, sentence).
+        notes: facts to look at, no failures.
+        captions: predictions by (seed, split), as far as they are valid.
+        metadata: if it is valid.
+    """
+
+    path: Path
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    captions: dict[tuple[int, str], list[str]] = field(default_factory=dict)
+    metadata: Metadata | None = None
+
+
+class Checker:
+    """Checks entries against one data set; keeps the predictions of neighbours that were read."""
+
+    def __init__(self, splits: dict[str, Split], *, maintainer: bool = False) -> None:
+        """Take the data set.
+
+        Args:
+            splits: by name; val and test with their references, and train for the copy check if there is one.
+            maintainer: whether entries may say `checked` and `reproduced`.
+
+        Raises:
+            InputError: if val or test is missing or has hidden references.
+        """
+        lacking = [name for name in SPLITS if name not in splits or not splits[name].has_references]
+        if lacking:
+            raise InputError(f"the data set has no {' and '.join(lacking)} split with references, needed for scoring")
+        self._splits, self._maintainer = splits, maintainer
+        train = splits.get("train")
+        known = train is not None and train.has_references
+        self._train = {characters(caption) for caption in train.captions} if train and known else None
+        self._neighbours: dict[Path, np.ndarray | None] = {}
+
+    #: In this order; `receipts` is the dear one.
+    CHECKS = ("name", "files", "sizes", "metadata", "readme", "complete", "predictions", "receipts",
+              "duplicates", "copying", "leak")  # fmt: skip
+
+    def check(self, path: Path, *, beside: Path | None = None, without: Sequence[str] = ()) -> Report:
+        """Run all checks on one entry.
+
+        Args:
+            path: of the entry's folder.
+            beside: the folder with the other entries; default: the one that holds this entry.
+            without: names of checks to leave out.
+        """
+        path = path.absolute()
+        report = Report(path)
+        try:
+            entry = look_at(path)
+        except InputError as error:
+            report.failures += [("files", problem) for problem in error.problems]
+            return report
+        for name in self.CHECKS:
+            if name in without:
+                continue
+            run: Callable[[Entry, Report, Path], list[str]] = getattr(self, f"_{name}")
+            try:
+                problems = list(run(entry, report, (beside or path.parent).absolute()))
+            except InputError as error:
+                problems = list(error.problems)
+            except Exception as error:  # of a check itself: it must not hide what the others find
+                at = traceback.extract_tb(error.__traceback__)[-1]
+                problems = [f"{path}: the check failed: {error!r:.200} ({Path(at.filename).name}:{at.lineno})"]
+            report.failures += [(name, problem) for problem in problems]
+        return report
+
+    def _name(self, entry: Entry, report: Report, beside: Path) -> list[str]:
+        name = entry.path.name
+        if not ENTRY_NAME.fullmatch(name) or len(name) > MAX_NAME:
+            return [f"{entry.path.parent}/{name!a:.120}: expected <YYYYMMDD>_<system> in a-z, 0-9 and -"]
+        try:
+            datetime.strptime(name[:8], "%Y%m%d")
+        except ValueError:
+            return [f"{entry.path}: {name[:8]} is no day, expected <YYYYMMDD>_<system>"]
+        return []
+
+    def _files(self, entry: Entry, report: Report, beside: Path) -> list[str]:
+        return entry.foreign
+
+    def _sizes(self, entry: Entry, report: Report, beside: Path) -> list[str]:
+        return entry.oversized
+
+    def _metadata(self, entry: Entry, report: Report, beside: Path) -> list[str]:
+        if "metadata.yaml" not in entry.files:
+            return [f"{entry.path}/metadata.yaml: missing, or not usable"]
+        report.metadata = read_metadata(entry.files["metadata.yaml"], maintainer=self._maintainer)
+        day = f"{report.metadata.date:%Y%m%d}"
+        if not entry.path.name.startswith(f"{day}_"):
+            return [
+                f"{entry.path}: metadata.yaml says date {report.metadata.date}, expected a folder {day}_...; "
+                f"try {entry_name(report.metadata)}"
+            ]
+        return []
+
+    def _readme(self, entry: Entry, report: Report, beside: Path) -> list[str]:
+        if report.metadata is None or "README.md" not in entry.files:
+            return []  # said elsewhere
+        if entry.files["README.md"].read_bytes() != readme(report.metadata).encode():
+            return [f"{entry.path}/README.md: differs from what metadata.yaml gives; make the entry again with submit"]
+        return []
+
+    def _complete(self, entry: Entry, report: Report, beside: Path) -> list[str]:
+        problems: list[str] = []
+        seeds = sorted(report.metadata.seeds) if report.metadata else entry.seeds
+        if seeds != entry.seeds:
+            problems.append(f"{entry.path}: metadata.yaml has seeds {seeds}, the folders are of seeds {entry.seeds}")
+        if not entry.seeds:
+            problems.append(f"{entry.path}: no folder seed<k>, expected one per seed")
+        return problems + [one for one in entry.missing(entry.seeds) if "metadata.yaml" not in one]
+
+    def _predictions(self, entry: Entry, report: Report, beside: Path) -> list[str]:
+        problems: list[str] = []
+        for seed, split in _pairs(entry):
+            path = entry.files.get(predictions_of(seed, split))
+            if path is None:
+                continue
+            try:
+                captions = read_predictions(path, self._splits[split])
+            except InputError as error:
+                problems += error.problems
+                continue
+            if (mean := sum(map(len, captions)) / len(captions)) > MAX_MEAN_LENGTH:
+                problems.append(
+                    f"{path}: got {mean:.0f} characters per caption on average, expected at most {MAX_MEAN_LENGTH}; "
+                    "not scored"
+                )
+            else:
+                report.captions[seed, split] = captions
+        return problems
+
+    def _receipts(self, entry: Entry, report: Report, beside: Path) -> list[str]:
+        problems = []
+        for (seed, split), captions in report.captions.items():
+            path = entry.files.get(receipt_of(seed, split))
+            if path is not None:
+                try:
+                    problems += self._receipt_problems(path, split, captions)
+                except InputError as error:
+                    problems += error.problems
+        return problems
+
+    def _receipt_problems(self, path: Path, split: str, captions: list[str]) -> list[str]:
+        stored, opened = read_receipt(path), self._splits[split]
+        problems = []
+        about, versions = stored.get("data"), stored.get("versions")
+        fingerprint = about.get("fingerprint") if isinstance(about, dict) else None
+        version = versions.get("metrics") if isinstance(versions, dict) else None
+        here = opened.fingerprint.hexdigest()
+        if fingerprint != here:
+            problems.append(
+                f"{path}: data.fingerprint: got {fingerprint!r:.80}, expected {here!r} ({opened.dataset}/{split}); "
+                "was it scored on other data?"
+            )
+        if version != METRIC_VERSION:
+            problems.append(f"{path}: versions.metrics: got {version!r:.40}, expected {METRIC_VERSION!r}; score again")
+        difference = first_difference(stored, make_receipt(opened, evaluate(opened, captions)))
+        if difference:
+            problems.append(f"{path} does not belong to its predictions: {difference}")
+        return problems
+
+    def _duplicates(self, entry: Entry, report: Report, beside: Path) -> list[str]:
+        mine = {seed: _tokens(captions) for (seed, split), captions in report.captions.items() if split == "test"}
+        problems = []
+        seeds = sorted(mine)
+        for i, seed in enumerate(seeds):
+            for other in seeds[:i]:
+                if (share := _equal_share(mine[seed], mine[other])) >= NEAR_DUPLICATE:
+                    problems.append(
+                        f"{entry.path}: seeds {other} and {seed} have {share:.1%} equal captions; "
+                        "a seed counted twice makes the deviation too small"
+                    )
+        for name, path in neighbours(beside, entry.path):
+            theirs = self._captions_of(path)
+            for seed in seeds:
+                if theirs is not None and (share := _equal_share(mine[seed], theirs)) >= NEAR_DUPLICATE:
+                    problems.append(
+                        f"{entry.path / predictions_of(seed, 'test')}: {share:.1%} of the captions equal those of "
+                        f"{name}, expected less than {NEAR_DUPLICATE:.0%}; is it the same system?"
+                    )
+        return problems
+
+    def _captions_of(self, path: Path) -> np.ndarray | None:
+        """Test predictions of a neighbour; None if they are not valid, which is its own failure."""
+        if path not in self._neighbours:
+            try:
+                self._neighbours[path] = _tokens(read_predictions(path, self._splits["test"]))
+            except InputError:
+                self._neighbours[path] = None
+        return self._neighbours[path]
+
+    def _copying(self, entry: Entry, report: Report, beside: Path) -> list[str]:
+        for (seed, split), captions in report.captions.items():
+            if self._train is not None and split == "test":
+                share = float(np.mean([characters(caption) in self._train for caption in captions]))
+                report.notes.append(f"seed {seed}: {share:.1%} of the test captions are verbatim training captions")
+        return []
+
+    def _leak(self, entry: Entry, report: Report, beside: Path) -> list[str]:
+        problems = []
+        for (seed, split), captions in report.captions.items():
+            share = _equal_share(_tokens(captions), _tokens(self._splits[split].captions))
+            if share >= LEAKED:
+                problems.append(
+                    f"{entry.path / predictions_of(seed, split)}: {share:.1%} of the captions equal their reference, "
+                    f"expected less than {LEAKED:.0%}; have references leaked into the predictions?"
+                )
+        return problems
+
+
+def _pairs(entry: Entry) -> list[tuple[int, str]]:
+    return [(seed, split) for seed in entry.seeds for split in SPLITS]
+
+
+def _tokens(captions: Sequence[str]) -> np.ndarray:
+    """One 64-bit hash of each caption's tokens: a hundred entries fit into memory."""
+    return np.array([hash(characters(caption)) for caption in captions], dtype=np.int64)
+
+
+def _equal_share(captions: np.ndarray, others: np.ndarray) -> float:
+    """Share of boxes with the same tokens."""
+    return float(np.mean(captions == others))

@@ -1,0 +1,183 @@
+"""An entry on disk: `submissions/<YYYYMMDD>_<system>/`, made by `benchmark.submit`, read by the checker and the board.
+
+    metadata.yaml   README.md   seed<k>/preds.{val,test}.jsonl.gz   seed<k>/scores.{val,test}.json
+
+Invariants:
+* a folder is untrusted: links, devices and files that do not belong are named and never opened, sizes are bounded
+  before a byte is read, and no name from a file becomes a path;
+* README.md follows from metadata.yaml alone, all text escaped;
+* a folder appears complete or not at all, and never takes the place of another.
+"""
+
+import hashlib
+import html
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from unicodedata import normalize
+
+from benchmark.errors import InputError
+from benchmark.leaderboard.metadata import MAX_BYTES, MAX_SEEDS, Metadata
+
+SPLITS = ("val", "test")
+ENTRY_NAME = re.compile(r"[0-9]{8}_[a-z0-9]+(?:-[a-z0-9]+)*")
+MAX_NAME = 80
+_SEED = re.compile(r"seed(0|[1-9][0-9]{0,9})")
+_MIB = 1 << 20
+#: Largest size of each file, in bytes.
+LIMITS = {"metadata.yaml": MAX_BYTES, "README.md": 4 * MAX_BYTES, "preds": 64 * _MIB, "scores": 16 * _MIB}
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:@])")
+
+
+@dataclass
+class Entry:
+    """The files of an entry's folder.
+
+    Attributes:
+        path: of the folder.
+        seeds: numbers of its seed folders, ascending.
+        files: the regular files that belong, by their place in the folder ("seed1/preds.test.jsonl.gz").
+        foreign: problems: links, files that do not belong, odd names.
+        oversized: problems: files beyond their limit; they are not among `files`.
+    """
+
+    path: Path
+    seeds: list[int] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)
+    foreign: list[str] = field(default_factory=list)
+    oversized: list[str] = field(default_factory=list)
+
+    def missing(self, seeds: list[int]) -> Iterator[str]:
+        """Words on each file that an entry with these seeds must have and this one has not."""
+        for place in expected_files(seeds):
+            if place not in self.files:
+                yield f"{self.path / place}: missing, or not usable"
+
+
+def expected_files(seeds: list[int]) -> list[str]:
+    """Places of all files of an entry with these seeds."""
+    places = ["metadata.yaml", "README.md"]
+    for seed in seeds:
+        places += [predictions_of(seed, split) for split in SPLITS] + [receipt_of(seed, split) for split in SPLITS]
+    return places
+
+
+def predictions_of(seed: int, split: str) -> str:
+    """Place of a prediction file in an entry."""
+    return f"seed{seed}/preds.{split}.jsonl.gz"
+
+
+def receipt_of(seed: int, split: str) -> str:
+    """Place of a receipt in an entry."""
+    return f"seed{seed}/scores.{split}.json"
+
+
+def look_at(path: Path) -> Entry:
+    """List an entry's folder without opening any file.
+
+    Raises:
+        InputError: if it is no folder, or a link to one.
+    """
+    try:
+        kind = path.lstat().st_mode
+    except (OSError, ValueError):
+        raise InputError(f"{path}: no such folder, expected an entry (submissions/<YYYYMMDD>_<system>)") from None
+    if not stat.S_ISDIR(kind):
+        what = "a link" if stat.S_ISLNK(kind) else "a file"
+        raise InputError(f"{path}: got {what}, expected a folder; copy the files into a folder of their own")
+    entry = Entry(path)
+    for item in _listed(entry, path, 2 + MAX_SEEDS):
+        seed = _SEED.fullmatch(item.name)
+        if item.name in ("metadata.yaml", "README.md"):
+            _take(entry, item, item.name, LIMITS[item.name])
+        elif seed and item.is_dir(follow_symlinks=False):
+            entry.seeds.append(int(seed[1]))
+            for inner in _listed(entry, path / item.name, 2 * len(SPLITS)):
+                name = re.fullmatch(r"(preds|scores)\.(val|test)\.(jsonl\.gz|json)", inner.name)
+                belongs = name and (name[1] == "preds") == (name[3] == "jsonl.gz")
+                if name and belongs:
+                    _take(entry, inner, f"{item.name}/{inner.name}", LIMITS[name[1]])
+                else:
+                    entry.foreign.append(_foreign(path / item.name, inner))
+        else:
+            entry.foreign.append(_foreign(path, item))
+    entry.seeds.sort()
+    return entry
+
+
+def _listed(entry: Entry, folder: Path, expected: int) -> list["os.DirEntry[str]"]:
+    """At most a few more items than there can be, by name: a folder of a million files costs nothing."""
+    items: list[os.DirEntry[str]] = []
+    with os.scandir(folder) as found:
+        for item in found:
+            if len(items) >= expected + 20:
+                entry.foreign.append(f"{folder}: got more than {len(items)} files, expected at most {expected}")
+                break
+            items.append(item)
+    return sorted(items, key=lambda item: item.name)
+
+
+def _foreign(folder: Path, item: "os.DirEntry[str]") -> str:
+    kind = "links are not allowed" if item.is_symlink() else "does not belong to an entry"
+    return f"{folder}/{item.name!a:.120}: {kind}; remove it"
+
+
+def _take(entry: Entry, item: "os.DirEntry[str]", place: str, limit: int) -> None:
+    about = item.stat(follow_symlinks=False)
+    if not stat.S_ISREG(about.st_mode):
+        entry.foreign.append(f"{entry.path / place}: got a link, folder or device, expected a plain file")
+    elif about.st_size > limit:
+        entry.oversized.append(f"{entry.path / place}: got {about.st_size:,} bytes, expected at most {limit:,}")
+    else:
+        entry.files[place] = entry.path / place
+
+
+def neighbours(folder: Path, but: Path) -> list[tuple[str, Path]]:
+    """Name and test predictions of every seed of the entries in a folder, without those of one entry."""
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name == but.name or not ENTRY_NAME.fullmatch(path.name):
+            continue
+        try:
+            entry = look_at(path)
+        except InputError:
+            continue  # its own failure
+        places = (predictions_of(seed, "test") for seed in entry.seeds)
+        found += [(f"{path.name}/{place}", entry.files[place]) for place in places if place in entry.files]
+    return found
+
+
+def entry_name(metadata: Metadata) -> str:
+    """Name of the folder: date and name of the system in a-z, 0-9 and -; a name in other scripts becomes a digest."""
+    plain = normalize("NFKD", metadata.name).encode("ascii", "ignore").decode().lower()
+    words = "-".join(re.findall("[a-z0-9]+", plain))[:60].strip("-")
+    words = words or f"system-{hashlib.sha256(metadata.name.encode()).hexdigest()[:8]}"
+    return f"{metadata.date:%Y%m%d}_{words}"
+
+
+def readme(metadata: Metadata) -> str:
+    """README.md of an entry, in Markdown; every text is shown as it is, none acts."""
+
+    def cell(value: object) -> str:
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, list):
+            return ", ".join(map(cell, value)) or "none"
+        return _shown(f"{value:,}" if isinstance(value, int) else str(value))
+
+    rows = [
+        f"| {name.replace('_', ' ')} | {cell(value)} |"
+        for name, value in metadata
+        if value is not None and name not in ("name", "training_command", "checked", "reproduced")
+    ]
+    text = [f"# {_shown(metadata.name)}", "", "| | |", "|---|---|", *rows]
+    if metadata.training_command:
+        text += ["", "Training command:", "", *(f"    {line}" for line in metadata.training_command.split("\n"))]
+    return "\n".join([*text, "", "Written from metadata.yaml; scores: `seed*/scores.*.json`.", ""])
+
+
+def _shown(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", html.escape(text, quote=False))

@@ -1,0 +1,251 @@
+"""metadata.yaml of an entry: what a system is, who made it, and what it has seen.
+
+The one model `Metadata` gives the checks, the commented template and the JSON Schema, so that they cannot differ.
+
+Invariants:
+* the file comes from strangers: bounded in size, depth and length of strings, loaded with `yaml.SafeLoader`, and
+  refused if it holds a tag, an anchor or an alias, so nothing is executed and nothing grows;
+* every problem is reported at once, with its line;
+* text holds no control characters and URLs are http(s), but text is not HTML: whoever shows it must escape it;
+* `checked` and `reproduced` are set by maintainers; `read_metadata` refuses them unless told otherwise.
+"""
+
+import datetime
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+from unicodedata import category
+
+import yaml  # type: ignore[import-untyped]
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from benchmark.errors import InputError
+
+MAX_BYTES = 1 << 16
+MAX_SEEDS = 20
+_MAX_SCALAR, _MAX_DEPTH = 4000, 3
+_LINE_END = "\n"
+_URL = re.compile(r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:[/?#][!#-&(-;=?-\[\]_a-z~]*)?")
+_MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_REORDERING = set("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def _one_line(text: str) -> str:
+    if any(category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _REORDERING for c in text):
+        raise ValueError("control characters or line breaks are not allowed")
+    return text
+
+
+def _lines(text: str) -> str:
+    return _LINE_END.join(_one_line(line.rstrip()) for line in text.rstrip().split(_LINE_END))
+
+
+def _url(text: str) -> str:
+    if not _URL.fullmatch(text):
+        raise ValueError("expected an address that starts with https:// or http://, in ASCII, without quotes")
+    return text
+
+
+def _reachable(text: str) -> str:
+    if not _MAIL.fullmatch(text) and not _URL.fullmatch(text):
+        raise ValueError("expected an e-mail address, or an address that starts with https://")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
+Name = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_one_line)]
+Url = Annotated[str, Field(max_length=500), AfterValidator(_url)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def _field(description: str, example: Any, **more: Any) -> Any:
+    return Field(description=description, examples=[example], **more)
+
+
+class Metadata(BaseModel):
+    """What metadata.yaml says."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, str_strip_whitespace=True)
+
+    name: Name = _field("Name of the system, as the board shows it.", "M2 + OCR tokens")
+    authors: list[Text] = _field("Who made it.", ["Li Hua", "A. Author"], min_length=1, max_length=100)
+    contact: Annotated[Text, AfterValidator(_reachable)] = _field("E-mail or web address.", "li.hua@example.org")
+    organisation: Text = _field("Where it was made.", "University of Example")
+    paper_url: Url | None = _field(
+        "The paper or report, if there is one.", "https://example.org/paper.pdf", default=None
+    )
+    code_url: Url | None = _field("Public code, if there is any.", "https://example.org/code", default=None)
+    code_commit: Annotated[str, Field(pattern="^[0-9a-f]{7,64}$")] | None = _field(
+        "The commit that was run, 7 to 64 hex digits in quotes; needed with code_url.", "0123abc", default=None
+    )
+    training_command: Annotated[str, Field(max_length=4000), AfterValidator(_lines)] | None = _field(
+        "The exact command that trains it, without placeholders.", "python train.py --seed 1", default=None
+    )
+    license: Text = _field("Licence of the code and weights; `none` if they are not public.", "Apache-2.0")
+    date: Annotated[datetime.date, Field(strict=False)] = _field(
+        "Day of the submission; the folder's name starts with it.", datetime.date(2027, 1, 31)
+    )
+    uses_external_data: bool = _field("Whether other data than the train split was used, at any stage.", False)
+    external_data: Text | None = _field("Which; needed if uses_external_data is true.", "LAION-5B", default=None)
+    pretrained_from: list[Text] = _field("Pretrained parts it starts from; [] if none.", ["ResNet-50"], max_length=50)
+    trained_on_val_or_test: bool = _field("Whether val or test, inputs or references, were trained on.", False)
+    n_params: int = _field("Parameters of all stages summed, frozen ones too.", 71_000_000, ge=0, le=10**14)
+    hardware: Text = _field("What it was trained on.", "1 x H100")
+    gpu_hours: float | None = _field(
+        "GPU hours of one training.", 12.5, default=None, ge=0, le=1e9, allow_inf_nan=False
+    )
+    seeds: list[Seed] = _field(
+        "One number per prediction file, in the order of the files.", [1, 2, 3], min_length=1, max_length=MAX_SEEDS
+    )
+    decoding: Text = _field("How captions are decoded.", "beam search, width 5")
+    attempts: int = _field("How often the test split was scored before choosing this system.", 1, ge=1, le=10**6)
+    open_weights: bool = _field("Whether the weights are public.", True)
+    checked: bool = _field("Maintainers only: scores were recomputed.", False, default=False)
+    reproduced: bool = _field("Maintainers only: a maintainer has run the system.", False, default=False)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Metadata":
+        if self.uses_external_data != (self.external_data is not None):
+            raise ValueError("external_data: name the data if uses_external_data is true, and only then")
+        if self.code_url and not self.code_commit:
+            raise ValueError("code_commit: missing; code_url needs the commit that was run")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds: every seed once")
+        return self
+
+
+#: Fields that submitters leave alone.
+MAINTAINERS = ("checked", "reproduced")
+
+
+def read_metadata(path: Path, *, maintainer: bool = False) -> Metadata:
+    """Read metadata.yaml.
+
+    Args:
+        path: of the file.
+        maintainer: whether `checked` and `reproduced` may be true.
+
+    Raises:
+        InputError: with every problem, each with file and line.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror}; write a template with `python -m benchmark.submit init`"
+        ) from None
+    values, lines = _load(path, content)
+    problems, metadata = [], None
+    try:
+        metadata = Metadata.model_validate(values)
+    except ValidationError as error:
+        problems += [_sentence(path, lines, one) for one in error.errors(include_url=False)]
+    problems += [
+        f"{path}:{lines.get((key,), 1)}: {key}: got true, expected false; maintainers set it"
+        for key in MAINTAINERS
+        if values.get(key) is True and not maintainer
+    ]
+    if problems or metadata is None:
+        raise InputError(*problems)
+    return metadata
+
+
+def _load(path: Path, content: bytes) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int]]:
+    """The mapping of a file, and the line of every key and list item."""
+    if len(content) > MAX_BYTES:
+        raise InputError(f"{path}: got more than {MAX_BYTES:,} bytes, expected a few thousand")
+    try:
+        text = content.decode("utf-8-sig")
+        problems = list(_refused(path, text))
+        if problems:
+            raise InputError(*problems)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.load(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        why = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
+        raise InputError(f"{path}:{mark.line + 1 if mark else 1}: not YAML: {str(why)[:200]}") from None
+    except (ValueError, OverflowError, RecursionError) as error:  # also text that is not UTF-8
+        raise InputError(f"{path}: a value cannot be read: {str(error)[:200]}; put text in quotes") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}:1: got {type(values).__name__}, expected lines such as `name: my system`")
+    lines: dict[tuple[str | int, ...], int] = {}
+    for key, value in root.value:
+        name = str(key.value)[:80]
+        if (name,) in lines:
+            problems.append(f"{path}:{key.start_mark.line + 1}: {name!r} stands here again, expected every key once")
+        if key.tag != "tag:yaml.org,2002:str":
+            problems.append(f"{path}:{key.start_mark.line + 1}: got key {name!r}, expected a word")
+        lines[name,] = key.start_mark.line + 1
+        if isinstance(value, yaml.SequenceNode):
+            lines |= {(name, i): item.start_mark.line + 1 for i, item in enumerate(value.value)}
+    if problems:
+        raise InputError(*problems)
+    return values, lines
+
+
+def _refused(path: Path, text: str) -> Iterator[str]:
+    """What no metadata needs: tags, anchors, aliases, depth, endless words, a second document."""
+    depth = documents = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        place = f"{path}:{event.start_mark.line + 1}"
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            yield f"{place}: YAML anchors and aliases (&, *) are not allowed; put text in quotes"
+        elif getattr(event, "tag", None):
+            yield f"{place}: YAML tags are not allowed, got {event.tag[:60]!r}; put text in quotes"
+        elif isinstance(event, yaml.ScalarEvent) and len(event.value) > _MAX_SCALAR:
+            yield f"{place}: got {len(event.value):,} characters, expected at most {_MAX_SCALAR:,}"
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                yield f"{place}: nested too deep"
+                return
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+    if documents > 1:
+        yield f"{path}: got {documents} YAML documents, expected one; is there a line of --- in it?"
+
+
+def _sentence(path: Path, lines: dict[tuple[str | int, ...], int], error: Any) -> str:
+    """One problem of the schema, as file:line, field, expected, got, try."""
+    place = tuple(error["loc"][:2])
+    name = "".join(f"[{part}]" if isinstance(part, int) else str(part)[:80] for part in place)
+    message = error["msg"].removeprefix("Value error, ")
+    if not place:
+        name = message.partition(":")[0]
+        return f"{path}:{lines.get((name,), 1)}: {message}"
+    line = lines.get(place) or lines.get(place[:1], 1)
+    got = "" if error["type"] == "missing" else f", got {error['input']!r:.80}"
+    if error["type"] == "extra_forbidden":
+        return f"{path}:{line}: {name}: no such field; there are {', '.join(Metadata.model_fields)}"
+    known = Metadata.model_fields.get(str(place[0]))
+    example = f"; example: {_flow(known.examples[0])}" if known and known.examples else ""
+    return f"{path}:{line}: {name}: {message}{got}{example}"
+
+
+def template() -> str:
+    """metadata.yaml with every field explained, to be filled in; it does not pass as it is."""
+    lines = ["# Metadata of a submission. Fill in every field; then: python -m benchmark.submit --help"]
+    for name, field in Metadata.model_fields.items():
+        if name in MAINTAINERS:
+            continue
+        need = "" if field.is_required() else " (may be left empty)"
+        lines += ["", f"# {field.description}{need}", f"# Example: {_flow((field.examples or [''])[0])}", f"{name}:"]
+    return _LINE_END.join(lines) + _LINE_END
+
+
+def _flow(value: Any) -> str:
+    return str(value) if isinstance(value, datetime.date) else json.dumps(value, ensure_ascii=False)
+
+
+def as_yaml(metadata: Metadata) -> str:
+    """The metadata as a file that `read_metadata` takes back unchanged."""
+    return str(yaml.safe_dump(metadata.model_dump(), allow_unicode=True, sort_keys=False, width=110))
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of metadata.yaml, for editors and other tools."""
+    return Metadata.model_json_schema()

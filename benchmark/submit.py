@@ -1,0 +1,196 @@
+"""`python -m benchmark.submit`: from prediction files to an entry of the leaderboard.
+
+Invariants:
+* an entry is written only if everything about it is fine; all problems are told at once;
+* it is built beside its place and renamed, and never takes the place of another.
+"""
+
+import json
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from benchmark import cli
+from benchmark.dataset import open_dataset
+from benchmark.dataset.store import Split
+from benchmark.errors import InputError
+from benchmark.files import replace_when_complete
+from benchmark.leaderboard import require_extra
+from benchmark.predictions import read_predictions, write_predictions
+from benchmark.receipt import make_receipt
+from benchmark.score import seeds_table
+from benchmark.scoring import Evaluation, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmark.leaderboard.metadata import Metadata
+
+_T = TypeVar("_T")
+#: Captions of one seed, by split.
+Captions = dict[str, list[str]]
+
+
+def main(
+    predictions: Annotated[list[Path], typer.Argument(help="Predictions for test, one file per seed; also .gz, .zst.")],
+    val: Annotated[list[Path], typer.Option(help="Predictions for val; repeat it for several seeds, in their order.")],
+    metadata: Annotated[Path, typer.Option(help="metadata.yaml; `init` writes a template.")] = Path("metadata.yaml"),
+    data: Annotated[
+        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
+    ] = None,
+    submissions: Annotated[Path, typer.Option(help="Folder of all entries.")] = Path("submissions"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and score; write nothing.")] = False,
+) -> None:
+    """Check predictions and metadata, score them, and write an entry of the leaderboard.
+
+    Examples::
+
+        python -m benchmark.submit init                      # writes metadata.yaml, to be filled in
+        python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl --metadata metadata.yaml
+        python -m benchmark.submit seed1.test.jsonl seed2.test.jsonl --val seed1.val.jsonl --val seed2.val.jsonl
+    """
+    require_extra()
+    from benchmark.leaderboard.check import Checker
+    from benchmark.leaderboard.entries import entry_name
+
+    splits = open_dataset(data)
+    checker = Checker(splits)
+    about, seeds = _read_all(metadata, {"val": val, "test": predictions}, splits, submissions)
+    name = entry_name(about)
+    evaluations = [{split: evaluate(splits[split], captions[split]) for split in captions} for captions in seeds]
+    for split in ("val", "test"):
+        seeds_table(splits[split], [one[split] for one in evaluations]).show(cli.stdout)
+
+    target = submissions / name
+    with _workplace(None if dry_run else submissions) as place:
+        _fill(place / name, about, seeds, evaluations, splits)
+        # Receipts were made a moment ago from these captions: the one check that need not be done twice.
+        report = checker.check(place / name, beside=submissions, without=["receipts"])
+        if report.failures:
+            raise InputError(*(problem.replace(f"{place.absolute()}/", "") for _, problem in report.failures))
+        for note in report.notes:
+            print(note)
+        if dry_run:
+            print(f"all checks passed; without --dry-run, {target} would be written")
+            return
+        _refuse_existing(target)
+        (place / name).rename(target)
+    print(f"wrote {target}; to hand it in:\n\n{_git_commands(target)}")
+
+
+def init(
+    out: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("metadata.yaml"),
+) -> None:
+    """Write a template of metadata.yaml in which every field is explained.
+
+    Example::
+
+        python -m benchmark.submit init metadata.yaml
+    """
+    require_extra()
+    from benchmark.leaderboard.metadata import template
+
+    if out.exists() or out.is_symlink():
+        raise InputError(f"{out} exists and is not overwritten; name another file")
+    with replace_when_complete(out) as partial:
+        partial.write_text(template(), encoding="utf-8")
+    print(f"wrote {out}; fill it in, then: python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl")
+
+
+def _read_all(
+    metadata: Path, files: dict[str, list[Path]], splits: dict[str, Split], submissions: Path
+) -> tuple["Metadata", list[Captions]]:
+    """The metadata and the captions of each seed; all problems of all files in one error."""
+    from benchmark.leaderboard.entries import entry_name
+    from benchmark.leaderboard.metadata import read_metadata
+
+    problems: list[str] = []
+
+    def attempt(read: "Callable[[], _T]") -> _T | None:
+        try:
+            return read()
+        except InputError as error:
+            problems.extend(error.problems)
+            return None
+
+    about = attempt(lambda: read_metadata(metadata))
+    if about is not None:
+        attempt(lambda: _refuse_existing(submissions / entry_name(about)))
+    expected = len(about.seeds) if about else len(files["test"])
+    for split, paths in files.items():
+        if len(paths) != expected:
+            problems.append(f"got {len(paths)} prediction files for {split}, expected {expected}, one per seed")
+    read: dict[str, list[list[str]]] = {split: [] for split in files}
+    for split, paths in files.items():
+        for path in paths:
+            captions = attempt(lambda path=path, split=split: read_predictions(path, splits[split]))  # type: ignore[misc]
+            read[split].append(captions or [])
+    if problems or about is None:
+        raise InputError(*problems)
+    return about, [{"val": val, "test": test} for val, test in zip(read["val"], read["test"], strict=True)]
+
+
+def _refuse_existing(target: Path) -> None:
+    if target.exists() or target.is_symlink():
+        raise InputError(f"{target} exists and is not overwritten; change name or date in the metadata")
+
+
+@contextmanager
+def _workplace(beside: Path | None) -> Iterator[Path]:
+    """A folder on the file system of `beside` (None: anywhere) which is gone afterwards."""
+    if beside is not None:
+        beside.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix=".submit.", suffix=".partial", dir=beside))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _fill(
+    folder: Path,
+    about: "Metadata",
+    seeds: list[Captions],
+    evaluations: list[dict[str, Evaluation]],
+    splits: dict[str, Split],
+) -> None:
+    from benchmark.leaderboard.entries import predictions_of, readme, receipt_of
+    from benchmark.leaderboard.metadata import as_yaml
+
+    folder.mkdir()
+    (folder / "metadata.yaml").write_text(as_yaml(about), encoding="utf-8")
+    (folder / "README.md").write_text(readme(about), encoding="utf-8")
+    for seed, captions, evaluated in zip(about.seeds, seeds, evaluations, strict=True):
+        (folder / f"seed{seed}").mkdir()
+        for split, opened in ((name, splits[name]) for name in captions):
+            write_predictions(folder / predictions_of(seed, split), opened, captions[split])
+            receipt = json.dumps(make_receipt(opened, evaluated[split]), ensure_ascii=False, indent=1)
+            (folder / receipt_of(seed, split)).write_text(receipt + "\n", encoding="utf-8")
+
+
+def _git_commands(target: Path) -> str:
+    return "\n".join(
+        [
+            f"  git switch -c submit/{target.name}",
+            f"  git add {shlex.quote(str(target))}",
+            f"  git commit -m 'Submit {target.name}'",
+            f"  git push -u origin submit/{target.name}",
+            "\nthen open a pull request from that branch",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    # `init` is a word before any file: a prediction file of that name is written ./init.
+    if sys.argv[1:2] == ["init"]:
+        del sys.argv[1]
+        cli.run(init)
+    else:
+        cli.run(main)

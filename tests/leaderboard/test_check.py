@@ -1,0 +1,217 @@
+"""The checker on entries spoilt by mistake or on purpose: each failure by name, all at once, no crash."""
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pydantic")
+pytest.importorskip("yaml")
+
+from benchmark import submit
+from benchmark.dataset.store import Split
+from benchmark.leaderboard.check import Checker
+from benchmark.leaderboard.entries import LIMITS
+from benchmark.predictions import write_predictions
+from benchmark.receipt import make_receipt
+from benchmark.scoring import evaluate
+
+NAME = "20270131_turned"
+_METADATA = """\
+{name: Turned, authors: [A. Author], contact: a@example.org, organisation: Example, license: MIT, date: 2027-01-31,
+uses_external_data: false, pretrained_from: [], trained_on_val_or_test: false, n_params: 0, hardware: none,
+seeds: [1], decoding: greedy, attempts: 1, open_weights: true}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, splits: dict[str, Split]) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "metadata.yaml").write_text(_METADATA)
+    files = {split: folder / f"{split}.jsonl" for split in ("val", "test")}
+    for split, path in files.items():
+        captions = splits[split].captions
+        write_predictions(path, splits[split], captions[1:] + captions[:1])
+    data = str(splits["test"].directory)
+    submit.main([files["test"]], [files["val"]], folder / "metadata.yaml", data, folder / "submissions")
+    return folder / "submissions" / NAME
+
+
+@pytest.fixture
+def entry(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "submissions" / NAME))
+
+
+@pytest.fixture(scope="module")
+def checker(splits: dict[str, Split]) -> Checker:
+    return Checker(splits)
+
+
+def failures(checker: Checker, entry: Path) -> dict[str, str]:
+    """Problems by the name of the check."""
+    found: dict[str, str] = {}
+    for name, problem in checker.check(entry).failures:
+        found[name] = found.get(name, "") + problem + "\n"
+    return found
+
+
+def test_a_good_entry_passes_with_a_note_on_copying(checker: Checker, entry: Path) -> None:
+    """A checker that nobody can satisfy."""
+    report = checker.check(entry)
+    assert report.failures == []
+    assert "verbatim training captions" in report.notes[0]
+
+
+def test_every_check_runs_and_all_failures_are_listed(checker: Checker, entry: Path) -> None:
+    """A checker that stops at the first failure."""
+    (entry / "metadata.yaml").write_text("name: !!python/name:os.system\n")
+    (entry / "notes.txt").write_text("x")
+    (entry / "seed1/preds.val.jsonl.gz").write_bytes(gzip.compress(b"{\n"))
+    (entry / "seed1/scores.test.json").write_text("[]")
+    worse = entry.rename(entry.with_name("Best System"))
+    found = failures(checker, worse)
+    assert found.keys() == {"name", "files", "metadata", "predictions", "receipts"}
+    assert "metadata.yaml:1: YAML tags" in found["metadata"]
+    assert "preds.val.jsonl.gz:1" in found["predictions"]
+
+
+@pytest.mark.parametrize("target", ["/etc/hostname", "seed1/preds.val.jsonl.gz", "nowhere"])
+def test_links_are_named_and_never_followed(checker: Checker, entry: Path, target: str) -> None:
+    """An entry that shows a file of the machine that checks it."""
+    for place in ("README.md", "seed1/preds.test.jsonl.gz"):
+        (entry / place).unlink()
+        (entry / place).symlink_to(target)
+    (entry / "seed2").symlink_to(entry / "seed1")
+    found = failures(checker, entry)
+    assert found["files"].count("\n") == 3
+    assert "README.md: missing, or not usable" in found["complete"]
+    link = entry.with_name("20270131_link")
+    link.symlink_to(entry)
+    assert "got a link" in failures(checker, link)["files"]
+
+
+def test_odd_names_and_crowds(checker: Checker, entry: Path) -> None:
+    """`..`, control characters and a million files in a folder."""
+    for name in ("..x", "a\nb", "seed01", "\x1b[31m", "<script>"):
+        (entry / name).write_text("x")
+    (entry / "seed7").mkdir()
+    for i in range(40):
+        (entry / f"seed1/{i}").write_text("")
+    found = failures(checker, entry)
+    assert all(line.isprintable() for line in found["files"].splitlines())
+    assert "more than 24 files" in found["files"]
+    assert "seeds [1], the folders are of seeds [1, 7]" in found["complete"]
+    assert "expected <YYYYMMDD>_<system>" in failures(checker, entry / "..")["name"]
+
+
+def test_fifo_does_not_hang(checker: Checker, entry: Path) -> None:
+    """Reading a pipe that nobody writes to never ends."""
+    (entry / "metadata.yaml").unlink()
+    os.mkfifo(entry / "metadata.yaml")
+    assert "expected a plain file" in failures(checker, entry)["files"]
+
+
+def test_size_limits(checker: Checker, entry: Path) -> None:
+    """A receipt of a gigabyte, read before anybody asks how large it is."""
+    with (entry / "seed1/scores.test.json").open("r+b") as file:
+        file.truncate(LIMITS["scores"] + 1)
+    assert "seed1/scores.test.json: got 16,777,217 bytes" in failures(checker, entry)["sizes"]
+
+
+def test_gzip_bomb_and_truncated_gzip(checker: Checker, entry: Path) -> None:
+    """A small file that unpacks without end; an upload that broke off."""
+    whole = (entry / "seed1/preds.test.jsonl.gz").read_bytes()
+    (entry / "seed1/preds.test.jsonl.gz").write_bytes(whole[:-40])
+    (entry / "seed1/preds.val.jsonl.gz").write_bytes(gzip.compress(b"\n" * (64 << 20)))
+    found = failures(checker, entry)["predictions"]
+    assert "truncated" in found
+    assert "reading stopped" in found
+
+
+def test_captions_made_to_slow_the_scorer(checker: Checker, entry: Path, splits: dict[str, Split]) -> None:
+    """A thousand characters in every box, which would take METEOR minutes."""
+    long = [(caption * 1000)[:1000] for caption in splits["test"].captions]
+    write_predictions(entry / "seed1/preds.test.jsonl.gz", splits["test"], long)
+    found = failures(checker, entry)
+    assert found.keys() == {"predictions"}
+    assert "characters per caption on average, expected at most 50" in found["predictions"]
+
+
+@pytest.mark.parametrize("key", ["scores", "data", "versions", "types"])
+def test_tampered_receipt(checker: Checker, entry: Path, key: str) -> None:
+    """A number made better, other data, other metrics, or a field that makes the checker load an encoder."""
+    path = entry / "seed1/scores.test.json"
+    receipt = json.loads(path.read_text())
+    changes = {"scores": ("CIDEr", 999.0), "data": ("fingerprint", "00"), "versions": ("metrics", "9")}
+    field, value = changes.get(key, ("encoder", "/tmp/evil"))
+    receipt.setdefault(key, {})[field] = value
+    path.write_text(json.dumps(receipt))
+    found = failures(checker, entry)
+    assert found.keys() == {"receipts"}
+    assert f"{key}.{field}" in found["receipts"] or f"{key}:" in found["receipts"]
+
+
+@pytest.mark.parametrize(
+    "receipt", ["[" * 100_000, '{"format": "caponimage-receipt/1", "data": 3}', "9" * 5000, "\x00"]
+)
+def test_what_is_no_receipt(checker: Checker, entry: Path, receipt: str) -> None:
+    """A traceback for JSON that only looks like a receipt."""
+    (entry / "seed1/scores.val.json").write_text(receipt)
+    found = failures(checker, entry)
+    assert found.keys() == {"receipts"}
+    assert "the check failed" not in found["receipts"]
+
+
+def test_copy_of_another_entry(checker: Checker, entry: Path) -> None:
+    """The same predictions handed in under another name."""
+    copy = shutil.copytree(entry, entry.with_name("20270131_another"))
+    assert f"100.0% of the captions equal those of {NAME}/seed1" in failures(checker, copy)["duplicates"]
+
+
+def test_leaked_references(checker: Checker, entry: Path, splits: dict[str, Split]) -> None:
+    """The references handed in as predictions, with an honest receipt."""
+    split = splits["test"]
+    write_predictions(entry / "seed1/preds.test.jsonl.gz", split, split.captions)
+    receipt = make_receipt(split, evaluate(split, split.captions))
+    (entry / "seed1/scores.test.json").write_text(json.dumps(receipt))
+    found = failures(checker, entry)
+    assert found.keys() == {"leak"}
+    assert "100.0% of the captions equal their reference" in found["leak"]
+
+
+def test_readme_and_date_follow_metadata(checker: Checker, entry: Path) -> None:
+    """A page that says other things than the metadata that was checked."""
+    (entry / "README.md").write_text("# the best <script>")
+    (entry / "metadata.yaml").write_text(_METADATA.replace("2027-01-31", "2027-02-01"))
+    assert failures(checker, entry).keys() == {"metadata", "readme"}
+
+
+def test_an_error_of_a_check_is_a_failure(checker: Checker, entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash in one check that hides what the others find."""
+    monkeypatch.setattr(checker, "_sizes", lambda *_: 1 / 0)
+    (entry / "extra").write_text("x")
+    found = failures(checker, entry)
+    assert found.keys() == {"files", "sizes"}
+    assert "ZeroDivisionError" in found["sizes"]
+
+
+def test_command_line(entry: Path, splits: dict[str, Split]) -> None:
+    """Exit codes that continuous integration acts on: 0, 1, and 2 for wrong usage."""
+    command = [sys.executable, "-m", "benchmark.leaderboard", "check", "--data", str(splits["test"].directory)]
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *more], capture_output=True, text=True, check=False)
+
+    good = run("--submissions", str(entry.parent))
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout.endswith("1 entries: 1 pass, 0 fail, 0 failures\n")
+    (entry / "extra").write_text("x")
+    bad = run(str(entry))
+    assert (bad.returncode, bad.stderr) == (1, "")
+    assert f"FAIL {NAME}\n     files: " in bad.stdout
+    assert run("--submissions", str(entry / "nowhere")).returncode == 2

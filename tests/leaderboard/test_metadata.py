@@ -1,0 +1,156 @@
+"""metadata.yaml from strangers: what passes, what is refused, in which words, in bounded time."""
+
+import datetime
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pydantic")
+pytest.importorskip("yaml")
+
+from benchmark.errors import InputError
+from benchmark.leaderboard.entries import entry_name, readme
+from benchmark.leaderboard.metadata import Metadata, as_yaml, json_schema, read_metadata, template
+
+GOOD = """\
+name: M2 + OCR
+authors: [李华, A. Author]
+contact: li.hua@example.org
+organisation: University of Example
+license: Apache-2.0
+date: 2027-01-31
+uses_external_data: false
+pretrained_from: [ResNet-50]
+trained_on_val_or_test: false
+n_params: 71000000
+hardware: 1 x H100
+seeds: [1]
+decoding: greedy
+attempts: 1
+open_weights: true
+"""
+
+
+def read(directory: Path, content: str | bytes, *, maintainer: bool = False) -> Metadata:
+    path = directory / "metadata.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_metadata(path, maintainer=maintainer)
+
+
+def problems_of(directory: Path, content: str | bytes) -> tuple[str, ...]:
+    with pytest.raises(InputError) as refusal:
+        read(directory, content)
+    return refusal.value.problems
+
+
+def test_good_metadata_comes_back(tmp_path: Path) -> None:
+    """A field that is lost or changed on the way through YAML."""
+    metadata = read(tmp_path, GOOD)
+    assert (metadata.date, metadata.authors[0]) == (datetime.date(2027, 1, 31), "李华")
+    assert read(tmp_path, as_yaml(metadata)) == metadata
+    assert entry_name(metadata) == "20270131_m2-ocr"
+
+
+def test_template_names_every_field_and_passes_only_when_filled(tmp_path: Path) -> None:
+    """A template that forgets a new field, or that can be handed in unfilled."""
+    problems = "\n".join(problems_of(tmp_path, template()))
+    required = [name for name, field in Metadata.model_fields.items() if field.is_required()]
+    assert all(f": {name}: " in problems for name in required)
+    assert set(json_schema()["properties"]) == set(Metadata.model_fields)
+    assert "checked" not in template()
+    values = dict(line.split(": ", 1) for line in GOOD.splitlines())
+    filled = [
+        f"{line} {values.get(line[:-1], '')}" if line[:1] not in "# " else line for line in template().split("\n")
+    ]
+    assert read(tmp_path, "\n".join(filled)) == read(tmp_path, GOOD)
+
+
+def test_all_problems_at_once_with_lines(tmp_path: Path) -> None:
+    """One problem per try, or a problem without the line to look at."""
+    bad = GOOD.replace("2027-01-31", "soon").replace("71000000", "-1").replace("attempts: 1\n", "") + "colour: red\n"
+    problems = problems_of(tmp_path, bad)
+    assert len(problems) == 4
+    text = "\n".join(problems)
+    for part in ("metadata.yaml:6: date", "metadata.yaml:10: n_params", "attempts: Field required", ":15: colour"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("name: !!python/object/apply:os.system ['touch owned']", "tags"),
+        ("name: !!python/name:os.system", "tags"),
+        ("name: !x y", "tags"),
+        ("name: &a text", "anchors"),
+        ("name: *a", "anchors|undefined"),
+        ("name: [[[[[[1]]]]]]", "nested too deep"),
+        ("name: {a: 1}", "valid string"),
+        (f"name: {'x' * 5000}", "5,000 characters"),
+        (f"name: {'x' * 61}", "at most 60"),
+        ('name: "a\\nb"', "control"),
+        ('name: "a\\u202eb"', "control"),
+        ('name: "\\ud800"', "unicode string"),
+        (f"n_params: {'9' * 3900}", "less than|cannot be read"),
+        ("gpu_hours: .inf", "finite"),
+        ("gpu_hours: .nan", "finite|greater"),
+        ("paper_url: javascript:alert(1)", "starts with https"),
+        ("paper_url: https://a.org/\"onclick='x'", "starts with https"),
+        ("paper_url: https://user:secret@a.org/", "starts with https"),
+        ("contact: nobody", "e-mail"),
+        ("date: 2027-13-45", "cannot be read|date"),
+        ("seeds: [1, 1]", "once"),
+        ("seeds: []", "at least 1"),
+        ("uses_external_data: true", "external_data"),
+        ("code_url: https://a.org/code", "code_commit"),
+        ("checked: true", "maintainers"),
+        ("reproduced: true", "maintainers"),
+        ("<<: {name: x}", "expected a word"),
+        ("? [a, b]\n: c", "not YAML"),
+        ("---\nname: x", "2 YAML documents|once"),
+        ("name: 'open", "not YAML"),
+    ],
+)
+def test_hostile_or_wrong_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, part: str) -> None:
+    """Tags that run code, anchors that grow, endless values, script in a URL, fields of the maintainers."""
+    monkeypatch.chdir(tmp_path)
+    key = line.partition(":")[0]
+    kept = "".join(f"{one}\n" for one in GOOD.splitlines() if not one.startswith(f"{key}:"))
+    with pytest.raises(InputError, match=part) as refusal:
+        read(tmp_path, kept + line + "\n")
+    assert all(len(problem) < 900 and problem.isprintable() for problem in refusal.value.problems)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_billion_laughs(tmp_path: Path) -> None:
+    """A page of aliases that unfolds to billions of strings."""
+    bomb = "a: &a [x, x]\n" + "".join(f"{n}: &{n} [*{p}, *{p}]\n" for p, n in zip("abcdefgh", "bcdefghi", strict=True))
+    assert "anchors" in problems_of(tmp_path, bomb)[0]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"", b"- a\n", b"a: 1\n" * 20_000, b"[" * 60_000, b"a: \x00"])
+def test_what_is_no_metadata(tmp_path: Path, content: bytes) -> None:
+    """A traceback, or minutes of parsing, for a file that is something else."""
+    assert all("metadata.yaml" in problem for problem in problems_of(tmp_path, content))
+
+
+def test_a_key_that_stands_twice(tmp_path: Path) -> None:
+    """YAML takes the last one silently."""
+    assert problems_of(tmp_path, GOOD + "attempts: 2\n") == (
+        f"{tmp_path}/metadata.yaml:16: 'attempts' stands here again, expected every key once",
+    )
+
+
+def test_maintainers_may_say_checked(tmp_path: Path) -> None:
+    """Fields that nobody can set."""
+    assert read(tmp_path, GOOD + "checked: true\n", maintainer=True).checked
+
+
+def test_readme_shows_text_and_never_acts(tmp_path: Path) -> None:
+    """Script, a link or a picture in the name of a system that acts on the page of the entry."""
+    metadata = read(tmp_path, GOOD.replace("M2 + OCR", '"<script>x</script> ![a](http://b) |"'))
+    text = readme(metadata)
+    assert "<script" not in text
+    assert "![a](" not in text
+    assert "\\|" in text
+    assert entry_name(metadata).startswith("20270131_script-x")
+    assert entry_name(metadata.model_copy(update={"name": "温和"})).startswith("20270131_system-")
