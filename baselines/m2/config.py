@@ -36,7 +36,7 @@ def _build(config: M2Config, vocabulary_size: int) -> Any:
     return M2Transformer(config, vocabulary_size)
 
 
-_SIZES = ("model.layers=2", "model.feed_forward=512", "model.embed_scale=sqrt", "m2.memory=10")
+_SIZES = ("model.layers=2", "model.feed_forward=512", "model.embed_scale=sqrt", "m2.memory=10", "train.rate=0.001")
 
 M2 = System(
     config=M2Config,
