@@ -19,11 +19,13 @@ def draw_curves(runs: Mapping[str, Sequence[Run]], path: Path, title: str) -> No
         title: says what the data are.
     """
     figure, axes = _axes(2)
-    for name, seeds in runs.items():
+    for i, (name, seeds) in enumerate(runs.items()):
+        line = ("-", "--")[i // 10 % 2]  # matplotlib has ten colours
         logs = [run.validations for run in seeds]
         updates = sorted(set.intersection(*(set(log) for log in logs)))
         for axis, metric in zip(axes, ("CIDEr", "Exact"), strict=True):
-            axis.plot(updates, [np.mean([log[u][metric] for log in logs]) for u in updates], label=name, marker=".")
+            means = [np.mean([log[u][metric] for log in logs]) for u in updates]
+            axis.plot(updates, means, line, label=name, marker=".")
     for axis, metric in zip(axes, ("CIDEr", "exact match, per cent"), strict=True):
         axis.set(xlabel="update", ylabel=metric, ylim=(0, None))
     axes[1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
