@@ -20,6 +20,16 @@ stdout = Console(width=None if sys.stdout.isatty() else 160)
 stderr = Console(stderr=True, highlight=False)
 
 
+def group() -> typer.Typer:
+    """An application of several commands; the docstring of its callback is its help."""
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode="markdown",
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
 def run(command: Callable[..., Any] | typer.Typer) -> None:
     """Run a typer application, or one function as an application, turning bad input into exit code 2."""
     app = command

@@ -10,15 +10,10 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli import run, stderr, stdout
+from benchmark.cli import group, run, stderr, stdout
 from benchmark.errors import InputError
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode="markdown",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = group()
 
 
 @app.callback()

@@ -14,13 +14,12 @@ from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
 from benchmark.leaderboard import require_extra
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode="markdown",
-    no_args_is_help=True,
-    help="Entries of the leaderboard. Example: `python -m benchmark.leaderboard check submissions/20270131_my-system`",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = cli.group()
+
+
+@app.callback()
+def main() -> None:
+    """Entries of the leaderboard. Example: `python -m benchmark.leaderboard check submissions/20270131_my-system`."""
 
 
 @app.command()

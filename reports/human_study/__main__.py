@@ -14,12 +14,7 @@ from reports.human_study.answers import read_answers, simulate
 from reports.human_study.results import tables
 from reports.human_study.study import Key, make
 
-app = typer.Typer(
-    add_completion=False,
-    rich_markup_mode="markdown",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = cli.group()
 
 
 @app.callback()
