@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.dataset.store import Split
+from benchmark.files import replace_when_complete
 from benchmark.formatting import Grid, number
 from reports.claims import CLAIMS, claims_grid, findings
 from reports.experiments import Table
 from reports.figures import draw_curves, draw_figure4
 from reports.pages import write_pages
 from reports.sizes import size_grid
+from reports.summary import summary_grid, verdict_grid
 from reports.systems import Measured, Measurer
 from reports.tables import copying_grid, labels, long_csv, role_grid, score_grid
 
@@ -38,11 +40,23 @@ def write_report(tables: Sequence[Table], measurer: Measurer, folder: Path) -> l
         narrow = [score_grid(table, {name: measured}, notes) for name, measured in rows.items()]
         wide = [score_grid(table, rows, notes)] if len(rows) > 1 else narrow
         more = _more(table, rows, measurer, notes)
+        if table.name in CLAIMS:
+            _write_summary(table, rows, split.name, notes, folder)
         hashes = {row.id: row.config(measurer.profile, measurer.changes).hash for row in table.trained}
         write_pages(folder, table.name, table.title, [*wide, *more], long_csv(table, rows, hashes))
         _draw(table, rows[split.name], measurer, folder)
         shown += [*narrow, *more]
     return shown
+
+
+def _write_summary(table: Table, rows: dict[str, list[Measured]], split: str, notes: list[str], folder: Path) -> None:
+    found = {name: findings(CLAIMS[table.name], measured) for name, measured in rows.items()}
+    grids = [
+        summary_grid(table, rows[split], split, notes),
+        verdict_grid(found, f"{table.title.partition(':')[0]}: claims of the paper", notes),
+    ]
+    with replace_when_complete(folder / f"{table.name}_summary.md") as partial:
+        partial.write_text("\n\n".join(grid.markdown() for grid in grids) + "\n", encoding="utf-8")
 
 
 def _more(table: Table, rows: dict[str, list[Measured]], measurer: Measurer, notes: list[str]) -> list[Grid]:

@@ -106,8 +106,15 @@ def test_a_stored_receipt_is_what_its_predictions_score() -> None:
 def test_the_stored_tables_are_rebuilt_bit_for_bit(tmp_path: Path) -> None:
     """The table in the README, from the stored predictions alone."""
     stored = sorted(path for path in (RESULTS / "mini").iterdir() if path.suffix in (".md", ".csv", ".tex", ".html"))
-    names = sorted({path.stem for path in stored})
+    names = sorted(path.stem for path in stored if path.suffix == ".csv")
     done = reproduce(*names, "--stored", "--runs", tmp_path / "none", "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     for path in stored:
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.skipif(not (RESULTS / "mini/table2_summary.md").exists(), reason="no tables are stored yet")
+def test_the_readme_shows_the_stored_table() -> None:
+    """A README whose numbers are older than the results."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    assert (RESULTS / "mini/table2_summary.md").read_text("utf-8") in readme

@@ -1,0 +1,73 @@
+"""`python -m reports.signals`: what RSTNet looks at and M4C-Captioner copies, beside their scores.
+
+* visualness (RSTNet, section 3.3): share of the adaptive layer's attention that lies on the image and not on the
+  language signal, mean over the characters of the references;
+* language model: perplexity of the frozen character model on validation captions, as noted when it was trained;
+* copied: share of a reference character's probability that comes from the pointer over product info.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+
+from baselines.m4c.model import M4CCaptioner
+from baselines.rstnet.model import RSTNet
+from benchmark import cli
+from benchmark.dataset import open_split
+from benchmark.errors import InputError
+from benchmark.formatting import SYNTHETIC_NOTE, Grid, number
+from reference_model.run_folder import load_run, read_config
+from reference_model.training.batches import collate
+from reference_model.training.inputs import PreparedSplit
+
+BOXES = 240
+
+
+def main(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs of RSTNet, or of M4C with copying.")],
+    data: Annotated[
+        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
+    ] = None,
+    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+) -> None:
+    """Visualness of RSTNet, perplexity of its language model, share that M4C copies.
+
+    Examples::
+
+        python -m reports.signals runs/rstnet*/*/seed1 runs/m4c-copy/*/seed1
+    """
+    opened = open_split(data, split)
+    columns = ["run", "seed", "visualness, %", "language model, perplexity", "copied, %"]
+    grid = Grid(f"signals on {opened.dataset}, {split}", columns)
+    for folder in runs:
+        (config, model, vocabulary), (_, seed) = load_run(folder), read_config(folder)
+        if not isinstance(model, RSTNet | M4CCaptioner):
+            raise InputError(f"{folder}: got a run of {config.name}, expected RSTNet or M4C with copying")
+        prepared = PreparedSplit(opened, config.inputs, vocabulary, seed=seed, keep_images=config.train.cache_images)
+        share = f"{100 * mean_share(model, prepared):.1f}"
+        if isinstance(model, RSTNet):
+            note = json.loads((folder / "prepared.json").read_text("utf-8"))
+            grid.rows.append([config.name, str(seed), share, number(note.get("perplexity")), "-"])
+        else:
+            grid.rows.append([config.name, str(seed), "-", "-", share])
+    if opened.synthetic:
+        grid.notes.append(f"scaled down; {SYNTHETIC_NOTE}")
+    grid.show(cli.stdout)
+
+
+@torch.inference_mode()
+def mean_share(model: RSTNet | M4CCaptioner, data: PreparedSplit) -> float:
+    """Mean over the reference characters of visualness, or of the copied share; between 0 and 1."""
+    measure = model.visualness if isinstance(model, RSTNet) else model.copied_share
+    parts = []
+    for start in range(0, data.n_boxes, BOXES):
+        parts.append(measure(collate(data, np.arange(start, min(start + BOXES, data.n_boxes)))))
+    return float(torch.cat(parts).double().mean())
+
+
+if __name__ == "__main__":
+    cli.run(main)
