@@ -1,5 +1,6 @@
 """The command line from plan to tables, and the stored results that come with this project."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -99,6 +100,16 @@ def test_a_stored_receipt_is_what_its_predictions_score() -> None:
         captions = Run(STORED[0]).captions(splits[name])
         again = make_receipt(splits[name], evaluate(splits[name], captions), slices=False)
         assert first_difference(read_receipt(STORED[0] / f"scores.{name}.json"), again) is None
+
+
+@pytest.mark.skipif(not STORED, reason="no results are stored yet")
+def test_without_locations_all_boxes_of_an_image_have_one_caption() -> None:
+    """A location that reaches the model `no-locations` by another way."""
+    split = open_dataset("mini")["test"]
+    for folder in RESULTS.glob("mini/no-locations/*/seed*"):
+        captions = Run(folder).captions(split)
+        for first, last in itertools.pairwise(split.offsets.tolist()):
+            assert len(set(captions[first:last])) == 1
 
 
 @pytest.mark.slow
