@@ -13,7 +13,7 @@ import gzip
 import re
 from collections import deque
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -111,15 +111,15 @@ def repair_predictions(path: Path, split: Split, out: Path) -> Repaired:
 
 
 def _write_lines(path: Path, lines: Iterable[bytes]) -> None:
-    with replace_when_complete(path) as partial, closing(_packed(partial, path.suffix)) as file:
+    with replace_when_complete(path) as partial, partial.open("wb") as raw, _packed(raw, path.suffix) as file:
         for line in lines:
             file.write(line + b"\n")
 
 
-def _packed(path: Path, suffix: str) -> BinaryIO:
-    """A file to write, packed by the suffix; the same lines give the same bytes."""
+def _packed(raw: BinaryIO, suffix: str) -> AbstractContextManager[BinaryIO]:
+    """A file to write, packed by the suffix; the same lines give the same bytes, whatever the name."""
     if suffix == ".gz":
-        return cast(BinaryIO, gzip.GzipFile(path, "wb", compresslevel=6, mtime=0))
+        return cast(AbstractContextManager[BinaryIO], gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0))
     if suffix == ".zst":
-        return cast(BinaryIO, pa.CompressedOutputStream(str(path), "zstd"))
-    return path.open("wb")
+        return cast(AbstractContextManager[BinaryIO], pa.CompressedOutputStream(raw, "zstd"))
+    return nullcontext(raw)

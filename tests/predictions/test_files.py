@@ -40,6 +40,14 @@ def test_what_is_written_is_read(tmp_path: Path, suffix: str) -> None:
     assert {p.name for p in tmp_path.iterdir()} == {"data", path.name}
 
 
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_equal_captions_give_equal_files(tmp_path: Path, split: Split, suffix: str) -> None:
+    """A packed file that holds its own name or the time: every rewrite of stored results would be a change."""
+    for name in ("one", "another-name"):
+        write_predictions(tmp_path / f"{name}{suffix}", split, CAPTIONS)
+    assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"another-name{suffix}").read_bytes()
+
+
 def test_written_file_is_the_documented_one(tmp_path: Path, split: Split) -> None:
     """Chinese must stand in it as such: people look into these files."""
     write_predictions(tmp_path / "preds.jsonl", split, CAPTIONS)
