@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmark import cli
+from benchmark.citation import Citation
 from benchmark.dataset import open_split
 from benchmark.errors import InputError
 from benchmark.formatting import SYNTHETIC_NOTE, Grid, number, pm
@@ -34,6 +35,8 @@ def main(
     split: Annotated[str, typer.Option(help="val or test.")] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX tables.")] = False,
+    citation: Citation = False,
 ) -> None:
     """Compare systems on one split: paired bootstrap and approximate randomisation over images, for every metric.
 
@@ -61,8 +64,8 @@ def main(
     if opened.synthetic:
         grids[0].notes.append(SYNTHETIC_NOTE)
     for grid in grids:
-        if markdown:
-            print(grid.markdown(), end="\n\n")
+        if markdown or latex:
+            print(grid.latex() if latex else grid.markdown(), end="\n\n")
         else:
             grid.show(cli.stdout)
 

@@ -10,6 +10,7 @@ import orjson
 import typer
 
 from benchmark import cli
+from benchmark.citation import Citation
 from benchmark.dataset import open_split
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
@@ -48,7 +49,7 @@ def main(
     encoder: Annotated[str | None, typer.Option(help="Sentence encoder for --types: name or folder.")] = None,
     lens: Annotated[bool, typer.Option(help="The same predictions under other recipes of the same metrics.")] = False,
     engine: Annotated[str, typer.Option(help="pycocoevalcap recomputes with the original tools.")] = "caponimage",
-    citation: Annotated[bool, typer.Option(help="Print what to cite.")] = False,
+    citation: Citation = False,
 ) -> None:
     """Score a prediction file: BLEU-1..4, METEOR, CIDEr, Div@1/2, exact match, length fitness, with 95 % intervals.
 
@@ -60,11 +61,6 @@ def main(
         python -m benchmark.score seed1.jsonl seed2.jsonl seed3.jsonl  # one system, several seeds: mean, deviation
         zcat preds.jsonl.gz | python -m benchmark.score - --json
     """
-    if citation:
-        from benchmark.citation import BIBTEX
-
-        print(BIBTEX)
-        return
     if not predictions:
         raise InputError("no prediction file given; try `python -m benchmark.score preds.jsonl`, or --help")
     if engine not in ("caponimage", "pycocoevalcap"):

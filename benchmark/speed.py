@@ -1,4 +1,4 @@
-"""`python -m benchmark.speed`: how fast the harness scores, beside pycocoevalcap, in one run on one machine.
+"""`python -m benchmark.speed`: how fast the harness scores, beside pycocoevalcap, and draws, in one run on one machine.
 
 Machines are shared and noisy: what counts are the ratios of things run side by side, and how cost grows with size.
 """
@@ -15,6 +15,7 @@ from random import Random
 from typing import Annotated
 
 import typer
+from PIL import Image
 
 from benchmark import cli
 from benchmark.dataset import open_split
@@ -25,6 +26,7 @@ from benchmark.metrics import bleu, cider
 from benchmark.metrics.corpus import Corpus
 from benchmark.predictions import write_predictions
 from benchmark.pycocoevalcap_engine import original_scores
+from benchmark.rendering import draw_captions
 from benchmark.scoring import Evaluation
 
 
@@ -34,8 +36,9 @@ def main(
         str, typer.Option(help="Split sizes for growth of cost, joined by commas.")
     ] = "5000,20000,80000",
     original: Annotated[bool, typer.Option(help="Run pycocoevalcap too (about a minute).")] = True,
+    pictures: Annotated[int, typer.Option(help="Pictures whose captions are drawn.", min=1)] = 1000,
 ) -> None:
-    """Measure scoring: whole processes from a cold start, then metric by metric against pycocoevalcap.
+    """Measure scoring: whole processes from a cold start, then metric by metric against pycocoevalcap; and drawing.
 
     Example::
 
@@ -44,6 +47,7 @@ def main(
     """
     with tempfile.TemporaryDirectory(prefix="caponimage-speed-") as folder:
         grids = [_imports(), _whole_process(Path(folder), [int(size) for size in scaling.split(",")])]
+        grids.append(_drawing(_split(Path(folder), pictures)))
         for grid in grids:
             grid.show(cli.stdout)
         if original:
@@ -72,6 +76,24 @@ def _whole_process(folder: Path, sizes: list[int]) -> Grid:
         seconds, peak = _run(command)
         per_caption = f"{seconds / split.n_boxes * 1e6:.1f}"
         grid.rows.append([f"{size:,}", f"{split.n_boxes:,}", f"{seconds:.2f}", f"{peak:.0f}", per_caption])
+    return grid
+
+
+def _drawing(split: Split) -> Grid:
+    """Captions drawn into their boxes, on pictures of the split's sizes."""
+    papers = [Image.new("RGB", (int(width), int(height)), "#c8b8a8") for width, height in split.sizes]
+    ends = split.offsets.tolist()
+    wall, processor = time.perf_counter(), time.process_time()
+    for paper, first, last in zip(papers, ends, ends[1:], strict=False):
+        draw_captions(paper, split.boxes[first:last], split.captions[first:last])
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    grid = Grid(
+        "captions drawn on pictures, one process", ["time", "seconds", "pictures a second", "captions a second"]
+    )
+    for name, seconds in (("wall", wall), ("processor", processor)):
+        grid.rows.append(
+            [name, f"{seconds:.2f}", f"{split.n_images / seconds:,.0f}", f"{split.n_boxes / seconds:,.0f}"]
+        )
     return grid
 
 

@@ -1,30 +1,47 @@
-"""`python -m reports.draw`: figures of the paper from stored runs, and its Table 1; nothing is trained.
+"""`python -m reports.draw`: figures of the paper from stored runs, its Tables 1 and A6; nothing is trained.
 
 Invariants: names are checked before anything is drawn; every picture comes with the CSV of what it shows, and says
-when its data are synthetic.
+when its data are synthetic; `all` draws what can be drawn and says what could not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmark import cli
+from benchmark.citation import Citation
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
-from reports.paper_figures import examples, figure4b, figure_a7, figure_a10, table1
-from reports.paper_figures.material import Material
+from reference_model.variants import PROFILES
+from reports.paper_figures import (
+    examples,
+    figure3,
+    figure4a,
+    figure4b,
+    figure_a7,
+    figure_a8,
+    figure_a10,
+    table1,
+    table_a6,
+)
+from reports.paper_figures.material import Material, NotThereError
 from reports.runs import RESULTS
 
 FIGURES: dict[str, Callable[[Material, Path], list[Path]]] = {
+    "figure3": figure3.draw,
+    "figure4a": figure4a.draw,
     "figure4b": figure4b.draw,
     "figure5": examples.draw_figure5,
     "figureA7": figure_a7.draw,
+    "figureA8": figure_a8.draw,
     "figureA9": examples.draw_figure_a9,
     "figureA10": figure_a10.draw,
     "table1": table1.draw,
+    "tablea6": table_a6.draw,
 }
+_KNOWN = (*FIGURES, "all")
 
 
 def main(
@@ -35,9 +52,14 @@ def main(
     ] = None,
     run: Annotated[
         list[Path] | None,
-        typer.Option(help="A run's folder, or a folder of runs; repeatable. [default: stored results of mini]"),
+        typer.Option(help="A run's folder, or a folder of runs; repeatable. [default: stored results of the profile]"),
     ] = None,
     split: Annotated[str, typer.Option(help="Split whose predictions are drawn.")] = "test",
+    profile: Annotated[str, typer.Option(help=f"Sizes of the runs: {', '.join(PROFILES)}.")] = "mini",
+    types: Annotated[
+        str | None, typer.Option(help="Type model for figure3: mini, or a folder of benchmark.fit_types.")
+    ] = None,
+    citation: Citation = False,
 ) -> None:
     """Draw figures of the paper: PNG, SVG, PDF, and the numbers behind each as CSV.
 
@@ -47,13 +69,39 @@ def main(
         python -m reports.draw figure4b figure5 -o figures --split val
         python -m reports.draw figure4b -o figures --run runs/full/HASH/seed1 --run runs/baseline/HASH/seed1
     """
-    wanted = list(FIGURES) if "all" in names else list(dict.fromkeys(names))
-    if unknown := [name for name in wanted if name not in FIGURES]:
-        raise InputError(*(f"no figure {name!r}; expected one of {', '.join(FIGURES)}, or all" for name in unknown))
-    material = Material(open_dataset(data), run or [RESULTS / "mini"], split)
-    for name in wanted:
-        for path in FIGURES[name](material, output):
-            typer.echo(str(path))
+    problems = [f"no figure {n!r}; expected one of {', '.join(FIGURES)}, or all" for n in names if n not in _KNOWN]
+    problems += [f"--run {folder}: no such folder" for folder in run or [] if not folder.is_dir()]
+    if profile not in PROFILES:
+        problems.append(f"--profile: got {profile!r}, expected one of {', '.join(PROFILES)}")
+    if problems:
+        raise InputError(*problems)
+    material = Material(open_dataset(data), run or [RESULTS / profile], split, profile, types=types)
+    material.evaluated  # noqa: B018, a wrong split is told first
+    if "all" in names:
+        draw_all(material, output)
+        return
+    for name in dict.fromkeys(names):
+        try:
+            _show(FIGURES[name](material, output))
+        except NotThereError as error:
+            raise InputError(*(f"{name}: {problem}" for problem in error.problems)) from None
+
+
+def draw_all(material: Material, output: Path) -> None:
+    """Draw every figure that can be drawn; at the end stands what was left out, and why."""
+    left_out = []
+    for name, draw in FIGURES.items():
+        try:
+            _show(draw(material, output))
+        except NotThereError as error:
+            left_out.append(f"{name} was left out: {'; '.join(error.problems)}")
+    for line in left_out:
+        cli.stderr.print(line, markup=False, soft_wrap=True)
+
+
+def _show(paths: Sequence[Path]) -> None:
+    for path in paths:
+        typer.echo(str(path))
 
 
 if __name__ == "__main__":

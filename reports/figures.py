@@ -1,4 +1,4 @@
-"""Figures: learning curves, and the paper's Figure 4."""
+"""Learning curves of the rows of a table; the paper's own figures are drawn in `paper_figures/`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from reports.runs import Run
-from reports.systems import Measured
 
 
 def draw_curves(runs: Mapping[str, Sequence[Run]], path: Path, title: str) -> None:
@@ -30,23 +29,6 @@ def draw_curves(runs: Mapping[str, Sequence[Run]], path: Path, title: str) -> No
         axis.set(xlabel="update", ylabel=metric, ylim=(0, None))
     axes[1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     _save(figure, path, f"validation images during training ({title})")
-
-
-def draw_figure4(points: Sequence[Measured], path: Path, title: str) -> None:
-    """Figure 4a: BLEU-4 and CIDEr by the number of layers, the width and the grid, mean and deviation over seeds."""
-    panels = {"layers": "F4a1", "width": "F4a2", "grid side": "F4a3"}
-    figure, axes = _axes(3)
-    for axis, (what, prefix) in zip(axes, panels.items(), strict=True):
-        mine = [point for point in points if point.row.id.startswith(prefix)]
-        # Ids end with the value: F4a1-L6, F4a2-d1024, F4a3-g8.
-        values = [int(point.row.id.partition("-")[2][1:]) for point in mine]
-        right = axis.twinx()
-        for side, metric, colour in ((axis, "BLEU-4", "tab:blue"), (right, "CIDEr", "tab:red")):
-            means, deviations = np.array([point.score(metric) for point in mine]).reshape(-1, 2).T
-            side.errorbar(values, means, np.nan_to_num(deviations), color=colour, marker="o", capsize=3)
-            side.set_ylabel(metric, color=colour)
-        axis.set(xlabel=what, xticks=values)
-    _save(figure, path, f"Figure 4a, test ({title})")
 
 
 def _axes(n: int) -> tuple[Any, Any]:

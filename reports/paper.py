@@ -1,4 +1,4 @@
-"""The paper's numbers, as printed: `paper_tables.json`, copied cell by cell from its Tables 2, 3, A5 and A6.
+"""The paper's numbers, as printed: `paper_tables.json`, copied cell by cell from its Tables 1 to 4, A5 and A6.
 
 Where the paper contradicts itself, `inconsistencies` in that file says how; `docs/paper_vs_code.md` tells readers.
 """
@@ -50,3 +50,8 @@ def value(table: str, row: str | None, split: str, metric: str) -> float | None:
 def copying(order: int) -> float:
     """BLEU-`order` of Table A6, between product info and the captions of the full model, on test, from 0 to 1."""
     return float(numbers()["tableA6"][f"BLEU{order}"])
+
+
+def preferences() -> dict[str, tuple[float, float]]:
+    """Table 4: question -> per cent of 400 images on which the baseline won, and on which the full model did."""
+    return {question: (base, full) for question, (base, full, _) in numbers()["table4"]["rows"].items()}

@@ -1,6 +1,7 @@
 """A report of each table: scores beside the paper's, claims, exact match by role, figures; on screen and as files."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from benchmark.dataset.store import Split
@@ -8,8 +9,11 @@ from benchmark.files import replace_when_complete
 from benchmark.formatting import Grid, number
 from reports.claims import CLAIMS, claims_grid, findings
 from reports.experiments import Table
-from reports.figures import draw_curves, draw_figure4
+from reports.figures import draw_curves
 from reports.pages import write_pages
+from reports.paper_figures import figure4a
+from reports.paper_figures.drawing import csv_text
+from reports.paper_figures.material import NotThereError
 from reports.sizes import size_grid
 from reports.summary import summary_grid, verdict_grid
 from reports.systems import Measured, Measurer
@@ -35,7 +39,7 @@ def write_report(tables: Sequence[Table], measurer: Measurer, folder: Path) -> l
         if table.name == "tablea6":
             grids = [copying_grid(table, rows["test"], split, notes)]
             shown += grids
-            write_pages(folder, table.name, table.title, grids)
+            write_pages(folder, table.name, table.title, grids, csv_text(grids[0].columns, grids[0].rows))
             continue
         narrow = [score_grid(table, {name: measured}, notes) for name, measured in rows.items()]
         wide = [score_grid(table, rows, notes)] if len(rows) > 1 else narrow
@@ -44,7 +48,7 @@ def write_report(tables: Sequence[Table], measurer: Measurer, folder: Path) -> l
             _write_summary(table, rows, split.name, notes, folder)
         hashes = {row.id: row.config(measurer.profile, measurer.changes).hash for row in table.trained}
         write_pages(folder, table.name, table.title, [*wide, *more], long_csv(table, rows, hashes))
-        _draw(table, rows[split.name], measurer, folder)
+        _draw(table, measurer, folder)
         shown += [*narrow, *more]
     return shown
 
@@ -91,10 +95,10 @@ def length_grid(rows: Sequence[Measured], split: Split) -> Grid:
     return grid
 
 
-def _draw(table: Table, rows: Sequence[Measured], measurer: Measurer, folder: Path) -> None:
+def _draw(table: Table, measurer: Measurer, folder: Path) -> None:
     title = "; ".join(note.partition(":")[0].lower() for note in labels(measurer.profile, measurer.splits["test"]))
-    points = [m for m in rows if m.row.id.startswith("F4a")]
-    if points:
-        draw_figure4(points, folder / "figure4.png", title)
+    if table.name == "figure4":
+        with suppress(NotThereError):  # too few points for a curve; their table says which there are
+            figure4a.write(table, measurer, "test", title, folder)
     elif runs := {row.label: found for row in table.trained if (found := measurer.runs_of(row))}:
         draw_curves(runs, folder / f"{table.name}_curves.png", title)

@@ -15,13 +15,16 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmark import cli
+from benchmark.citation import Citation
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
 from benchmark.formatting import Grid
 from reference_model.variants import PROFILES
+from reports.draw import draw_all
 from reports.estimate import Cost, duration
 from reports.experiments import chosen, tables
 from reports.launchers import LAUNCHERS, torchrun
+from reports.paper_figures.material import Material
 from reports.plan import Plan, share_done
 from reports.report import write_report
 from reports.runner import CHILDREN, Job, Outcome
@@ -56,6 +59,7 @@ def main(
         Path, typer.Option(help="Where stored results are kept.", show_default="reports/results")
     ] = RESULTS,
     output: Annotated[Path | None, typer.Option(help="Where tables go. [default: reports/output/PROFILE]")] = None,
+    citation: Citation = False,
 ) -> None:
     r"""Reproduce tables and figures of the paper: train what is missing, score, test the paper's claims.
 
@@ -64,7 +68,7 @@ def main(
         python -m reports.reproduce table2                       # on the embedded data, here, one seed
         python -m reports.reproduce table2 --dry-run             # the plan
         python -m reports.reproduce table2 --stored              # from the results that come with this project
-        python -m reports.reproduce all --seeds 3 --jobs 2
+        python -m reports.reproduce all --seeds 3 --jobs 2        # and every figure
         python -m reports.reproduce table2 --profile paper --data DIR --launcher slurm --processes 8 \
             --resource slurm_partition=gpu --resource gpus_per_node=8 --resource timeout_min=2880 --jobs 4
     """
@@ -96,10 +100,14 @@ def main(
         return
     outcomes = run_all(todo, launcher, at_once, resources, costs)
     _finish(outcomes)
-    measurer = Measurer(splits, plan.complete(), profile, plan.changes)
-    grids = write_report(wanted, measurer, output or Path("reports") / "output" / profile)
+    complete = plan.complete()
+    folder = output or Path("reports") / "output" / profile
+    grids = write_report(wanted, Measurer(splits, complete, profile, plan.changes), folder)
     for grid in grids:
         grid.show(cli.stdout)
+    if "all" in names and not only:
+        roots = [run.folder for runs_of_one in complete.values() for run in runs_of_one]
+        draw_all(Material(splits, roots, profile=profile, changes=plan.changes), folder)
     if any(outcome.verdict == "failed" for outcome in outcomes):
         sys.exit(1)
 

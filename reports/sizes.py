@@ -1,8 +1,12 @@
 """What the points of Figure 4 cost: parameters, and the time of an update ("accuracy-efficiency trade-offs")."""
 
-from benchmark.formatting import Grid
+import math
+from collections.abc import Sequence
+
+from benchmark.formatting import Grid, number
 from reference_model.config import Config, override
 from reports.experiments import Table
+from reports.runs import Run
 from reports.systems import Measurer
 
 
@@ -18,11 +22,16 @@ def size_grid(table: Table, measurer: Measurer) -> Grid:
             config = row.config(measurer.profile, measurer.changes)
             entries = len(Vocabulary.of_split(train, config.inputs.vocabulary))
             total, backbone = count_parameters(config, entries)
-            seconds = [s for run in runs if (s := run.seconds_per_update)]
-            speed = f"{1e3 * sum(seconds) / len(seconds):.1f}" if seconds else "-"
+            speed = number(1e3 * seconds_per_update(runs), 1)
             grid.rows.append([row.label, f"{total:,}", f"{backbone:,}", speed])
     grid.notes.append("times were measured while other runs may have shared the machine")
     return grid
+
+
+def seconds_per_update(runs: Sequence[Run]) -> float:
+    """Mean over those runs that know it; NaN if none does."""
+    seconds = [s for run in runs if (s := run.seconds_per_update)]
+    return sum(seconds) / len(seconds) if seconds else math.nan
 
 
 def count_parameters(config: Config, vocabulary_size: int) -> tuple[int, int]:

@@ -54,13 +54,17 @@ class TypeModel:
         """Of what decides a type: the encoder's files and the centroids."""
         return hashlib.sha256(f"{self.encoder_sha256 or self.encoder} {self.centroids.tolist()}".encode()).hexdigest()
 
-    def assign(self, captions: Sequence[str]) -> np.ndarray:
-        """Type of each caption, 0..3: its nearest centroid; shape (len(captions),)."""
+    def distances(self, captions: Sequence[str]) -> np.ndarray:
+        """Squared distance of each caption to each centroid, shape (len(captions), N_TYPES)."""
         distinct = sorted(set(captions))
         embeddings = _cached_embeddings(self.sha256, distinct, lambda texts: embed(self._transformer, texts))
         distances = ((embeddings[:, None, :] - self.centroids[None]) ** 2).sum(axis=2)
-        types = dict(zip(distinct, distances.argmin(axis=1).tolist(), strict=True))
-        return np.array([types[caption] for caption in captions])
+        place = {caption: i for i, caption in enumerate(distinct)}
+        return np.asarray(distances[[place[caption] for caption in captions]])
+
+    def assign(self, captions: Sequence[str]) -> np.ndarray:
+        """Type of each caption, 0..3: its nearest centroid; shape (len(captions),)."""
+        return np.asarray(self.distances(captions).argmin(axis=1))
 
 
 def load_encoder(name: str) -> Any:

@@ -1,14 +1,17 @@
 """`python -m reports.human_study make|collect|simulate`: which of two systems people prefer (section 5.6, Table 4)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmark import cli
+from benchmark.citation import Citation
 from benchmark.dataset import open_split
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
+from benchmark.formatting import Grid
 from benchmark.predictions import read_predictions
 from reports.human_study.answers import read_answers, simulate
 from reports.human_study.results import tables
@@ -74,23 +77,26 @@ def collect_command(
     study: Annotated[Path, typer.Argument(help="Folder of the study.")],
     answers: Annotated[list[Path], typer.Argument(help="Files of the raters.")],
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write Markdown tables here.")] = None,
+    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX tables.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write tables here: LaTeX in a .tex file, else Markdown.")
+    ] = None,
+    citation: Citation = False,
 ) -> None:
     """Majority votes, win rates, agreement: Table 4 from the answers of the raters.
 
     Examples::
 
         python -m reports.human_study collect study answers/*.json
-        python -m reports.human_study collect study answers/*.json --markdown -o table4.md
+        python -m reports.human_study collect study answers/*.json --markdown -o table4.tex
     """
     key = Key.read(study)
     grids = tables(key, read_answers(key, answers))
-    text = "\n\n".join(grid.markdown() for grid in grids)
     if output:
         with replace_when_complete(output) as partial:
-            partial.write_text(text + "\n", encoding="utf-8")
-    if markdown:
-        print(text)
+            partial.write_text(_text(grids, output.suffix == ".tex") + "\n", encoding="utf-8")
+    if markdown or latex:
+        print(_text(grids, latex))
         return
     for grid in grids:
         grid.show(cli.stdout)
@@ -115,6 +121,10 @@ def simulate_command(
         raise InputError(f"--win and --same: got {win} + {same}, expected 1 at most together")
     paths = simulate(Key.read(study), output, agree=agree, win=win, same=same, seed=seed)
     cli.stdout.print(f"{len(paths)} files of artificial raters in {output}", markup=False, soft_wrap=True)
+
+
+def _text(grids: Sequence[Grid], latex: bool) -> str:
+    return "\n\n".join(grid.latex() if latex else grid.markdown() for grid in grids)
 
 
 def _named(option: str) -> tuple[str, Path]:

@@ -5,12 +5,10 @@ import numpy as np
 from benchmark.formatting import SYNTHETIC_NOTE, Grid, number
 from benchmark.metrics.length_fit import spearman
 from benchmark.significance import interval, resampled_sums
+from reports import paper
 from reports.human_study.agreement import krippendorff_alpha
 from reports.human_study.answers import Ratings
 from reports.human_study.study import QUESTIONS, Key
-
-#: Table 4: base wins, full wins, in per cent of 400 images.
-PAPER = {"relevance": (31.2, 68.8), "diversity": (34.5, 65.5), "informativeness": (32.8, 67.2)}
 
 
 def majority(votes: np.ndarray) -> np.ndarray:
@@ -69,7 +67,7 @@ def tables(key: Key, ratings: Ratings) -> list[Grid]:
         f"delta: {b} minus {a}; intervals: 95 %, bootstrap over images",
         "the paper (base, full; 5 workers, 400 images; its two shares add up to 100, and it does not say where "
         "indistinguishable images went): "
-        + "; ".join(f"{question} {base}, {full}" for question, (base, full) in PAPER.items()),
+        + "; ".join(f"{question} {base}, {full}" for question, (base, full) in paper.preferences().items()),
         *([SYNTHETIC_NOTE] if key.data["synthetic"] else []),
     ]
     return [grid, _raters_grid(key, ratings), *([_metrics_grid(key, ratings)] if key.metrics else [])]

@@ -1,1 +1,1 @@
-"""The paper's figures and Table 1 from stored runs, one room each; `python -m reports.draw` is the command line."""
+"""The paper's figures and its Tables 1 and A6 from stored runs, one room each; the command line is `reports.draw`."""

@@ -71,7 +71,13 @@ def shown(text: str, longest: int = 40) -> str:
 
 
 def save(
-    figure: Any, folder: Path, name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+    figure: Any,
+    folder: Path,
+    name: str,
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    note: str = "",
 ) -> list[Path]:
     """Write `<name>.png`, `.svg`, `.pdf` and `.csv`; returns the paths.
 
@@ -82,8 +88,11 @@ def save(
         title: above the picture.
         columns: of the CSV.
         rows: of the CSV.
+        note: below the picture.
     """
     figure.suptitle(title, fontsize=11)
+    if note:
+        figure.supxlabel(note, fontsize=9)
     paths = []
     for kind in FORMATS:
         metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
@@ -93,11 +102,16 @@ def save(
     return [*paths, write_csv(folder / f"{name}.csv", columns, rows)]
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
-    """A CSV in UTF-8; numbers to full precision."""
+def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A CSV; numbers to full precision, and nothing that UTF-8 cannot hold."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([columns, *rows])
+    return text.getvalue().encode("utf-8", "backslashreplace").decode()
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
+    """Write `csv_text` in UTF-8; returns the path."""
     with replace_when_complete(path) as partial:
-        partial.write_bytes(text.getvalue().encode("utf-8", "backslashreplace"))
+        partial.write_text(csv_text(columns, rows), encoding="utf-8", newline="")
     return path

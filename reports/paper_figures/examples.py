@@ -105,4 +105,4 @@ def _sheets(
                 for of, texts in mine.items()
                 for k, text in enumerate(texts)
             ]
-        return save(figure, folder, name, title, COLUMNS, rows)
+        return save(figure, folder, name, title, COLUMNS, rows, "black without text: masked, no caption was asked for")

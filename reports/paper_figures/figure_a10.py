@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 
 from benchmark.dataset.store import Split
-from benchmark.errors import InputError
 from benchmark.metrics.tokens import characters
 from reports.paper_figures.drawing import COLOURS, HATCHES, canvas, save
 from reports.paper_figures.material import Material
@@ -30,11 +29,9 @@ def draw(material: Material, folder: Path) -> list[Path]:
     """Write the figure; returns its files.
 
     Raises:
-        InputError: if no split has captions.
+        NotThereError: if no split has captions.
     """
-    counted = {name: counts(split) for name, split in material.splits.items() if split.has_references}
-    if not counted:
-        raise InputError("figureA10 needs captions; those of every split of this data set are hidden")
+    counted = {name: counts(split) for name, split in material.with_references.items()}
     rows: list[tuple[str, str, int, int, float]] = []
     with canvas(1, 2, (6, 4.2)) as (figure, axes):
         for axis, (panel, what) in zip(axes, PANELS.items(), strict=True):
@@ -59,5 +56,5 @@ def draw(material: Material, folder: Path) -> list[Path]:
             axis.set(xlabel=what, ylabel=f"{_OF[panel]}, per cent")
             axis.margins(y=0.35)  # room for the legend
             axis.legend(fontsize=8, loc="upper right")
-        title = f"Figure A10: caption lengths and captions per image ({material.label})"
+        title = f"Figure A10: caption lengths and captions per image ({material.data_label})"
         return save(figure, folder, "figureA10", title, COLUMNS, rows)

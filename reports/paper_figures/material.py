@@ -1,4 +1,4 @@
-"""What figures are drawn from: the splits of a data set, and the stored captions of named systems.
+"""What figures are drawn from: the splits of a data set, and the stored runs of named systems.
 
 Invariant: captions always belong to this data set; a run of other data is refused.
 """
@@ -11,8 +11,13 @@ from pathlib import Path
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from reports.runs import Run, check_data
+from reports.systems import Measurer
 
-LABEL = "synthetic data, scaled-down models"
+LABEL = "synthetic data"
+
+
+class NotThereError(InputError):
+    """What a figure is drawn from is not there; others can be drawn all the same."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +28,17 @@ class Material:
         splits: of the data set, by name.
         roots: run folders, or folders of `<variant>/<hash>/seed<k>`.
         split: name of the one whose predictions are drawn.
+        profile: of the runs.
+        changes: made to the configurations of all rows alike.
+        types: type model (see `caption_types.load_type_model`); None: that of mini, for synthetic data alone.
     """
 
     splits: dict[str, Split]
     roots: Sequence[Path]
     split: str = "test"
+    profile: str = "mini"
+    changes: tuple[str, ...] = ()
+    types: str | None = None
 
     @property
     def evaluated(self) -> Split:
@@ -41,10 +52,26 @@ class Material:
         return self.splits[self.split]
 
     @property
-    def label(self) -> str:
+    def with_references(self) -> dict[str, Split]:
+        """The splits that have captions.
+
+        Raises:
+            NotThereError: if those of every split are hidden.
+        """
+        if found := {name: split for name, split in self.splits.items() if split.has_references}:
+            return found
+        raise NotThereError("it needs captions; those of every split of this data set are hidden")
+
+    @property
+    def data_label(self) -> str:
         """What every picture says of its data."""
         first = next(iter(self.splits.values()))
         return f"{first.dataset}: {LABEL}" if first.synthetic else first.dataset
+
+    @property
+    def label(self) -> str:
+        """What every picture of systems says of its data and of them."""
+        return self.data_label + ("" if self.profile == "paper" else f"; scaled-down models, profile {self.profile}")
 
     @cached_property
     def _runs(self) -> list[Run]:
@@ -56,7 +83,7 @@ class Material:
                 else sorted(p.parent for p in root.glob("*/*/seed*/config.json"))
             )
             if not inside:
-                raise InputError(
+                raise NotThereError(
                     f"no run in {root}: expected config.json there, or VARIANT/HASH/seedK/config.json below it"
                 )
             found += inside
@@ -66,12 +93,13 @@ class Material:
         """Captions of a variant's run of the lowest seed, for the evaluated split.
 
         Raises:
-            InputError: if there is no complete run of it, runs of several configurations, or one of other data.
+            NotThereError: if there is no complete run of it.
+            InputError: if there are runs of several configurations, or one of other data.
         """
         mine = [run for run in self._runs if _variant(run) == variant]
         if not mine:
             places = ", ".join(map(str, self.roots))
-            raise InputError(f"no complete run of {variant!r} in {places}; train it, or name its folder: --run DIR")
+            raise NotThereError(f"no complete run of {variant!r} in {places}; train it, or name its folder: --run DIR")
         if len({run.folder.parent.resolve() for run in mine}) > 1:
             places = ", ".join(str(run.folder) for run in mine)
             raise InputError(f"runs of several configurations of {variant!r}: {places}; name one: --run DIR")
@@ -79,6 +107,15 @@ class Material:
         if "train" in self.splits:
             check_data(run, self.splits["train"])
         return run.captions(self.evaluated)
+
+    @cached_property
+    def measurer(self) -> Measurer:
+        """Measures rows of tables by these runs, all seeds, each found by its configuration's hash."""
+        runs: dict[str, dict[str, Run]] = {}
+        for run in self._runs:
+            runs.setdefault(run.folder.parent.name, {}).setdefault(run.folder.name, run)
+        by_hash = {key: [seeds[name] for name in sorted(seeds)] for key, seeds in runs.items()}
+        return Measurer(self.splits, by_hash, self.profile, self.changes)
 
 
 def _variant(run: Run) -> str:

@@ -17,7 +17,7 @@ from benchmark.dataset.store import Split, SplitWriter, open_directory, write_de
 from benchmark.errors import InputError
 from benchmark.predictions import write_predictions
 from reports.human_study.agreement import krippendorff_alpha
-from reports.human_study.answers import read_answers, simulate
+from reports.human_study.answers import Ratings, read_answers, simulate
 from reports.human_study.results import majority, tables
 from reports.human_study.study import CHOICES, QUESTIONS, Key, make
 
@@ -225,6 +225,21 @@ def test_metrics_are_b_minus_a(study: Path) -> None:
     assert set(key.metrics["Exact"]) == {100.0}
 
 
+def test_correlations_find_planted_votes() -> None:
+    """A metric that decides the votes not told from one that has nothing to do with them, or a sign lost."""
+    key = large_key(200)
+    random = np.random.default_rng(0)
+    better = random.normal(size=200)
+    key.metrics.update(CIDEr=better.tolist(), Exact=[None, *random.normal(size=199).tolist()])
+    liked, disliked = np.sign(better)[None].repeat(5, axis=0), -np.sign(better)[None].repeat(5, axis=0)
+    votes = dict(zip(QUESTIONS, (liked, disliked, random.integers(-1, 2, (5, 200)).astype(float)), strict=True))
+    grid = tables(key, Ratings(list(key.raters), False, votes, []))[-1]
+    rows = {name: [float(cell) for cell in cells] for name, *cells in grid.rows}
+    assert rows["CIDEr"][0] > 0.8
+    assert rows["CIDEr"][1] == -rows["CIDEr"][0]
+    assert max(abs(value) for value in (rows["CIDEr"][2], *rows["Exact"])) < 0.25
+
+
 def answers(key: Key, rater: str = "rater-1", **changes: Any) -> dict[str, Any]:
     given = {item: dict.fromkeys(QUESTIONS, "left") for item in key.items}
     content = {"format": "caponimage-human-study/1", "study": key.study, "rater": rater, "artificial": False}
@@ -325,6 +340,9 @@ def test_from_predictions_to_the_table(tmp_path: Path, split: Split, systems: li
     assert done.returncode == 0, done.stderr
     assert done.stdout == (tmp_path / "table4.md").read_text(encoding="utf-8")
     assert re.search(r"\| relevance \| 20\.0 .* 70\.0 .* 10\.0 .* \+50\.0 .* 10 \| 1\.000 \|", done.stdout)
+    latex = run("collect", study, *sorted(sent.glob("*.json")), "--latex", "-o", tmp_path / "table4.tex")
+    assert latex.stdout == (tmp_path / "table4.tex").read_text(encoding="utf-8")
+    assert latex.stdout.count("\\begin{tabular}") == done.stdout.count("\n| ---")
     nothing = run("collect", tmp_path, *sent.glob("*.json"))
     assert nothing.returncode == 2
     assert "expected a folder with key.json" in nothing.stderr

@@ -61,6 +61,18 @@ def test_copying_falls_with_the_order() -> None:
     assert [paper.copying(n) for n in range(1, 5)] == [0.032, 0.021, 0.013, 0.007]
 
 
+def test_tables_1_and_4() -> None:
+    """Numbers of two rows swapped; Table 4 is consistent: the two shares add up to 100."""
+    data_sets = {row["dataset"]: row for row in paper.numbers()["table1"]["rows"]}
+    assert len(data_sets) == 6
+    assert (data_sets["TextCaps"]["n_images_raw"], data_sets["TextCaps"]["avg_len"]) == ("28K", 12.4)
+    assert data_sets["CapOnImage"]["n_texts_raw"] == "10.07M"
+    assert paper.preferences()["diversity"] == (34.5, 65.5)
+    for question, (base, full) in paper.preferences().items():
+        assert base + full == pytest.approx(100)
+        assert full - base == pytest.approx(paper.numbers()["table4"]["rows"][question][2])
+
+
 def test_nothing_is_missing_from_table_2() -> None:
     """14 systems with 6 numbers on each split, and two for human captions."""
     rows = paper.numbers()["table2"]["rows"]
