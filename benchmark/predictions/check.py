@@ -25,6 +25,7 @@ from benchmark.predictions.lines import ReadingStoppedError, open_lines
 from benchmark.predictions.problems import MAX_CAPTION, Problems, shown
 
 _BOM = b"\xef\xbb\xbf"
+_QUOTED_KEYS = tuple(f'"{key}"'.encode() for key in KEYS)
 _NAN = re.compile(rb"[\[:,]\s*-?(NaN|Infinity)\b")
 
 _OTHER_SPLIT_IMAGES = 200_000  # of larger splits, ids are not read for a hint
@@ -148,7 +149,8 @@ class PredictionCheck:
             return None
         missing = [key for key in KEYS if key not in record]
         if missing:
-            similar = [match for key in missing for match in get_close_matches(key, list(record)[:20], 1)]
+            near = list(record)[:20] if self.problems.wants_example(problem.MISSING_KEY) else []
+            similar = [match for key in missing for match in get_close_matches(key, near, 1)]
             hint = f"is {' and '.join(map(shown, similar))} meant?" if similar else ""
             got = ", ".join(list(record)[:6]) or "no key"
             self.problems.add(problem.MISSING_KEY, number, _shown_id(record), got=got, hint=hint)
@@ -238,6 +240,8 @@ def _shown_id(record: dict[str, Any]) -> str:
 
 def _repeated_keys(line: bytes) -> list[str]:
     """Those of our keys that occur twice in the object of a line."""
+    if b"\\" not in line and all(line.count(quoted) < 2 for quoted in _QUOTED_KEYS):
+        return []
     try:
         pairs = json.loads(line, object_pairs_hook=list)
     except (ValueError, RecursionError):  # what only orjson reads: no matter here

@@ -111,6 +111,11 @@ class Problems:
             found = "" if got is _NOTHING else f"got {shown(got)}"
             group.examples.append(_Example(line, f" ({where})" if where else "", found, hint))
 
+    def wants_example(self, kind: Kind) -> bool:
+        """Whether the next problem of a kind will be shown, so that a hint is worth its cost."""
+        group = self._groups.get(kind)
+        return group is None or len(group.examples) < EXAMPLES
+
     def note(self, kind: Kind, text: str) -> None:
         """Say more about all problems of a kind that has some."""
         self._groups[kind].notes.append(text)
