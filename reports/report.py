@@ -1,13 +1,13 @@
 """A report of each table: scores beside the paper's, claims, exact match by role, figures; on screen and as files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from benchmark.dataset.store import Split
 from benchmark.files import replace_when_complete
 from benchmark.formatting import Grid, number
-from reports.claims import CLAIMS, claims_grid, findings
+from reports.claims import CLAIMS, Finding, claims_grid, findings
 from reports.experiments import Table
 from reports.figures import draw_curves
 from reports.pages import write_pages
@@ -18,6 +18,9 @@ from reports.sizes import size_grid
 from reports.summary import summary_grid, verdict_grid
 from reports.systems import Measured, Measurer
 from reports.tables import copying_grid, labels, long_csv, role_grid, score_grid
+
+#: Findings by split.
+Found = Mapping[str, Sequence[Finding]]
 
 
 def write_report(tables: Sequence[Table], measurer: Measurer, folder: Path) -> list[Grid]:
@@ -43,9 +46,11 @@ def write_report(tables: Sequence[Table], measurer: Measurer, folder: Path) -> l
             continue
         narrow = [score_grid(table, {name: measured}, notes) for name, measured in rows.items()]
         wide = [score_grid(table, rows, notes)] if len(rows) > 1 else narrow
-        more = _more(table, rows, measurer, notes)
-        if table.name in CLAIMS:
-            _write_summary(table, rows, split.name, notes, folder)
+        claims = CLAIMS.get(table.name, ())
+        found = {name: findings(claims, measured) for name, measured in rows.items()} if claims else {}
+        more = _more(table, rows, found, measurer, notes)
+        if found:
+            _write_summary(table, rows[split.name], found, notes, folder)
         hashes = {row.id: row.config(measurer.profile, measurer.changes).hash for row in table.trained}
         write_pages(folder, table.name, table.title, [*wide, *more], long_csv(table, rows, hashes))
         _draw(table, measurer, folder)
@@ -53,21 +58,21 @@ def write_report(tables: Sequence[Table], measurer: Measurer, folder: Path) -> l
     return shown
 
 
-def _write_summary(table: Table, rows: dict[str, list[Measured]], split: str, notes: list[str], folder: Path) -> None:
-    found = {name: findings(CLAIMS[table.name], measured) for name, measured in rows.items()}
-    grids = [
-        summary_grid(table, rows[split], split, notes),
-        verdict_grid(found, f"{table.title.partition(':')[0]}: claims of the paper", notes),
-    ]
+def _write_summary(table: Table, rows: Sequence[Measured], found: Found, notes: list[str], folder: Path) -> None:
+    split = table.splits[-1]
+    grids = [summary_grid(table, rows, split, notes), verdict_grid(found, _claims_title(table), notes)]
     with replace_when_complete(folder / f"{table.name}_summary.md") as partial:
         partial.write_text("\n\n".join(grid.markdown() for grid in grids) + "\n", encoding="utf-8")
 
 
-def _more(table: Table, rows: dict[str, list[Measured]], measurer: Measurer, notes: list[str]) -> list[Grid]:
-    grids = []
-    if table.name in CLAIMS:
-        found = {split: findings(CLAIMS[table.name], measured) for split, measured in rows.items()}
-        grids.append(claims_grid(found, f"{table.title.partition(':')[0]}: claims of the paper", notes))
+def _claims_title(table: Table) -> str:
+    return f"{table.title.partition(':')[0]}: claims of the paper"
+
+
+def _more(
+    table: Table, rows: dict[str, list[Measured]], found: Found, measurer: Measurer, notes: list[str]
+) -> list[Grid]:
+    grids = [claims_grid(found, _claims_title(table), notes)] if found else []
     if table.name == "figure4":
         lengths = length_grid(rows["test"], measurer.splits["test"])
         grids += [grid for grid in (size_grid(table, measurer), lengths) if grid.rows]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from chromium import chromium, page  # noqa: F401  # fixtures of all tests of pages
 
 from benchmark.dataset.mini.build import build
 from benchmark.dataset.store import Split, open_directory

@@ -1,0 +1,184 @@
+"""The sample browser: every image of a split with its boxes, references and the captions of two systems side by side.
+
+    PLACE/index.html           the page
+    PLACE/data/index.js        what is filtered by, one character a box; `ids.js`, `scores/<system>.js` when needed
+    PLACE/data/rows/<n>.js     ids, texts, boxes and references of `SHARD` images; `captions/<system>/<n>.js` likewise
+    PLACE/images/<n>/<m>.webp  pictures, bounded in size
+
+A page from disk may load scripts and nothing else, so data are scripts which hand over one JSON value each.
+
+Invariants:
+* what a first view loads does not grow with the number of images, but for a few characters a box and a score an image;
+* captions are untrusted: they stand in JSON strings, are cut at `MAX_CHARACTERS`, and become text nodes, never markup;
+  no name of a file comes from an id or a caption;
+* filters are the slices of the score tables (`benchmark.slices`), so a slice that stands out can be looked at.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import numpy as np
+from PIL import Image
+
+from benchmark.dataset.store import Split
+from benchmark.metrics import cider
+from benchmark.scoring import Evaluation
+from benchmark.site.pages import Site
+from benchmark.slices import slices
+
+SHARD = 50  # images to a file
+MAX_CHARACTERS = 1000  # of a text; what stands beyond is counted, not shown
+MAX_SIDE, QUALITY = 512, 78  # of pictures: longer side in pixels, WebP
+_FIRST_CODE = 35  # "#": label k is the character 35 + k, so that no code is a quote
+
+
+def write_browser(
+    site: Site,
+    place: str,
+    split: Split,
+    captionings: Mapping[str, Sequence[str]],
+    scores: Mapping[str, np.ndarray],
+    labels: Mapping[str, Sequence[str]] | None = None,
+    *,
+    heading: str = "Sample browser",
+) -> Path:
+    """Write the browser of one split.
+
+    Args:
+        site: to write into.
+        place: folder in it, such as "browser/test".
+        split: with references; without pictures, boxes are shown on a blank sheet.
+        captionings: system -> one caption per box; the first two are shown at first.
+        scores: system -> CIDEr of each image in table scale, shape (n_images,), see `image_scores`.
+        labels: further filters: name -> one label per box, such as "caption type".
+        heading: of the page.
+
+    Returns:
+        The page. `link` makes addresses into it.
+
+    Raises:
+        InputError: if the references of the split are hidden.
+        ValueError: if a system has no scores, or captions, scores or labels are not as many as they should be.
+    """
+    _check(split, captionings, scores, labels or {})
+    data = site.folder / place / "data"
+    pictures = split.image_path(split.image_ids[0]).is_file()
+    filters = [*_slice_filters(split), *(_filter(name, "box", values) for name, values in (labels or {}).items())]
+    index = {
+        "images": split.n_images,
+        "shard": SHARD,
+        "pictures": pictures,
+        "systems": list(captionings),
+        "filters": filters,
+        "boxes": _codes(np.diff(split.offsets).tolist()),
+    }
+    _write(data, "index", index)
+    _write(data, "ids", split.image_ids)
+    for k, name in enumerate(captionings):
+        _write(data, f"scores/{k}", [round(10 * v) if np.isfinite(v) else None for v in scores[name].tolist()])
+    for shard, first in enumerate(range(0, split.n_images, SHARD)):
+        images = range(first, min(first + SHARD, split.n_images))
+        _write(data, f"rows/{shard}", [_row(split, i) for i in images])
+        for k, captions in enumerate(captionings.values()):
+            _write(data, f"captions/{k}/{shard}", [[_bounded(captions[b]) for b in _boxes(split, i)] for i in images])
+    if pictures:
+        _write_pictures(split, site.folder / place / "images")
+    about = {"dataset": split.dataset, "split": split.name, "images": split.n_images, "boxes": split.n_boxes}
+    return site.page(f"{place}/index.html", "browser.html.j2", heading=heading, about=about)
+
+
+def link(a: str = "", b: str = "", image_id: str = "", **more: str) -> str:
+    """The end of an address into a browser: two systems, an image, a sort order or filters; "#a=full&b=baseline"."""
+    state = {"a": a, "b": b, "image": image_id} | more
+    return "#" + urlencode({key: value for key, value in state.items() if value}, errors="replace")
+
+
+def image_scores(evaluation: Evaluation) -> np.ndarray:
+    """CIDEr of each image, the mean over its boxes, in table scale; shape (n_images,)."""
+    corpus = evaluation.corpus
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(100 * cider.aggregate(corpus.sum_by_image(cider.statistics(corpus)))[:, 0])
+
+
+def _check(
+    split: Split,
+    captionings: Mapping[str, Sequence[str]],
+    scores: Mapping[str, np.ndarray],
+    labels: Mapping[str, Sequence[str]],
+) -> None:
+    if set(captionings) != set(scores):
+        raise ValueError(f"captions of {sorted(captionings)}, but scores of {sorted(scores)}")
+    for name, values in [*captionings.items(), *labels.items()]:
+        if len(values) != split.n_boxes:
+            raise ValueError(f"{name!r}: got {len(values)} values, expected {split.n_boxes}, one per box")
+    for name, numbers in scores.items():
+        if len(numbers) != split.n_images:
+            raise ValueError(f"{name!r}: got {len(numbers)} scores, expected {split.n_images}, one per image")
+
+
+def _slice_filters(split: Split) -> Iterator[dict[str, Any]]:
+    """The slices of a split as filters, in their order."""
+    found: dict[str, list[tuple[str, np.ndarray, bool]]] = {}
+    for part in slices(split):
+        mask = part.boxes if part.images is None else part.images
+        found.setdefault(part.by, []).append((part.name, mask, part.images is not None))
+    for by, parts in found.items():
+        codes = np.zeros(len(parts[0][1]), np.int64)
+        for k, (_, mask, _) in enumerate(parts):
+            codes[mask] = k
+        of = "image" if parts[0][2] else "box"
+        yield {"name": by, "of": of, "values": [name for name, _, _ in parts], "codes": _codes(codes.tolist())}
+
+
+def _filter(name: str, of: str, labels: Sequence[str]) -> dict[str, Any]:
+    values = sorted(set(labels))
+    place = {value: k for k, value in enumerate(values)}
+    return {"name": name, "of": of, "values": values, "codes": _codes([place[label] for label in labels])}
+
+
+def _codes(numbers: Sequence[int]) -> str:
+    return "".join(chr(_FIRST_CODE + number) for number in numbers)
+
+
+def _boxes(split: Split, image: int) -> range:
+    return range(int(split.offsets[image]), int(split.offsets[image + 1]))
+
+
+def _row(split: Split, image: int) -> list[Any]:
+    """Of one image: id, title, attributes, width, height, boxes in thousandths, references."""
+    boxes = _boxes(split, image)
+    corners = np.rint(1000 * split.boxes[boxes.start : boxes.stop]).astype(np.int64).tolist()
+    texts = [_bounded(text) for text in (split.image_ids[image], split.titles[image], split.attributes[image])]
+    return [*texts, *split.sizes[image].tolist(), corners, [_bounded(split.captions[b]) for b in boxes]]
+
+
+def _bounded(text: str) -> str:
+    beyond = len(text) - MAX_CHARACTERS
+    return text if beyond <= 0 else f"{text[:MAX_CHARACTERS]}… [{beyond:,} more characters]"
+
+
+def _write(data: Path, key: str, value: Any) -> None:
+    """A script which hands one value over; a lone surrogate, which UTF-8 cannot hold, becomes its escape."""
+    path = data / f"{key}.js"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    path.write_bytes(f'caponimage("{key}",{text});\n'.encode("utf-8", "backslashreplace"))
+
+
+def _write_pictures(split: Split, folder: Path) -> None:
+    for shard in range(0, split.n_images, SHARD):
+        (folder / str(shard // SHARD)).mkdir(parents=True, exist_ok=True)
+
+    def write(i: int) -> None:
+        picture = split.image(split.image_ids[i])
+        picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+        picture.save(folder / str(i // SHARD) / f"{i % SHARD}.webp", "WEBP", quality=QUALITY)
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        for _ in pool.map(write, range(split.n_images)):
+            pass

@@ -1,0 +1,56 @@
+"""`python -m reports.site`: one static report, a folder of pages that opens from disk."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark import cli
+from benchmark.dataset import open_dataset
+from benchmark.errors import InputError
+from reference_model.variants import PROFILES
+from reports.experiments import chosen, tables
+from reports.paper_figures.material import Material
+from reports.runs import RESULTS
+from reports.site.build import write_site
+
+
+def main(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="TABLE...", help=f"{', '.join(tables('mini'))}. [default: all]")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
+    ] = None,
+    profile: Annotated[str, typer.Option(help=f"Sizes of the runs: {', '.join(PROFILES)}.")] = "mini",
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(help="A run's folder, or a folder of runs; repeatable. [default: stored results of the profile]"),
+    ] = None,
+    types: Annotated[str | None, typer.Option(help="Caption types: mini, or a folder of benchmark.fit_types.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the site; replaced.")] = Path(
+        "reports/output/site"
+    ),
+) -> None:
+    """Write the report: results with intervals, claims, figures, and every image with the captions of all systems.
+
+    Examples::
+
+        python -m reports.site
+        python -m reports.site table2 -o site --run runs --data DIR --profile paper
+    """
+    wanted = chosen(names or ["all"], profile, [])
+    problems = [f"--run {folder}: no such folder" for folder in run or [] if not folder.is_dir()]
+    if output.exists() and not (output / "static" / "browser.js").is_file():
+        problems.append(f"-o {output}: exists and is no site, so it is not replaced; try another folder")
+    if problems:
+        raise InputError(*problems)
+    material = Material(open_dataset(data), run or [RESULTS / profile], profile=profile, types=types)
+    page = write_site(material, wanted, output)
+    files = [path.stat().st_size for path in output.rglob("*") if path.is_file()]
+    cli.stdout.print(f"{page}: open it in a browser", markup=False, soft_wrap=True)
+    cli.stdout.print(f"{len(files):,} files, {sum(files) / 1e6:,.1f} MB", markup=False)
+
+
+if __name__ == "__main__":
+    cli.run(main)

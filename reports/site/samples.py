@@ -1,0 +1,80 @@
+"""The sample browsers of the report: every system once, whatever rows it has, by the captions of its first seed."""
+
+from collections.abc import Mapping, Sequence
+
+from benchmark.dataset.store import Split
+from benchmark.errors import InputError
+from benchmark.metrics.caption_types import load_type_model
+from benchmark.site.browser import image_scores, link, write_browser
+from benchmark.site.pages import Site
+from reports.claims import Finding
+from reports.experiments import Table
+from reports.paper_figures.figure3 import central
+from reports.paper_figures.material import Material
+from reports.systems import Measured
+
+#: What is shown at first, where it is there.
+FIRST = ("full", "baseline")
+
+
+def place(split: str) -> str:
+    """Of a browser's page."""
+    return f"browser/{split}/index.html"
+
+
+def names(measured: Sequence[Measured]) -> dict[str, str]:
+    """Row id -> what its run is called in the browser; rows that are one run have one name, those of `FIRST` go first.
+
+    Args:
+        measured: rows of any tables on one split; the references are not among the systems.
+    """
+    of_run: dict[int, str] = {}
+    systems = [m for m in measured if m.row.blind != "references"]
+    for m in sorted(systems, key=lambda m: (*FIRST, m.row.label).index(m.row.label)):
+        taken = m.row.label in of_run.values()
+        of_run.setdefault(id(m.system.seeds), f"{m.row.label} ({m.row.id})" if taken else m.row.label)
+    return {m.row.id: of_run[id(m.system.seeds)] for m in systems}
+
+
+def link_to(finding: Finding, split: str, called: Mapping[str, str]) -> str:
+    """Address of the two systems of a finding, those images first that speak for it; "" if one is not shown."""
+    if finding.first not in called or finding.second not in called:
+        return ""
+    order = "up" if finding.effect > 0 else "down"
+    return place(split) + link(called[finding.first], called[finding.second], sort=order)
+
+
+def write_samples(site: Site, material: Material, tables: Sequence[Table], name: str) -> dict[str, str]:
+    """Write the browser of one split; returns `names`."""
+    measured = material.measurer.measure([row for table in tables for row in table.rows], name)
+    called = names(measured)
+    of_name = {called[m.row.id]: m for m in measured if m.row.id in called}
+    order = sorted(of_name, key=lambda system: (*FIRST, system).index(system))
+    split = material.splits[name]
+    write_browser(
+        site,
+        f"browser/{name}",
+        split,
+        {system: of_name[system].captions[0] for system in order},
+        {system: image_scores(of_name[system].system.seeds[0]) for system in order},
+        _labels(split, material.types),
+        heading=f"Samples of {name}",
+    )
+    return called
+
+
+def _labels(split: Split, types: str | None) -> dict[str, list[str]]:
+    """Further filters: types of the reference captions, where there is a model of them, and roles of synthetic data."""
+    found: dict[str, list[str]] = {}
+    if types or split.synthetic:
+        try:
+            model = load_type_model(types or "mini")
+        except InputError:
+            if types:
+                raise
+        else:
+            names = [f"{k + 1}: {' '.join(words)}" for k, words in enumerate(central(model, split.captions, 3))]
+            found["caption type"] = [names[kind] for kind in model.assign(split.captions)]
+    if split.roles:
+        found["role"] = split.roles
+    return found
