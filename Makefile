@@ -7,8 +7,8 @@ PROFILE ?= mini
 REPRODUCE = $(BIN)/python -m reports.reproduce --profile $(PROFILE) $(if $(DATA),--data $(DATA)) \
   $(if $(SEEDS),--seeds $(SEEDS)) $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
 
-.PHONY: help venv score-demo test test-slow format clean reproduce-table2 reproduce-table3 reproduce-tablea5 \
-  reproduce-tablea6 reproduce-figure4 reproduce-all
+.PHONY: help venv score-demo leaderboard test test-slow format clean reproduce-table2 reproduce-table3 reproduce-tablea5 \
+  reproduce-tablea6 reproduce-figure4 reproduce-all report
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */|/' | column -t -s '|'
@@ -31,8 +31,14 @@ reproduce-table2: venv  ## train and score every row of the paper's Table 2 on t
 reproduce-table3 reproduce-tablea5 reproduce-tablea6 reproduce-figure4: reproduce-%: venv
 	$(REPRODUCE) $*
 
-reproduce-all: venv  ## all tables and Figure 4
+reproduce-all: venv  ## all tables and all figures
 	$(REPRODUCE) all
+
+report: venv  ## one static report of the stored results: tables, claims, figures, every image; opens from disk
+	$(BIN)/python -m reports.site --profile $(PROFILE) $(if $(DATA),--data $(DATA)) $(ARGS)
+
+leaderboard: venv  ## re-score all entries of submissions/ and build the board: board/index.html
+	$(BIN)/python -m benchmark.leaderboard build $(if $(DATA),--data $(DATA)) $(ARGS)
 
 test: venv  ## run every check: style, types, import rules, tests, the light install
 	$(BIN)/tox

@@ -6,6 +6,7 @@ Invariants:
 """
 
 import json
+import os
 import shlex
 import shutil
 import sys
@@ -69,14 +70,15 @@ def main(
         seeds_table(splits[split], [one[split] for one in evaluations]).show(cli.stdout)
 
     target = submissions / name
-    with _workplace(None if dry_run else submissions) as place:
-        _fill(place / name, about, seeds, evaluations, splits)
+    with workplace(None if dry_run else submissions) as place:
+        fill_entry(place / name, about, seeds, evaluations, splits)
         # Receipts were made a moment ago from these captions: the one check that need not be done twice.
         report = checker.check(place / name, beside=submissions, without=["receipts"])
         if report.failures:
             raise InputError(*(problem.replace(f"{place.absolute()}/", "") for _, problem in report.failures))
         for note in report.notes:
             print(note)
+        _show_place(name, about, evaluations, splits, submissions)
         if dry_run:
             print(f"all checks passed; without --dry-run, {target} would be written")
             return
@@ -87,21 +89,35 @@ def main(
 
 def init(
     out: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("metadata.yaml"),
+    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="Ask for every field.")] = False,
 ) -> None:
-    """Write a template of metadata.yaml in which every field is explained.
+    """Write a template of metadata.yaml in which every field is explained, or filled in by questions.
 
-    Example::
+    Examples::
 
         python -m benchmark.submit init metadata.yaml
+        python -m benchmark.submit init --interactive        # Ctrl-C stops; what was answered is written
     """
     require_extra()
+    from benchmark.leaderboard.interview import Interview
     from benchmark.leaderboard.metadata import template
 
     if out.exists() or out.is_symlink():
         raise InputError(f"{out} exists and is not overwritten; name another file")
+    interview, complete = Interview(input, print), not interactive
+    if interactive:
+        try:
+            interview.run()
+            complete = True
+        except (EOFError, KeyboardInterrupt):
+            print("\nstopped")
     with replace_when_complete(out) as partial:
-        partial.write_text(template(), encoding="utf-8")
-    print(f"wrote {out}; fill it in, then: python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl")
+        partial.write_text(template(interview.answers), encoding="utf-8")
+    if not complete:
+        print(f"wrote {out} with the answers so far; fill in the rest of it")
+        raise typer.Exit(130)
+    then = "python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl"
+    print(f"wrote {out}; {'then' if interactive else 'fill it in, then'}: {then}")
 
 
 def _read_all(
@@ -143,7 +159,7 @@ def _refuse_existing(target: Path) -> None:
 
 
 @contextmanager
-def _workplace(beside: Path | None) -> Iterator[Path]:
+def workplace(beside: Path | None) -> Iterator[Path]:
     """A folder on the file system of `beside` (None: anywhere) which is gone afterwards."""
     if beside is not None:
         beside.mkdir(parents=True, exist_ok=True)
@@ -154,13 +170,22 @@ def _workplace(beside: Path | None) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _fill(
+def fill_entry(
     folder: Path,
     about: "Metadata",
     seeds: list[Captions],
     evaluations: list[dict[str, Evaluation]],
     splits: dict[str, Split],
 ) -> None:
+    """Write the files of an entry into a new folder.
+
+    Args:
+        folder: to make.
+        about: the metadata; its seeds are in the order of the next two.
+        seeds: captions by split, of each seed.
+        evaluations: of them.
+        splits: of the data set.
+    """
     from benchmark.leaderboard.entries import predictions_of, readme, receipt_of
     from benchmark.leaderboard.metadata import as_yaml
 
@@ -173,6 +198,29 @@ def _fill(
             write_predictions(folder / predictions_of(seed, split), opened, captions[split])
             receipt = json.dumps(make_receipt(opened, evaluated[split]), ensure_ascii=False, indent=1)
             (folder / receipt_of(seed, split)).write_text(receipt + "\n", encoding="utf-8")
+
+
+def _show_place(
+    name: str,
+    about: "Metadata",
+    evaluations: list[dict[str, Evaluation]],
+    splits: dict[str, Split],
+    submissions: Path,
+) -> None:
+    """What the board would show: the place on val and test, and the nearest entries with their differences."""
+    from benchmark.leaderboard.board import System, gather
+    from benchmark.leaderboard.statistics_cache import Statistics
+    from benchmark.leaderboard.tables import neighbours_grid
+
+    if about.trained_on_val_or_test:
+        print("trained on val or test: it will be listed, not ranked")
+        return
+    statistics = {split: [Statistics.of(splits[split], one[split]) for one in evaluations] for split in evaluations[0]}
+    candidate = System(name, about.name, statistics, about, "self-scored")
+    jobs = os.cpu_count() or 1
+    board = gather(submissions, splits, candidate=candidate, jobs=jobs, tell=cli.stderr.print)
+    for split in statistics:
+        neighbours_grid(board, split, name).show(cli.stdout)
 
 
 def _git_commands(target: Path) -> str:

@@ -1,9 +1,11 @@
-"""`python -m benchmark.leaderboard`: check entries; print the schema of their metadata.
+"""`python -m benchmark.leaderboard`: check and accept entries; print the schema of their metadata.
 
 Exit codes: 0 all entries pass, 1 an entry fails, 2 bad usage.
 """
 
 import json
+import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +14,9 @@ import typer
 from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
+from benchmark.files import replace_when_complete
 from benchmark.leaderboard import require_extra
+from benchmark.leaderboard.exports import commands as exports
 
 app = cli.group()
 
@@ -22,14 +26,21 @@ def main() -> None:
     """Entries of the leaderboard. Example: `python -m benchmark.leaderboard check submissions/20270131_my-system`."""
 
 
+_DATA = Annotated[str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")]
+_SUBMISSIONS = Annotated[Path, typer.Option(help="Where all entries are.")]
+
+
 @app.command()
 def check(
     entries: Annotated[list[Path] | None, typer.Argument(help="Folders of entries. [default: all of them]")] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
+    data: _DATA = None,
+    submissions: _SUBMISSIONS = Path("submissions"),
+    accepted: Annotated[
+        Path | None, typer.Option(help="List of accepted files. [default: SHA256SUMS beside the entries]")
     ] = None,
-    submissions: Annotated[Path, typer.Option(help="Where all entries are.")] = Path("submissions"),
+    new: Annotated[bool, typer.Option("--new", help="Of accepted entries, check only that nothing changed.")] = False,
     maintainer: Annotated[bool, typer.Option(help="Let entries say `checked` and `reproduced`.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result there, for machines.")] = None,
 ) -> None:
     """Run every check on entries, list all failures, and exit with 1 if there is one.
 
@@ -37,29 +48,137 @@ def check(
 
         python -m benchmark.leaderboard check                                    # all of submissions/
         python -m benchmark.leaderboard check submissions/20270131_my-system --data DIR
+        python -m benchmark.leaderboard check --new --json result.json           # as on a pull request
     """
     require_extra()
     from benchmark.leaderboard.check import Checker
+    from benchmark.leaderboard.entries import HASH_LIST, all_entries
+    from benchmark.leaderboard.hashes import read_hashes
+    from benchmark.leaderboard.result import printable, result, shown
 
+    mine = (entries[0].absolute().parent if entries else submissions) / HASH_LIST
+    hashes = read_hashes(accepted or mine)
+    problems = []
     if not entries:
-        if not submissions.is_dir():
-            raise InputError(f"{submissions}: no such folder; name one with --submissions, or entries to check")
-        entries = sorted(path for path in submissions.iterdir() if not path.name.startswith(".") and path.is_dir())
-    checker = Checker(open_dataset(data), maintainer=maintainer)
-    failing = failures = 0
+        entries = all_entries(submissions)
+        problems += hashes.gone(submissions)
+    if accepted and not maintainer:
+        problems += hashes.altered(read_hashes(mine))
+    checker = Checker(open_dataset(data), hashes, maintainer=maintainer)
+    reports = []
     for path in entries:
         # Entries in another folder are compared with those of their own folder.
-        report = checker.check(path)
-        failing += bool(report.failures)
-        failures += len(report.failures)
-        print(f"{'FAIL' if report.failures else 'ok  '} {_printable(path.absolute().name)[:100]}")
-        for name, problem in report.failures:
-            print(f"     {name}: {_printable(problem)}")
-        for note in report.notes:
-            print(f"     note: {note}")
-    print(f"{len(entries)} entries: {len(entries) - failing} pass, {failing} fail, {failures} failures")
-    if failing:
+        reports.append(checker.check(path, without=checker.DONE if new and path.name in hashes.entries else ()))
+        print(shown(reports[-1]))
+    for problem in problems:
+        print(f"FAIL {printable(problem)}")
+    failing = [report for report in reports if report.failures]
+    failures = sum(len(report.failures) for report in failing) + len(problems)
+    print(f"checked {len(reports)}: {len(reports) - len(failing)} pass, {len(failing)} fail; failures: {failures}")
+    if json_file is not None:
+        with replace_when_complete(json_file) as partial:
+            partial.write_bytes(result(reports, problems))
+    if failures:
         raise typer.Exit(1)
+
+
+@app.command()
+def accept(
+    entries: Annotated[list[Path], typer.Argument(help="Folders of entries.")],
+    data: _DATA = None,
+    replace: Annotated[str, typer.Option(help="Why accepted entries change, in one line; it is kept.")] = "",
+) -> None:
+    """For maintainers: put entries that pass every check on the list of accepted files, SHA256SUMS beside them.
+
+    Examples::
+
+        python -m benchmark.leaderboard accept submissions/20270131_my-system
+        python -m benchmark.leaderboard accept submissions/20270131_my-system --replace "two more seeds"
+    """
+    require_extra()
+    from benchmark.leaderboard.check import Checker
+    from benchmark.leaderboard.entries import HASH_LIST, look_at
+    from benchmark.leaderboard.hashes import read_hashes
+    from benchmark.leaderboard.result import printable
+
+    checker = Checker(open_dataset(data), maintainer=True)
+    problems = [problem for path in entries for _, problem in checker.check(path).failures]
+    if problems:
+        raise InputError(*map(printable, problems))
+    for path in entries:
+        entry = look_at(path.absolute())
+        read_hashes(entry.path.parent / HASH_LIST).accept(entry, replacing=replace)
+        print(f"accepted {entry.path.name}")
+
+
+@app.command()
+def comment(
+    result: Annotated[Path, typer.Argument(help="What `check --json` wrote.")],
+    submissions: _SUBMISSIONS = Path("submissions"),
+) -> None:
+    """Print a comment on a pull request: failures, notes, and new entries beside accepted ones, in Markdown.
+
+    Example::
+
+        python -m benchmark.leaderboard comment result.json > comment.md
+    """
+    require_extra()
+    from benchmark.leaderboard.comment import comment
+
+    print(comment(result, submissions), end="")
+
+
+@app.command()
+def build(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the board; replaced as a whole.")] = Path("board"),
+    data: _DATA = None,
+    submissions: _SUBMISSIONS = Path("submissions"),
+    jobs: Annotated[int | None, typer.Option(help="Processes for scoring. [default: one a core]", min=1)] = None,
+    site: Annotated[bool, typer.Option(help="Also the pages; needs jinja2.")] = True,
+    types: Annotated[
+        str | None,
+        typer.Option(help="Encoder of caption types on the pages. [default: mini on synthetic data, if installed]"),
+    ] = None,
+) -> None:
+    """Rebuild the whole board from stored predictions: ranking, Markdown, CSV and pages.
+
+    Scores are kept in the cache folder by file, data and metric version; what is new is scored, the rest is read.
+
+    Examples::
+
+        python -m benchmark.leaderboard build                       # board/index.html, leaderboard.md, leaderboard.csv
+        python -m benchmark.leaderboard build -o board --data DIR
+    """
+    require_extra()
+    if site and not find_spec("jinja2"):
+        raise InputError("the pages need jinja2; try `pip install 'caponimage[board]'`, or --no-site")
+    from benchmark.leaderboard.board import gather
+    from benchmark.leaderboard.build import write_board
+
+    board = gather(submissions, open_dataset(data), jobs=jobs or os.cpu_count() or 1, tell=cli.stderr.print)
+    if types is None and board.synthetic and find_spec("sentence_transformers"):
+        types = "mini"
+    write_board(board, out, site=site, types=types)
+    for one in board.refused:
+        cli.stderr.print(f"not ranked: {one.name}: {one.reasons[0]}", markup=False, soft_wrap=True)
+    print(f"wrote {out}: {len(board.entries)} entries ranked, {len(board.refused)} not")
+
+
+@app.command()
+def speed(
+    images: Annotated[int, typer.Option(help="Images of val and of test.")] = 20_000,
+    entries: Annotated[int, typer.Option(help="Entries that are made and scored for real.", min=2)] = 4,
+    large: Annotated[int, typer.Option(help="Entries whose tests and pages are measured.", min=2)] = 100,
+    jobs: Annotated[int | None, typer.Option(help="Processes for scoring. [default: one a core]", min=1)] = None,
+) -> None:
+    """Measure how long the board takes to build, from nothing and with one more entry.
+
+    Example: `python -m benchmark.leaderboard speed --images 5000`
+    """
+    require_extra()
+    from benchmark.leaderboard.speed import measure
+
+    measure(images, entries, large, jobs or os.cpu_count() or 1).show(cli.stdout)
 
 
 @app.command()
@@ -76,9 +195,8 @@ def schema() -> None:
     print(json.dumps(json_schema(), indent=1, ensure_ascii=False))
 
 
-def _printable(text: str) -> str:
-    """Text of strangers for a terminal: what cannot be printed is shown as its code."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+app.command()(exports.export)
+app.command()(exports.simulate)
 
 
 if __name__ == "__main__":

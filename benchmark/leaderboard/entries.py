@@ -25,6 +25,11 @@ from benchmark.leaderboard.metadata import MAX_BYTES, MAX_SEEDS, Metadata
 SPLITS = ("val", "test")
 ENTRY_NAME = re.compile(r"[0-9]{8}_[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_NAME = 80
+MAX_ENTRIES = 2000
+#: Hashes of accepted entries (`hashes`).
+HASH_LIST = "SHA256SUMS"
+#: Files that may stand beside entries.
+BESIDE_ENTRIES = (HASH_LIST, "README.md", ".gitkeep")
 _SEED = re.compile(r"seed(0|[1-9][0-9]{0,9})")
 _MIB = 1 << 20
 #: Largest size of each file, in bytes.
@@ -133,6 +138,25 @@ def _take(entry: Entry, item: "os.DirEntry[str]", place: str, limit: int) -> Non
         entry.oversized.append(f"{entry.path / place}: got {about.st_size:,} bytes, expected at most {limit:,}")
     else:
         entry.files[place] = entry.path / place
+
+
+def all_entries(submissions: Path) -> list[Path]:
+    """Everything in the folder of entries that should be one, by name; whatever is none is for the checker to refuse.
+
+    Raises:
+        InputError: if it is no folder, a link to one, or holds more than a board ever will.
+    """
+    if submissions.is_symlink() or not submissions.is_dir():
+        raise InputError(f"{submissions}: no such folder; name one with --submissions, or entries to check")
+    found: list[Path] = []
+    with os.scandir(submissions) as items:
+        for item in items:
+            if len(found) >= MAX_ENTRIES:
+                raise InputError(f"{submissions}: got more than {MAX_ENTRIES:,} entries")
+            plain = item.is_file(follow_symlinks=False) and item.name in BESIDE_ENTRIES
+            if not plain and not item.name.startswith(".submit."):  # an entry in the making
+                found.append(Path(item.path))
+    return sorted(found)
 
 
 def neighbours(folder: Path, but: Path) -> list[tuple[str, Path]]:

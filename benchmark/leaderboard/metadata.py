@@ -13,7 +13,7 @@ Invariants:
 import datetime
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from unicodedata import category
@@ -40,6 +40,12 @@ def _one_line(text: str) -> str:
 
 def _lines(text: str) -> str:
     return _LINE_END.join(_one_line(line.rstrip()) for line in text.rstrip().split(_LINE_END))
+
+
+def _once(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("expected every seed once")
+    return seeds
 
 
 def _url(text: str) -> str:
@@ -96,7 +102,7 @@ class Metadata(BaseModel):
     gpu_hours: float | None = _field(
         "GPU hours of one training.", 12.5, default=None, ge=0, le=1e9, allow_inf_nan=False
     )
-    seeds: list[Seed] = _field(
+    seeds: Annotated[list[Seed], AfterValidator(_once)] = _field(
         "One number per prediction file, in the order of the files.", [1, 2, 3], min_length=1, max_length=MAX_SEEDS
     )
     decoding: Text = _field("How captions are decoded.", "beam search, width 5")
@@ -111,8 +117,6 @@ class Metadata(BaseModel):
             raise ValueError("external_data: name the data if uses_external_data is true, and only then")
         if self.code_url and not self.code_commit:
             raise ValueError("code_commit: missing; code_url needs the commit that was run")
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError("seeds: every seed once")
         return self
 
 
@@ -221,20 +225,30 @@ def _sentence(path: Path, lines: dict[tuple[str | int, ...], int], error: Any) -
     got = "" if error["type"] == "missing" else f", got {error['input']!r:.80}"
     if error["type"] == "extra_forbidden":
         return f"{path}:{line}: {name}: no such field; there are {', '.join(Metadata.model_fields)}"
-    known = Metadata.model_fields.get(str(place[0]))
-    example = f"; example: {_flow(known.examples[0])}" if known and known.examples else ""
+    example = f"; example: {example_of(str(place[0]))}" if place[0] in Metadata.model_fields else ""
     return f"{path}:{line}: {name}: {message}{got}{example}"
 
 
-def template() -> str:
-    """metadata.yaml with every field explained, to be filled in; it does not pass as it is."""
+def template(values: Mapping[str, Any] | None = None) -> str:
+    """metadata.yaml with every field explained, to be filled in; without values it does not pass.
+
+    Args:
+        values: of fields that are known already.
+    """
+    values = values or {}
     lines = ["# Metadata of a submission. Fill in every field; then: python -m benchmark.submit --help"]
     for name, field in Metadata.model_fields.items():
         if name in MAINTAINERS:
             continue
         need = "" if field.is_required() else " (may be left empty)"
-        lines += ["", f"# {field.description}{need}", f"# Example: {_flow((field.examples or [''])[0])}", f"{name}:"]
+        known = "" if values.get(name) is None else f" {_flow(values[name])}"
+        lines += ["", f"# {field.description}{need}", f"# Example: {example_of(name)}", f"{name}:{known}"]
     return _LINE_END.join(lines) + _LINE_END
+
+
+def example_of(name: str) -> str:
+    """A good value of a field, as it is written in the file."""
+    return _flow((Metadata.model_fields[name].examples or [""])[0])
 
 
 def _flow(value: Any) -> str:

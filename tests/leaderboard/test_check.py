@@ -7,57 +7,26 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from made_entries import METADATA, NAME, failures
 
 pytest.importorskip("pydantic")
 pytest.importorskip("yaml")
 
-from benchmark import submit
 from benchmark.dataset.store import Split
 from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.entries import LIMITS
+from benchmark.leaderboard.jumps import jumps
 from benchmark.predictions import write_predictions
 from benchmark.receipt import make_receipt
 from benchmark.scoring import evaluate
-
-NAME = "20270131_turned"
-_METADATA = """\
-{name: Turned, authors: [A. Author], contact: a@example.org, organisation: Example, license: MIT, date: 2027-01-31,
-uses_external_data: false, pretrained_from: [], trained_on_val_or_test: false, n_params: 0, hardware: none,
-seeds: [1], decoding: greedy, attempts: 1, open_weights: true}
-"""
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, splits: dict[str, Split]) -> Path:
-    folder = tmp_path_factory.mktemp("made")
-    (folder / "metadata.yaml").write_text(_METADATA)
-    files = {split: folder / f"{split}.jsonl" for split in ("val", "test")}
-    for split, path in files.items():
-        captions = splits[split].captions
-        write_predictions(path, splits[split], captions[1:] + captions[:1])
-    data = str(splits["test"].directory)
-    submit.main([files["test"]], [files["val"]], folder / "metadata.yaml", data, folder / "submissions")
-    return folder / "submissions" / NAME
-
-
-@pytest.fixture
-def entry(made: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "submissions" / NAME))
 
 
 @pytest.fixture(scope="module")
 def checker(splits: dict[str, Split]) -> Checker:
     return Checker(splits)
-
-
-def failures(checker: Checker, entry: Path) -> dict[str, str]:
-    """Problems by the name of the check."""
-    found: dict[str, str] = {}
-    for name, problem in checker.check(entry).failures:
-        found[name] = found.get(name, "") + problem + "\n"
-    return found
 
 
 def test_a_good_entry_passes_with_a_note_on_copying(checker: Checker, entry: Path) -> None:
@@ -139,7 +108,7 @@ def test_captions_made_to_slow_the_scorer(checker: Checker, entry: Path, splits:
     write_predictions(entry / "seed1/preds.test.jsonl.gz", splits["test"], long)
     found = failures(checker, entry)
     assert found.keys() == {"predictions"}
-    assert "characters per caption on average, expected at most 50" in found["predictions"]
+    assert "characters per caption on average, expected at most 15" in found["predictions"]
 
 
 @pytest.mark.parametrize("key", ["scores", "data", "versions", "types"])
@@ -154,6 +123,17 @@ def test_tampered_receipt(checker: Checker, entry: Path, key: str) -> None:
     found = failures(checker, entry)
     assert found.keys() == {"receipts"}
     assert f"{key}.{field}" in found["receipts"] or f"{key}:" in found["receipts"]
+
+
+def test_a_receipt_is_wrong_in_a_line(checker: Checker, entry: Path) -> None:
+    """A number among hundreds of lines that the reader has to search for."""
+    path = entry / "seed1/scores.test.json"
+    lines = path.read_text().split("\n")
+    scores = lines.index(' "scores": {')
+    number = next(n for n, line in enumerate(lines) if n > scores and '"METEOR"' in line)
+    lines[number] = '  "METEOR": 99.0,'
+    path.write_text("\n".join(lines))
+    assert f"{path}:{number + 1}: " in failures(checker, entry)["receipts"]
 
 
 @pytest.mark.parametrize(
@@ -184,10 +164,50 @@ def test_leaked_references(checker: Checker, entry: Path, splits: dict[str, Spli
     assert "100.0% of the captions equal their reference" in found["leak"]
 
 
+def receipt_with(split: str, cider: float, exact: float = 50.0) -> dict[str, Any]:
+    """What the rules on jumps read of a receipt: intervals of +- 10."""
+    return {
+        "data": {"synthetic": True, "split": split},
+        "scores": {"CIDEr": cider, "Exact": exact},
+        "intervals": {"CIDEr": [cider - 10, cider + 10], "Exact": [exact - 1, exact + 1]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("receipts", "best", "said"),
+    [
+        ({(1, "val"): receipt_with("val", 400), (1, "test"): receipt_with("test", 415)}, None, None),
+        ({(1, "val"): receipt_with("val", 20), (1, "test"): receipt_with("test", 30)}, None, None),  # within noise
+        ({(1, "val"): receipt_with("val", 400), (1, "test"): receipt_with("test", 480)}, None, "20% above val"),
+        ({(s, "test"): receipt_with("test", 400 + 100 * (s == 3)) for s in (1, 2, 3)}, None, "seed 3: CIDEr is 25%"),
+        ({(1, "test"): receipt_with("test", 800, exact=96.5)}, None, "exact match is above 95 %"),
+        ({(1, "test"): receipt_with("test", 800, exact=95.5)}, None, None),
+        ({(1, "test"): receipt_with("test", 400)}, ("a", 300.0), "33% above the best accepted entry, a"),
+        ({(1, "test"): receipt_with("test", 360)}, ("a", 300.0), None),
+        ({(1, "test"): receipt_with("test", 400)}, ("a", 0.0), None),
+    ],
+)
+def test_suspicious_jumps(receipts: dict[Any, Any], best: tuple[str, float] | None, said: str | None) -> None:
+    """A leap that nobody is told of, and an alarm over noise that teaches people to look away."""
+    notes = list(jumps(receipts, best))
+    assert [said in note for note in notes] == [True] if said else not notes
+
+
+def test_one_caption_everywhere_is_told(checker: Checker, entry: Path, splits: dict[str, Split]) -> None:
+    """A system that writes one safe caption."""
+    split = splits["test"]
+    captions = ["温和"] * split.n_boxes
+    write_predictions(entry / "seed1/preds.test.jsonl.gz", split, captions)
+    (entry / "seed1/scores.test.json").write_text(json.dumps(make_receipt(split, evaluate(split, captions))))
+    report = checker.check(entry)
+    assert report.failures == []
+    assert "seed 1: one caption stands in 100% of the test boxes" in report.notes
+
+
 def test_readme_and_date_follow_metadata(checker: Checker, entry: Path) -> None:
     """A page that says other things than the metadata that was checked."""
     (entry / "README.md").write_text("# the best <script>")
-    (entry / "metadata.yaml").write_text(_METADATA.replace("2027-01-31", "2027-02-01"))
+    (entry / "metadata.yaml").write_text(METADATA.replace("2027-01-31", "2027-02-01"))
     assert failures(checker, entry).keys() == {"metadata", "readme"}
 
 
@@ -207,11 +227,15 @@ def test_command_line(entry: Path, splits: dict[str, Split]) -> None:
     def run(*more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*command, *more], capture_output=True, text=True, check=False)
 
-    good = run("--submissions", str(entry.parent))
+    good = run("--submissions", str(entry.parent), "--json", str(entry.parent.parent / "result.json"))
     assert (good.returncode, good.stderr) == (0, "")
-    assert good.stdout.endswith("1 entries: 1 pass, 0 fail, 0 failures\n")
+    result = json.loads((entry.parent.parent / "result.json").read_text())
+    receipt = json.loads((entry / "seed1/scores.test.json").read_text())
+    assert result["passed"]
+    assert result["entries"][0]["scores"]["test"]["CIDEr"] == [receipt["scores"]["CIDEr"]]
+    assert good.stdout.endswith("checked 1: 1 pass, 0 fail; failures: 0\n")
     (entry / "extra").write_text("x")
     bad = run(str(entry))
     assert (bad.returncode, bad.stderr) == (1, "")
-    assert f"FAIL {NAME}\n     files: " in bad.stdout
+    assert f"FAIL {NAME} (self-scored)\n     files: " in bad.stdout
     assert run("--submissions", str(entry / "nowhere")).returncode == 2

@@ -1,5 +1,7 @@
 """From prediction files to an entry: the words of the command line, and that nothing half-made is left."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.entries import expected_files
+from benchmark.leaderboard.interview import Interview
+from benchmark.leaderboard.metadata import read_metadata, template
 from benchmark.predictions import write_predictions
 
 METADATA = """\
@@ -138,3 +142,86 @@ def test_init_writes_a_template_once(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not overwritten"):
         submit.init(tmp_path / "metadata.yaml")
     assert (tmp_path / "metadata.yaml").read_text() == "mine"
+
+
+ANSWERS = {
+    "name": ["", "x" * 61, "Turned"],
+    "authors": ["", "A. Author", "李华", ""],
+    "contact": ["nobody", "a@example.org"],
+    "organisation": ["University of Example"],
+    "paper_url": [""],
+    "code_url": ["javascript:alert(1)", "https://example.org/code"],
+    "code_commit": ["", "HEAD", "0123abc"],
+    "training_command": ["python train.py: 'x' # y"],
+    "license": ["MIT"],
+    "date": ["soon", "2027-01-31"],
+    "uses_external_data": ["maybe", "no"],
+    "pretrained_from": [""],
+    "trained_on_val_or_test": ["n"],
+    "n_params": ["-1", "many", "71000000"],
+    "hardware": ["yes"],
+    "gpu_hours": ["inf", "12.5"],
+    "seeds": ["1", "1", "", "1", "2", ""],
+    "decoding": ["12"],
+    "attempts": ["0", "1"],
+    "open_weights": ["true"],
+}
+
+
+class Answers:
+    """Somebody at the keyboard, who goes when they have nothing to say any more."""
+
+    def __init__(self, answers: dict[str, list[str]]) -> None:
+        self._answers = {name: list(lines) for name, lines in answers.items()}
+        self.refused = 0
+
+    def ask(self, prompt: str) -> str:
+        lines = self._answers.get(prompt.partition(":")[0].partition("[")[0], [])
+        if not lines:
+            raise EOFError
+        return lines.pop(0)
+
+    def tell(self, line: str) -> None:
+        self.refused += "not taken: " in line
+
+    def left(self) -> list[str]:
+        return [name for name, lines in self._answers.items() if lines]
+
+
+def test_questions_and_answers_make_metadata(tmp_path: Path) -> None:
+    """Answers that are taken and then refused, turned into something else, or dropped in silence."""
+    desk = Answers(ANSWERS)
+    interview = Interview(desk.ask, desk.tell)
+    interview.run()
+    assert desk.left() == []
+    assert desk.refused == 14
+    path = tmp_path / "metadata.yaml"
+    path.write_text(template(interview.answers))
+    metadata = read_metadata(path)
+    assert (metadata.authors, metadata.seeds, metadata.gpu_hours) == (["A. Author", "李华"], [1, 2], 12.5)
+    assert (metadata.hardware, metadata.decoding) == ("yes", "12")  # text that YAML takes for something else
+    assert metadata.training_command == "python train.py: 'x' # y"
+    assert metadata.paper_url is None
+
+
+def test_external_data_is_asked_for_where_it_is_used() -> None:
+    """Metadata that is refused at the end for a question that was never asked."""
+    desk = Answers(ANSWERS | {"uses_external_data": ["yes"], "external_data": ["", "LAION-5B"], "code_url": [""]})
+    interview = Interview(desk.ask, desk.tell)
+    interview.run()
+    assert desk.left() == ["code_commit"]
+    assert interview.answers["external_data"] == "LAION-5B"
+
+
+def test_init_interactive_keeps_what_was_answered_when_interrupted(tmp_path: Path) -> None:
+    """Twenty answers lost to a slip of the finger; half a file; a list of the fields that hangs at the end of input."""
+    command = [sys.executable, "-m", "benchmark.submit", "init", "--interactive", "metadata.yaml"]
+    said = "Turned\nA. Author\n\nnobody\n"
+    done = subprocess.run(command, cwd=tmp_path, input=said, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
+    assert "not taken: expected an e-mail address" in done.stdout
+    text = (tmp_path / "metadata.yaml").read_text()
+    assert '\nname: "Turned"\n' in text
+    assert '\nauthors: ["A. Author"]\n' in text
+    assert "\ncontact:\n" in text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["metadata.yaml"]

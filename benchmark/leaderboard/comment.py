@@ -1,0 +1,140 @@
+"""The comment on a pull request, written from the result of the check and the entries that were accepted before.
+
+The result is hostile: a pull request may change the workflow that makes it.
+
+Invariants:
+* the result is bounded in size, must have exactly the form of `result`, and holds only finite numbers;
+* its text stands in code blocks, one line each behind a mark of ours, so no markup, mention or link of it acts and none
+  ends the block; outside of them stand only names of the form of entries;
+* the comment is shorter than GitHub allows.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchmark.errors import InputError
+from benchmark.leaderboard.entries import ENTRY_NAME, HASH_LIST, MAX_NAME, SPLITS, look_at, receipt_of
+from benchmark.leaderboard.hashes import Status, read_hashes
+from benchmark.leaderboard.result import FORMAT, MAX_PROBLEMS, printable
+from benchmark.receipt import read_receipt
+from benchmark.significance import mean_and_deviation
+
+MAX_BYTES = 4 << 20
+#: First line of the comment, by which the next run finds and replaces it.
+MARKER = "<!-- caponimage-submission-check -->"
+_MAX_COMMENT, _MAX_LINES, _MAX_ENTRIES, _BESIDE = 60_000, 60, 20, 5
+_METRICS = ("CIDEr", "BLEU-1", "BLEU-4", "METEOR", "Div@1", "Div@2", "Exact")
+
+_Text = Annotated[str, Field(max_length=20_000)]
+_Texts = Annotated[list[_Text], Field(max_length=MAX_PROBLEMS)]
+_Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
+_Scores = dict[Annotated[str, Field(max_length=40)], Annotated[list[_Number | None], Field(max_length=20)]]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _CheckedEntry(_Strict):
+    name: Annotated[str, Field(max_length=1100)]
+    status: Status
+    failures: Annotated[list[tuple[Annotated[str, Field(max_length=40)], _Text]], Field(max_length=MAX_PROBLEMS)]
+    notes: _Texts
+    scores: dict[Literal["val", "test"], _Scores]
+
+
+class _Result(_Strict):
+    format: Literal["caponimage-check/1"]
+    passed: bool
+    problems: _Texts
+    entries: Annotated[list[_CheckedEntry], Field(max_length=2000)]
+
+
+def comment(path: Path, submissions: Path) -> str:
+    """The comment in Markdown.
+
+    Args:
+        path: what `check --json` wrote, or somebody else.
+        submissions: the entries of the base branch, to compare with the accepted ones.
+
+    Raises:
+        InputError: if the result has another form, or is too large.
+    """
+    checked = _read(path)
+    new = [entry for entry in checked.entries if entry.status == "self-scored" or entry.failures]
+    lines = [MARKER, f"### Check of submissions: {'passed' if checked.passed else 'failed'}", ""]
+    lines += _block(checked.problems)
+    for entry in new[:_MAX_ENTRIES]:
+        lines += ["", f"{_name(entry.name)} ({entry.status}): **{'failed' if entry.failures else 'passed'}**", ""]
+        odd = [] if ENTRY_NAME.fullmatch(entry.name) else [f"name: {entry.name}"]
+        found = [f"{name}: {problem}" for name, problem in entry.failures]
+        lines += _block([*odd, *found, *(f"to look at: {note}" for note in entry.notes)])
+    if len(new) > _MAX_ENTRIES:
+        lines.append(f"\n... and {len(new) - _MAX_ENTRIES} more entries")
+    known = _accepted(submissions)
+    for split in reversed(SPLITS):
+        rows = [(entry.name, _means(entry.scores[split])) for entry in new[:_MAX_ENTRIES] if split in entry.scores]
+        if rows:
+            lines += ["", *_table(split, rows, known.get(split, []))]
+    lines += ["", "Recomputed by the check from the predictions of the pull request; accepted entries for comparison."]
+    text = "\n".join(lines) + "\n"
+    return text if len(text) <= _MAX_COMMENT else text[:_MAX_COMMENT] + "\n```\n\n... (the artefact has all of it)\n"
+
+
+def _read(path: Path) -> _Result:
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise InputError(f"{path}: got more than {MAX_BYTES:,} bytes, expected what `check --json` writes")
+    try:
+        return _Result.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(part)[:40] for part in first["loc"][:6])
+        raise InputError(f"{path}: not a result of format {FORMAT!r}: {place}: {first['msg'][:200]}") from None
+
+
+def _block(texts: Sequence[str]) -> list[str]:
+    """Text of strangers as a code block; nothing for no text."""
+    lines = [f"* {printable(text)}" for text in texts[:_MAX_LINES]]
+    lines += [f"* ... and {len(texts) - _MAX_LINES} more"] * (len(texts) > _MAX_LINES)
+    return ["```text", *lines, "```"] if lines else []
+
+
+def _name(name: str) -> str:
+    return f"`{name}`" if ENTRY_NAME.fullmatch(name) and len(name) <= MAX_NAME else "an entry of an odd name"
+
+
+def _means(scores: _Scores) -> dict[str, float]:
+    means = {}
+    for name, values in scores.items():
+        numbers = [value for value in values if value is not None]
+        if numbers:
+            means[name] = mean_and_deviation(numbers)[0]
+    return means
+
+
+def _accepted(submissions: Path) -> dict[str, list[tuple[str, dict[str, float]]]]:
+    """Name and mean scores of accepted entries by split, best CIDEr first."""
+    found: dict[str, list[tuple[str, dict[str, float]]]] = {}
+    for name in read_hashes(submissions / HASH_LIST).entries:
+        entry = look_at(submissions / name)
+        for split in SPLITS:
+            scores = [read_receipt(entry.files[receipt_of(seed, split)])["scores"] for seed in entry.seeds]
+            found.setdefault(split, []).append((name, _means({m: [one[m] for one in scores] for m in _METRICS})))
+    return {split: sorted(rows, key=lambda row: -row[1]["CIDEr"]) for split, rows in found.items()}
+
+
+def _table(
+    split: str, rows: Sequence[tuple[str, dict[str, float]]], known: Sequence[tuple[str, dict[str, float]]]
+) -> list[str]:
+    def row(name: str, scores: dict[str, float], *, new: bool = False) -> str:
+        cells = [f"{scores[metric]:.2f}" if metric in scores else "" for metric in _METRICS]
+        return f"| {'new: ' * new}{_name(name)} | {' | '.join(cells)} |"
+
+    head = [f"| {split} | {' | '.join(_METRICS)} |", "|---|" + "---:|" * len(_METRICS)]
+    new = [row(name, scores, new=True) for name, scores in rows]
+    return head + new + [row(name, scores) for name, scores in known[:_BESIDE]]

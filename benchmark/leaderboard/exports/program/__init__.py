@@ -1,0 +1,1 @@
+"""Files that stand, as they are, in the program folder of a bundle."""

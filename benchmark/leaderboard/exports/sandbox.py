@@ -1,0 +1,72 @@
+"""Starts `simulated_worker` with a clean environment, and bounds it in time from outside."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_WORKER = Path(__file__).with_name("simulated_worker.py")
+_SHOWN = 20_000  # bytes of its output that are kept
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a run: exit code (None: the time was over), seconds on the clock, output as text."""
+
+    code: int | None
+    seconds: float
+    stdout: str
+    stderr: str
+
+
+def run(folder: Path, about: dict[str, Any], *, python: str, seconds: int, memory: int, own_packages: bool) -> Run:
+    """Run a program as a worker does.
+
+    Args:
+        folder: the worker's own; logs are written there.
+        about: what to run, see `simulated_worker`.
+        python: the worker's interpreter.
+        seconds: limit of time, on the clock and of the processor.
+        memory: limit, bytes of address space.
+        own_packages: whether the bundle brings its packages: those installed here are then out of reach.
+    """
+    order = json.dumps({**about, "seconds": seconds, "memory": memory})
+    command = [python, "-I", *(["-S"] if own_packages else []), "-B", str(_WORKER), order]
+    (folder / "tmp").mkdir()
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(folder), "TMPDIR": str(folder / "tmp")}
+    # Threads cost address space, and the scorer needs none.
+    environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    started = time.monotonic()
+    with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+        )
+        try:
+            code: int | None = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:
+            if process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    if code == -signal.SIGXCPU or (code == -signal.SIGKILL and time.monotonic() - started >= seconds):
+        code = None
+    texts = [_head(folder / name) for name in ("stdout", "stderr")]
+    return Run(code, time.monotonic() - started, *texts)
+
+
+def _head(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(_SHOWN).decode(errors="replace")

@@ -1,0 +1,71 @@
+"""metadata.yaml by questions: one field after the other, every answer checked at once.
+
+Invariants:
+* a refused answer is told why and asked for again; nothing is put right silently;
+* answers are kept as they are given, so that an interruption loses none.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, get_origin
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from benchmark.leaderboard.metadata import MAINTAINERS, Metadata, example_of
+
+_CONFIG = ConfigDict(str_strip_whitespace=True)
+#: Asked only if the answer to another field calls for it, and needed then.
+_ONLY_IF = {"external_data": "uses_external_data", "code_commit": "code_url"}
+
+
+@dataclass
+class Interview:
+    """Asks for all fields of the metadata.
+
+    Attributes:
+        ask: shows a prompt and returns a line; raises EOFError or KeyboardInterrupt when the person has gone.
+        tell: shows a line.
+        answers: so far, by field; all of them are valid metadata once `run` is through.
+    """
+
+    ask: Callable[[str], str]
+    tell: Callable[[str], None]
+    answers: dict[str, Any] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Ask for every field."""
+        for name, about in Metadata.model_fields.items():
+            condition = _ONLY_IF.get(name)
+            if name in MAINTAINERS or (condition and not self.answers[condition]):
+                continue
+            must = about.is_required() or condition is not None
+            how = "Enter alone leaves it empty. " if not must else ""
+            how = "One a line; an empty line ends the list. " if _is_list(about) else how
+            how = "Yes or no. " if about.annotation is bool else how
+            self.tell(f"\n{about.description}\n  {how}Example: {example_of(name)}")
+            self.answers[name] = self._field(name, about, must=must)
+
+    def _field(self, name: str, about: FieldInfo, *, must: bool) -> Any:
+        adapter = TypeAdapter[Any](Annotated[about.annotation, about], config=_CONFIG)  # type: ignore[arg-type]
+        while True:
+            answer = self._lines(name) if _is_list(about) else self.ask(f"{name}: ").strip()
+            if not answer and not must:
+                return None
+            try:
+                return adapter.validate_python(answer)
+            except ValidationError as error:
+                for one in error.errors(include_url=False):
+                    number = next((f"answer {part + 1}: " for part in one["loc"] if isinstance(part, int)), "")
+                    why = one["msg"].removeprefix("Value error, ")
+                    self.tell(f"  not taken: {number}{why}; got {one['input']!r:.80}")
+
+    def _lines(self, name: str) -> list[str]:
+        lines: list[str] = []
+        while line := self.ask(f"{name}[{len(lines)}]: ").strip():
+            lines.append(line)
+        return lines
+
+
+def _is_list(about: FieldInfo) -> bool:
+    return get_origin(about.annotation) is list

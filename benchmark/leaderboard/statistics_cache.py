@@ -1,0 +1,194 @@
+"""What the board needs of a prediction file, computed once: the recomputed receipt, CIDEr per image, caption hashes.
+
+Invariants:
+* a score is a function of (bytes of the prediction file, fingerprint of the split, metric version): that is the key,
+  and a stored file that does not name exactly its key counts as absent;
+* numbers come from `benchmark.scoring` and `benchmark.receipt`: the board shows the bits of `benchmark.score`;
+* a file of the cache is complete or absent (written beside, renamed), and holds no pickle.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Self
+from zipfile import BadZipFile
+
+import numpy as np
+
+from benchmark.dataset.store import Split, open_directory
+from benchmark.errors import InputError
+from benchmark.files import cache_directory, replace_when_complete
+from benchmark.leaderboard.check import MAX_MEAN_LENGTH
+from benchmark.metrics.tokens import characters
+from benchmark.predictions import read_predictions
+from benchmark.receipt import make_receipt
+from benchmark.scoring import METRIC_VERSION, Evaluation, evaluate
+
+#: Raised when the files of the cache change their form.
+_FORM = 2
+
+#: Images of a split that the site shows; so many that mini is shown whole.
+SAMPLES = 1000
+
+#: Files below which more processes cost more than they save.
+_WORTH_PROCESSES = 4
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """One prediction file, measured.
+
+    Attributes:
+        receipt: recomputed now, in the form of `receipt.make_receipt`.
+        cider: sum of the CIDEr of an image's boxes, natural scale (0 to 10 a box), float64, shape (n_images,).
+        hashes: of each caption's tokens, uint32, shape (n_boxes,); equal captions have equal ones.
+        samples: the captions of the images that the site shows, see `sample_images`, as tokens.
+    """
+
+    receipt: dict[str, Any]
+    cider: np.ndarray
+    hashes: np.ndarray
+    samples: list[str]
+
+    @classmethod
+    def of(cls, split: Split, evaluation: Evaluation) -> Self:
+        """From an evaluation on a split."""
+        per_box = next(part.statistics for part in evaluation.parts if part.names == ("CIDEr",))
+        cider = evaluation.corpus.sum_by_image(per_box)[:, 0]
+        captions, offsets = evaluation.corpus.predictions, split.offsets
+        samples = [captions[b] for i in sample_images(split) for b in range(offsets[i], offsets[i + 1])]
+        return cls(make_receipt(split, evaluation), cider, caption_hashes(captions), samples)
+
+    def equal_share(self, hashes: np.ndarray) -> float:
+        """Share of boxes whose captions have the same tokens as those of other hashes."""
+        return float(np.mean(self.hashes == hashes))
+
+
+def sample_images(split: Split) -> list[int]:
+    """Images whose captions are kept: all of a small split, else `SAMPLES` at equal distances."""
+    return np.unique(np.linspace(0, split.n_images - 1, min(SAMPLES, split.n_images)).astype(int)).tolist()
+
+
+def caption_hashes(captions: Sequence[str]) -> np.ndarray:
+    """32 bits of each caption's tokens, the same in every process; uint32, shape (len(captions),)."""
+    known: dict[str, int] = {}
+    for caption in set(captions):
+        digest = hashlib.blake2b(characters(caption).encode("utf-8", "surrogatepass"), digest_size=4)
+        known[caption] = int.from_bytes(digest.digest(), "little")
+    return np.fromiter((known[caption] for caption in captions), np.uint32, len(captions))
+
+
+class StatisticsCache:
+    """Statistics by key, in a folder."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Use a folder; default: `leaderboard` in the project's cache folder."""
+        self._folder = folder or cache_directory() / "leaderboard"
+
+    def get(self, content: str, split: Split) -> Statistics | None:
+        """What is stored.
+
+        Args:
+            content: SHA-256 of the prediction file, or another word that names the captions.
+            split: that was predicted.
+        """
+        key = _key(content, split)
+        try:
+            with np.load(self._place(key), allow_pickle=False) as stored:
+                receipt, samples = (json.loads(stored[name].tobytes()) for name in ("receipt", "samples"))
+                statistics = Statistics(receipt, stored["cider"], stored["hashes"], samples)
+                found = stored["key"].tobytes().decode()
+        except (OSError, ValueError, KeyError, BadZipFile, EOFError):
+            return None
+        fits = (statistics.cider.shape, statistics.hashes.shape) == ((split.n_images,), (split.n_boxes,))
+        return statistics if fits and found == key else None
+
+    def put(self, content: str, split: Split, statistics: Statistics) -> None:
+        """Store; see `get` for the arguments."""
+        key = _key(content, split)
+        with replace_when_complete(self._place(key)) as partial, partial.open("wb") as file:
+            np.savez(
+                file,
+                key=np.frombuffer(key.encode(), np.uint8),
+                receipt=_bytes(statistics.receipt),
+                samples=_bytes(statistics.samples),
+                cider=statistics.cider,
+                hashes=statistics.hashes,
+            )
+
+    def _place(self, key: str) -> Path:
+        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+
+    def made(self, content: str, split: Split, captions: Callable[[], list[str]]) -> Statistics:
+        """What is stored, else scored from `captions()` and stored."""
+        statistics = self.get(content, split)
+        if statistics is None:
+            statistics = Statistics.of(split, evaluate(split, captions()))
+            self.put(content, split, statistics)
+        return statistics
+
+    def of_files(
+        self, files: Sequence[tuple[Path, Split]], jobs: int = 1, tell: Callable[[str], None] = lambda _: None
+    ) -> dict[Path, Statistics | InputError]:
+        """Statistics of prediction files, or why one cannot be scored; what is missing is computed and stored.
+
+        Args:
+            files: with the split that each predicts.
+            jobs: processes; more than one needs a main module that may be imported (`if __name__ == "__main__"`).
+            tell: called with a sentence before long work.
+        """
+        digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path, _ in files}
+        found: dict[Path, Statistics | InputError] = {}
+        for path, split in files:
+            if (statistics := self.get(digests[path], split)) is not None:
+                found[path] = statistics
+        missing = [(path, split) for path, split in files if path not in found]
+        if missing:
+            tell(f"scoring {len(missing)} of {len(files)} prediction files; the others are in the cache")
+        work = [(path, digests[path], split.directory, split.name, self._folder) for path, split in missing]
+        if jobs > 1 and len(missing) >= _WORTH_PROCESSES:
+            with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+                outcomes = list(pool.map(_score, work))
+        else:
+            outcomes = list(map(_score, work))
+        for (path, split), problems in zip(missing, outcomes, strict=True):
+            statistics = None if problems else self.get(digests[path], split)
+            unstored = [f"{path}: its statistics could not be stored in {self._folder}"]
+            found[path] = statistics or InputError(*(problems or unstored))
+        return found
+
+
+def _bytes(value: Any) -> np.ndarray:
+    return np.frombuffer(json.dumps(value).encode(), np.uint8)
+
+
+def _key(content: str, split: Split) -> str:
+    return f"{_FORM} {content} {split.fingerprint.hexdigest()} {METRIC_VERSION}"
+
+
+def _score(work: tuple[Path, str, Path, str, Path]) -> list[str]:
+    """Score a file into the cache, perhaps in a process of its own; returns what is wrong with the file."""
+    path, digest, directory, name, folder = work
+    split = _opened(directory, name)
+    try:
+        captions = read_predictions(path, split)
+        if (mean := sum(map(len, captions)) / len(captions)) > MAX_MEAN_LENGTH:
+            return [f"{path}: got {mean:.0f} characters per caption on average, expected at most {MAX_MEAN_LENGTH}"]
+    except InputError as error:
+        return list(error.problems)
+    StatisticsCache(folder).put(digest, split, Statistics.of(split, evaluate(split, captions)))
+    return []
+
+
+_open: dict[tuple[Path, str], Split] = {}
+
+
+def _opened(directory: Path, name: str) -> Split:
+    """A split, opened once in each process."""
+    if (directory, name) not in _open:
+        _open[directory, name] = open_directory(directory)[name]
+    return _open[directory, name]

@@ -1,0 +1,229 @@
+"""The board as tables, Markdown and CSV.
+
+Invariants: names of systems come from strangers: in Markdown no character of them acts, and no cell of a CSV file
+starts a formula in a spreadsheet.
+"""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterator, Sequence
+
+from benchmark.formatting import SYNTHETIC_NOTE, Grid, number, pm
+from benchmark.leaderboard.board import DIVISIONS, METRICS, Board, Division, System, paper_rows
+from benchmark.leaderboard.entries import SPLITS
+from benchmark.leaderboard.ranking import HEADLINE, Place
+from benchmark.leaderboard.rescoring import inner
+from benchmark.scoring import METRIC_VERSION
+
+RULE = (
+    "rank: those that cannot be excluded at 5 %, all pairs of entries tested together, resampling images; group: "
+    "not significantly worse than the first of the group; ties are not transitive, which the ranks show"
+)
+PAPER_TITLE = "Table 2 of the paper: reported, not re-scored"
+PAPER_NOTE = "other data: never compare these numbers with the ones above"
+
+Rows = list[Sequence[str]]
+_NUMBERS = re.compile(r"[-+±\d.,% \[\]]*")
+_ACTIVE = re.compile(r"[\\`*_{}\[\]<>&|~#!@:]|(?<=www)\.")
+
+
+def title(split: str, division: Division = "all") -> str:
+    """Of a ranking."""
+    return f"{split}, {'all entries' if division == 'all' else f'{division} division'}"
+
+
+def ranking_grid(board: Board, split: str, division: Division = "all", metrics: Sequence[str] = METRICS) -> Grid:
+    """Entries best first, and the rows for scale at the places of their scores; CIDEr with its interval."""
+    return Grid(
+        title(split, division),
+        ["system", "rank", "group", *metrics, "seeds", "parameters", "division", "status"],
+        [_row(board, split, place, system, metrics) for place, system in lines(board, split, division)],
+        [RULE],
+    )
+
+
+def lines(board: Board, split: str, division: Division) -> list[tuple[Place | None, System]]:
+    """Ranked entries and rows for scale (without a place), from the best CIDEr down, human first."""
+    found: list[tuple[Place | None, System]] = list(board.ranked(split, division))
+    human = [(None, system) for system in board.scale if HEADLINE not in system.shows]
+    for system in board.scale:
+        if HEADLINE in system.shows:
+            score = system.score(split, HEADLINE)[0]
+            above = sum(other.score(split, HEADLINE)[0] >= score for _, other in found)
+            found.insert(above, (None, system))
+    return [*human, *found]
+
+
+def _row(board: Board, split: str, place: Place | None, system: System, metrics: Sequence[str]) -> list[str]:
+    cells = [pm(*system.score(split, metric)) if metric in system.shows else "-" for metric in metrics]
+    about = system.metadata
+    if place is None or about is None:
+        return [system.label, "-", "-", *cells, "-", "-", "-", "for scale"]
+    if HEADLINE in metrics:
+        low, high = board.comparisons[split].interval(place.system)
+        cells[list(metrics).index(HEADLINE)] += f" [{low:.2f}, {high:.2f}]"
+    more = [str(len(about.seeds)), f"{about.n_params:,}", system.division, system.status]
+    return [system.label, place.range, str(place.group), *cells, *more]
+
+
+def paper_grid(split: str) -> Grid:
+    """The paper's rows as printed."""
+    paper = paper_rows()
+    columns = list(paper["rows"][0][split])
+    rows: Rows = [[row["label"], *(number(row[split][metric]) for metric in columns)] for row in paper["rows"]]
+    return Grid(f"{PAPER_TITLE}, {split}", ["system", *columns], rows, [paper["source"], PAPER_NOTE])
+
+
+def slice_grid(board: Board, split: str, by: str) -> Grid:
+    """CIDEr of every system on the parts of a split, with the document frequencies of the whole split."""
+    listed = [system for _, system in lines(board, split, "all") if HEADLINE in system.shows]
+    receipts = [one.receipt for system in board.scale for one in system.statistics[split]]
+    parts = list(receipts[0]["slices"][by])
+    rows = [[system.label, *(number(system.slice_score(split, by, part), 1) for part in parts)] for system in listed]
+    boxes = ["boxes", *(f"{receipts[0]['slices'][by][part]['boxes']:,}" for part in parts)]
+    return Grid(f"{HEADLINE} by {by}, {split}", ["system", *parts], [*rows, boxes])
+
+
+def slice_kinds(board: Board, split: str) -> list[str]:
+    """What the split is cut by."""
+    return list(board.scale[0].statistics[split][0].receipt["slices"])
+
+
+def history_grid(systems: Sequence[System], metrics: Sequence[str] = (HEADLINE,)) -> Grid:
+    """Scores that were handed in with older metric versions against those of this one; no rows if there are none."""
+    grid = Grid(
+        f"re-scored with metrics {METRIC_VERSION}",
+        ["system", "split", "seed", "metric", "metrics then", "then", "now", "change"],
+        notes=["old scores stand in the receipts that were handed in; the ranking uses the new ones"],
+    )
+    for system in systems:
+        seeds = sorted(system.metadata.seeds) if system.metadata else []
+        for (seed, split), receipt in sorted(system.older.items()):
+            for metric in metrics:
+                new = system.statistics[split][seeds.index(seed)].receipt["scores"].get(metric)
+                old = inner(receipt, "scores", metric)
+                old = float(old) if type(old) in (int, float) and math.isfinite(old) else None
+                change = "-" if old is None or new is None else f"{new - old:+.2f}"
+                version = str(inner(receipt, "versions", "metrics"))[:20]
+                grid.rows.append([system.label, split, str(seed), metric, version, number(old), number(new), change])
+    return grid
+
+
+def refused_grid(board: Board) -> Grid:
+    """Entries that are not ranked, and why; what they claim is "self-scored"."""
+    rows: Rows = [[one.name, number(one.claimed.get("test")), "; ".join(one.reasons)[:400]] for one in board.refused]
+    return Grid("not ranked", ["entry", f"{HEADLINE} claimed, test", "why"], rows)
+
+
+def neighbours_grid(board: Board, split: str, name: str, around: int = 2) -> Grid:
+    """The entries next to one in rank, with their differences from it.
+
+    Args:
+        board: with the entry.
+        split: "val" or "test".
+        name: of the entry.
+        around: how many above and how many below.
+    """
+    ranked = board.ranked(split)
+    comparison = board.comparisons[split]
+    here = next(i for i, (_, system) in enumerate(ranked) if system.name == name)
+    own = ranked[here][0]
+    grid = Grid(
+        f"{split}: rank {own.range} of {len(ranked)}, tie group {own.group}",
+        ["system", "rank", HEADLINE, "difference from it", "95 % interval", "p", "p, all pairs"],
+    )
+    for place, system in ranked[max(0, here - around) : here + around + 1]:
+        cells = ["", "", "", ""]
+        if place is not own:
+            d = comparison.difference(own.system, place.system)
+            cells = [f"{d.value:+.2f}", f"{d.low:+.2f} .. {d.high:+.2f}", number(d.p, 4), number(d.p_board, 4)]
+        grid.rows.append([system.label, place.range, pm(*system.score(split, HEADLINE)), *cells])
+    grid.notes.append(
+        "p: paired bootstrap over images, of this pair by itself; all pairs: as the board counts, below 0.05 is no tie"
+    )
+    return grid
+
+
+def markdown(board: Board) -> str:
+    """The whole board as one Markdown page."""
+    text = ["# Leaderboard", *([f"**{SYNTHETIC_NOTE}**"] if board.synthetic else [])]
+    for split in reversed(SPLITS):
+        text += [f"## {split}", f"`{board.signatures[split]}`", _markdown(ranking_grid(board, split))]
+        for division in DIVISIONS[1:]:
+            short = ranking_grid(board, split, division, [HEADLINE])
+            short.notes = []
+            text.append(_markdown(short))
+    text += ["## Paper", *(_markdown(paper_grid(split)) for split in reversed(SPLITS))]
+    more = [grid for grid in (history_grid(board.entries), refused_grid(board)) if grid.rows]
+    text += ["## More", *map(_markdown, more)] if more else []
+    if board.elsewhere:
+        text.append(f"Entries for other data, not shown: {', '.join(map(_escaped, board.elsewhere))}")
+    return "\n\n".join(text) + "\n"
+
+
+def _markdown(grid: Grid) -> str:
+    rows: Rows = [[cell if _NUMBERS.fullmatch(cell) else _escaped(cell) for cell in row] for row in grid.rows]
+    return Grid(grid.title, grid.columns, rows, grid.notes).markdown()
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return _ACTIVE.sub(lambda match: f"&#{ord(match[0])};", text)
+
+
+def board_csv(board: Board) -> str:
+    """One line for each system and split, at full precision; rows for scale and the paper's have no rank."""
+    head = ["split", "kind", "name", "label", "rank_best", "rank_worst", "tie_group", "division", "division_rank_best"]
+    head += ["division_rank_worst", "status", "seeds", "parameters", f"{HEADLINE}_low", f"{HEADLINE}_high"]
+    head += [column for metric in METRICS for column in (metric, f"{metric}_sd")] + ["signature"]
+    return _csv(head, (row for split in board.splits for row in _csv_rows(board, split)))
+
+
+def _csv_rows(board: Board, split: str) -> Iterator[list[object]]:
+    within = {system.name: place for d in DIVISIONS[1:] for place, system in board.ranked(split, d)}
+    for place, system in lines(board, split, "all"):
+        scores = [system.score(split, metric) if metric in system.shows else (math.nan, math.nan) for metric in METRICS]
+        cells: list[object] = [split, "scale", system.name, system.label, *[""] * 11]
+        if place is not None and system.metadata is not None:
+            own = within[system.name]
+            cells = [split, "entry", system.name, system.label, place.best, place.worst, place.group, system.division]
+            cells += [own.best, own.worst, system.status, len(system.metadata.seeds), system.metadata.n_params]
+            cells += board.comparisons[split].interval(place.system)
+        yield [*cells, *(value for pair in scores for value in pair), board.signatures[split]]
+    for row in paper_rows()["rows"]:
+        printed = [value for metric in METRICS for value in (row[split].get(metric), None)]
+        yield [split, "reported, not re-scored", "", row["label"], *[""] * 11, *printed, ""]
+
+
+def slices_csv(board: Board) -> str:
+    """One line for each system, split, part and metric; means over seeds."""
+
+    def rows() -> Iterator[list[object]]:
+        for split in board.splits:
+            for system in [*board.entries, *(one for one in board.scale if HEADLINE in one.shows)]:
+                for by, parts in system.statistics[split][0].receipt["slices"].items():
+                    for part, scores in parts.items():
+                        values = (system.slice_score(split, by, part, metric) for metric in METRICS)
+                        yield [split, system.name, by, part, scores["boxes"], *values]
+
+    return _csv(["split", "name", "by", "part", "boxes", *METRICS], rows())
+
+
+def _csv(head: Sequence[str], rows: Iterator[list[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows([_csv_cell(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def _csv_cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, float):
+        return repr(float(value))
+    text = str(value)
+    # A spreadsheet would run what begins like a formula.
+    return f"'{text}" if text[:1] in tuple("=+-@") else text

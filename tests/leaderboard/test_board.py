@@ -1,0 +1,293 @@
+"""The board from entries on disk: the harness's scores, every row in its place, nothing believed or computed twice."""
+
+import csv
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pydantic")
+pytest.importorskip("yaml")
+
+from board_entries import add_entry
+
+from benchmark import submit
+from benchmark.dataset.store import Split
+from benchmark.leaderboard import board as board_module
+from benchmark.leaderboard import statistics_cache
+from benchmark.leaderboard.board import Board, gather, paper_rows
+from benchmark.leaderboard.build import write_board
+from benchmark.leaderboard.entries import HASH_LIST, look_at
+from benchmark.leaderboard.hashes import read_hashes
+from benchmark.leaderboard.statistics_cache import StatisticsCache
+from benchmark.leaderboard.tables import board_csv, history_grid, markdown, neighbours_grid, slices_csv
+from benchmark.predictions import read_predictions
+from benchmark.scoring import METRIC_VERSION, evaluate
+from benchmark.significance import mean_and_deviation
+from reports import paper
+
+HOSTILE = "=1|!A0 <script>alert(1)</script> [x](javascript:0)"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, splits: dict[str, Split]) -> Path:
+    """Four entries: two seeds, external data, a hostile name, trained on test."""
+    folder = tmp_path_factory.mktemp("entries") / "submissions"
+    add_entry(folder, splits, "Good", 0.8, seeds=[1, 2])
+    add_entry(folder, splits, "Open", 0.5, uses_external_data=True, external_data="LAION-5B")
+    add_entry(folder, splits, HOSTILE, 0.2)
+    add_entry(folder, splits, "Peeked", 0.7, trained_on_val_or_test=True)
+    return folder
+
+
+@pytest.fixture
+def submissions(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "submissions"))
+
+
+@pytest.fixture(scope="module")
+def board(made: Path, splits: dict[str, Split]) -> Board:
+    return gather(made, splits)
+
+
+def names(board: Board) -> set[str]:
+    return {entry.name for entry in board.entries}
+
+
+def test_scores_are_bit_identical_to_the_harness(board: Board, made: Path, splits: dict[str, Split]) -> None:
+    """A board that scores by itself, or mixes up seeds or splits."""
+    good = next(entry for entry in board.entries if entry.label == "Good")
+    for split, opened in splits.items():
+        if split == "train":
+            continue
+        files = [made / good.name / f"seed{seed}/preds.{split}.jsonl.gz" for seed in (1, 2)]
+        seeds = [evaluate(opened, read_predictions(file, opened)) for file in files]
+        for metric in ("CIDEr", "BLEU-4", "METEOR", "Div@1", "Length error"):
+            assert good.score(split, metric) == mean_and_deviation([seed.scores[metric] for seed in seeds])
+        parts = [seed.slice_scores(opened)["position"] for seed in seeds]
+        for part in parts[0]:
+            mean = (parts[0][part]["CIDEr"] + parts[1][part]["CIDEr"]) / 2
+            assert good.slice_score(split, "position", part) == pytest.approx(mean, abs=1e-12)
+
+
+def test_rows_for_scale_divisions_and_what_is_not_ranked(board: Board) -> None:
+    """A board without blind or human rows, or one that ranks a system trained on test."""
+    assert [system.name for system in board.scale] == [
+        "human",
+        "nearest training box",
+        "title copy",
+        "most frequent caption",
+    ]
+    assert board.scale[0].score("test", "Exact")[0] == 100
+    assert [system.label for _, system in board.ranked("test", "open")] == ["Open"]
+    assert {system.label for _, system in board.ranked("val", "closed")} == {"Good", HOSTILE}
+    [peeked] = board.refused
+    assert "trained on val or test" in peeked.reasons[0]
+
+
+def test_only_what_is_new_is_scored(
+    submissions: Path, splits: dict[str, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rebuild that takes ten minutes for one new entry; or a cache that answers for other captions."""
+    scored: list[int] = []
+
+    def counting(split: Split, captions: list[str]) -> object:
+        scored.append(1)
+        return evaluate(split, captions)
+
+    monkeypatch.setattr(statistics_cache, "evaluate", counting)
+    cache = StatisticsCache(tmp_path / "cache")
+    first = gather(submissions, splits, cache)
+    files = 2 * (2 + 1 + 1 + 1 + len(first.scale))
+    assert len(scored) == files
+    assert markdown(gather(submissions, splits, cache)) == markdown(first)
+    assert len(scored) == files
+    add_entry(submissions, splits, "New", 0.6)
+    assert names(gather(submissions, splits, cache)) == names(first) | {"20270131_new"}
+    assert len(scored) == files + 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 half", "another"])
+def test_damaged_cache_is_as_good_as_none(splits: dict[str, Split], tmp_path: Path, damage: bytes | str) -> None:
+    """A board that dies of, or believes, a file cut off by a full disk or put in another's place."""
+    cache, split = StatisticsCache(tmp_path / "cache"), splits["test"]
+    made = [cache.made(word, split, lambda turn=turn: split.captions[turn:] + split.captions[:turn])  # type: ignore[misc]
+            for turn, word in enumerate("ab")]  # fmt: skip
+    files = sorted((tmp_path / "cache").iterdir())
+    contents = [file.read_bytes() for file in files]
+    for file, other in zip(files, reversed(contents), strict=True):
+        file.write_bytes(damage if isinstance(damage, bytes) else other)
+    assert cache.get("a", split) is None
+    assert cache.made("a", split, lambda: split.captions).receipt == made[0].receipt
+    assert cache.get("b", split) is None
+
+
+def test_failing_entries_are_listed_and_stop_nothing(submissions: Path, splits: dict[str, Split]) -> None:
+    """One bad folder that takes the board down, or gets ranked by what it claims."""
+    (tampered,) = submissions.glob("*_good")
+    receipt = json.loads((tampered / "seed1/scores.test.json").read_text())
+    receipt["scores"]["CIDEr"] = 999.0
+    (tampered / "seed1/scores.test.json").write_text(json.dumps(receipt))
+    (submissions / "20270131_empty").mkdir()
+    (submissions / "20270131_open/seed1/preds.val.jsonl.gz").write_bytes(b"nothing")
+    (submissions / "20270131_link").symlink_to("/etc")
+    found = gather(submissions, splits)
+    assert {entry.label for entry in found.entries} == {HOSTILE}
+    reasons = {one.name: " ".join(one.reasons) for one in found.refused}
+    assert "scores.CIDEr" in reasons["20270131_good"]
+    assert "metadata.yaml" in reasons["20270131_empty"]
+    assert "preds.val" in reasons["20270131_open"]
+    assert "got a link" in reasons["20270131_link"]
+    assert str(submissions.parent) not in markdown(found)
+    assert next(one for one in found.refused if one.name == "20270131_good").claimed["test"] > 500
+    assert "999" not in markdown(found).split("not ranked")[0]
+
+
+def test_a_copy_cannot_push_the_original_off(submissions: Path, splits: dict[str, Split]) -> None:
+    """Two entries with the same captions, of which both, or the first, vanish."""
+    captions = {"share": 0.8, "seeds": [1, 2]}
+    add_entry(submissions, splits, "Zzz", **captions)
+    found = gather(submissions, splits)
+    assert "20270131_good" in names(found)
+    (copy,) = (one for one in found.refused if one.name == "20270131_zzz")
+    assert "captions equal those of 20270131_good" in copy.reasons[0]
+
+
+def test_old_metric_versions_are_rescored_and_shown(submissions: Path, splits: dict[str, Split]) -> None:
+    """History that vanishes, or old numbers that are ranked beside new ones."""
+    path = submissions / "20270131_open/seed1/scores.test.json"
+    receipt = json.loads(path.read_text())
+    now = receipt["scores"]["CIDEr"]
+    receipt["scores"] |= {"CIDEr": now - 1.5, "METEOR": "<b>", "BLEU-4": float("nan")}
+    receipt["versions"]["metrics"] = "0.0"
+    path.write_text(json.dumps(receipt))
+    found = gather(submissions, splits)
+    entry = next(entry for entry in found.entries if entry.label == "Open")
+    assert entry.score("test", "CIDEr")[0] == now
+    rows = history_grid([entry], ["CIDEr", "METEOR", "BLEU-4"]).rows
+    assert rows[0] == ["Open", "test", "1", "CIDEr", "0.0", f"{now - 1.5:.2f}", f"{now:.2f}", "+1.50"]
+    assert [row[5] for row in rows[1:]] == ["-", "-"]
+    assert f"re-scored with metrics {METRIC_VERSION}" in markdown(found)
+
+    receipt["sha256"]["predictions"] = "0" * 64
+    path.write_text(json.dumps(receipt))
+    assert "Open" not in {entry.label for entry in gather(submissions, splits).entries}
+
+
+def test_a_new_metric_version_makes_the_cache_useless(
+    submissions: Path, splits: dict[str, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores of two versions on one board."""
+    cache = StatisticsCache(tmp_path / "cache")
+    split = splits["test"]
+    made = cache.made("x", split, lambda: split.captions)
+    assert cache.get("x", split) is not None
+    monkeypatch.setattr(statistics_cache, "METRIC_VERSION", "9")
+    assert cache.get("x", split) is None
+    assert cache.get("x", splits["val"]) is None
+    assert made.receipt["scores"]["Exact"] == 100
+
+
+def test_status_follows_the_list_of_accepted_entries(submissions: Path, splits: dict[str, Split]) -> None:
+    """An entry that gives itself a badge."""
+    entry = submissions / "20270131_good"
+    hashes = read_hashes(submissions / HASH_LIST)
+    hashes.accept(look_at(entry))
+    status = {entry.label: entry.status for entry in gather(submissions, splits).entries}
+    assert (status["Good"], status["Open"]) == ("re-scored", "self-scored")
+
+
+def test_entries_for_other_data_are_named(submissions: Path, splits: dict[str, Split]) -> None:
+    """A board of one data set that calls entries of another one broken."""
+    for path in (submissions / "20270131_open").glob("seed1/scores.*"):
+        receipt = json.loads(path.read_text())
+        receipt["data"]["fingerprint"] = "0" * 64
+        path.write_text(json.dumps(receipt))
+    found = gather(submissions, splits)
+    assert found.elsewhere == ["20270131_open"]
+    assert "other data, not shown: 20270131&#95;open" in markdown(found)
+
+
+def test_hostile_names_do_nothing_in_markdown_and_csv(board: Board) -> None:
+    """A name that breaks the table, runs a script, or starts a program from a spreadsheet."""
+    text = markdown(board)
+    assert "<script" not in text
+    assert "](" not in text
+    head = next(line for line in text.splitlines() if line.startswith("| system | rank"))
+    lines = [line for line in text.splitlines() if "alert" in line]
+    assert lines[0].count("|") == head.count("|")
+    rows = list(csv.reader(io.StringIO(board_csv(board))))
+    assert len({len(row) for row in rows}) == 1
+    assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row)
+
+
+def test_csv_holds_what_the_harness_says(board: Board) -> None:
+    """Rounded numbers, or columns that slip."""
+    rows = list(csv.DictReader(io.StringIO(board_csv(board))))
+    good = next(row for row in rows if row["label"] == "Good" and row["split"] == "test")
+    entry = next(entry for entry in board.entries if entry.label == "Good")
+    assert float(good["METEOR"]) == entry.score("test", "METEOR")[0]
+    assert (good["seeds"], good["status"], good["division"]) == ("2", "self-scored", "closed")
+    parts = list(csv.DictReader(io.StringIO(slices_csv(board))))
+    row = next(row for row in parts if row["name"] == entry.name and row["by"] == "position")
+    assert float(row["CIDEr"]) == entry.slice_score(row["split"], "position", row["part"])
+
+
+def test_paper_rows_equal_the_reports_copy_and_are_labelled(board: Board) -> None:
+    """Numbers of the paper retyped wrong, or shown as if they were ours."""
+    keys = [row["id"] for row in paper.numbers()["table2"]["rows"]]
+    rows = paper_rows()["rows"]
+    assert len(rows) == len(keys)
+    for key, row in zip(keys, rows, strict=True):
+        for split in ("val", "test"):
+            for metric, value in row[split].items():
+                assert value == paper.value("table2", key, split, metric)
+    assert "reported, not re-scored" in markdown(board).split("## Paper")[1]
+    assert {row["kind"] for row in csv.DictReader(io.StringIO(board_csv(board)))} == {
+        "scale",
+        "entry",
+        "reported, not re-scored",
+    }
+
+
+def test_no_entries(splits: dict[str, Split], tmp_path: Path) -> None:
+    """A new project without a board."""
+    found = gather(tmp_path / "none", splits)
+    assert "nearest training box" in markdown(found)
+
+
+def test_build_replaces_the_folder_whole(board: Board, tmp_path: Path) -> None:
+    """Pages of entries that are gone."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "old.html").touch()
+    write_board(board, out, site=False)
+    assert sorted(path.name for path in out.iterdir()) == ["leaderboard.csv", "leaderboard.md", "slices.csv"]
+
+
+def test_submit_shows_the_place_and_the_neighbours(
+    submissions: Path, splits: dict[str, Split], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A dry run that does not tell whether it was worth it."""
+    entry = add_entry(tmp_path / "draft", splits, "Mine", 0.65)
+    files = [entry / f"seed1/preds.{split}.jsonl.gz" for split in ("test", "val")]
+    data = str(splits["test"].directory)
+    submit.main([files[0]], [files[1]], entry / "metadata.yaml", data, submissions, dry_run=True)
+    shown = capsys.readouterr().out
+    assert re.search(r"test: rank [\d-]+ of 4", shown)
+    assert "Good" in shown
+    assert "p, all pairs" in shown
+    assert not (submissions / entry.name).exists()
+
+
+def test_neighbours_are_the_next_in_rank(board: Board) -> None:
+    """Differences with the wrong sign, or from the wrong system."""
+    name = next(entry.name for entry in board.entries if entry.label == "Open")
+    rows = neighbours_grid(board, "test", name, around=1).rows
+    assert [row[0] for row in rows] == ["Good", "Open", HOSTILE]
+    assert rows[0][3].startswith("-")
+    assert rows[2][3].startswith("+")
+    assert board_module.HEADLINE == "CIDEr"

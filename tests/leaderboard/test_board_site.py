@@ -1,0 +1,175 @@
+"""The pages of the board: what strangers wrote does nothing, links lead somewhere, views show what the board says."""
+
+import html
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("pydantic")
+pytest.importorskip("jinja2")
+
+from board_entries import add_entry
+
+from benchmark.dataset.store import Split
+from benchmark.leaderboard.board import Board, gather
+from benchmark.leaderboard.build import write_board
+from benchmark.leaderboard.entry_page import bibtex
+from benchmark.leaderboard.site import write_site
+from benchmark.leaderboard.statistics_cache import StatisticsCache, sample_images
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+HOSTILE = "</td><script>alert(1)</script>{{ 7*7 }}\"'"
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory, splits: dict[str, Split]) -> Board:
+    submissions = tmp_path_factory.mktemp("site") / "submissions"
+    add_entry(
+        submissions,
+        splits,
+        HOSTILE,
+        0.3,
+        authors=[HOSTILE, "a \\input{x} & b"],
+        training_command=f"python train.py # {HOSTILE}\n--seed 1",
+        paper_url="https://example.org/paper?a=1&b=2",
+    )
+    add_entry(submissions, splits, "Good", 0.8, seeds=[1, 2])
+    old = add_entry(submissions, splits, "Open", 0.5, uses_external_data=True, external_data=HOSTILE)
+    receipt = json.loads((old / "seed1/scores.test.json").read_text())
+    receipt["versions"]["metrics"] = HOSTILE
+    (old / "seed1/scores.test.json").write_text(json.dumps(receipt))
+    add_entry(submissions, splits, "Peeked", 0.7, trained_on_val_or_test=True)
+    return gather(submissions, splits)
+
+
+@pytest.fixture(scope="module")
+def site(board: Board, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages") / "board"
+    write_board(board, folder)
+    return folder
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def test_every_link_leads_somewhere_and_nothing_acts(site: Path) -> None:
+    """A dead link, or metadata that becomes markup."""
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) == 6 + 2 + 3 + 2
+    for page in pages:
+        content = text_of(page)
+        assert "<script>alert" not in content
+        assert not re.search(r"<style|\son[a-z]+=|javascript:", content.replace(html.escape(HOSTILE), ""))
+        for target in re.findall(r'(?:src|href)="([^"]+)"', content):
+            target = html.unescape(target)
+            if not target.startswith(("data:", "https://", "#")):
+                assert (page.parent / target.partition("#")[0]).is_file(), (page.name, target)
+
+
+def test_an_entry_page_says_it_all(board: Board, site: Path) -> None:
+    """A page without what the metadata says, or with a template's language run on it."""
+    (entry,) = (entry for entry in board.entries if entry.label == HOSTILE)
+    content = text_of(site / f"entries/{entry.name}.html")
+    shown = html.unescape(content)
+    for words in (HOSTILE, "--seed 1", "https://example.org/paper?a=1&b=2", board.signatures["val"], "closed division"):
+        assert words in shown
+    assert "49" not in re.findall(r"<h1>(.*?)</h1>", content)[0]
+    assert 'rel="nofollow noopener noreferrer ugc"' in content
+    receipt = json.loads((site / f"receipts/{entry.name}/seed1.test.json").read_text())
+    assert receipt["scores"]["CIDEr"] == entry.score("test", "CIDEr")[0]
+    good = text_of(site / "entries/20270131_good.html")
+    assert "mean ± sd (n=2)" in good
+    assert "Scores of other metric versions" not in good
+    assert "Scores of other metric versions" in text_of(site / "entries/20270131_open.html")
+
+
+def test_bibtex_is_plain_for_tex(board: Board) -> None:
+    """A name that runs a TeX command in somebody's paper, or leaves a brace open."""
+    (entry,) = (entry for entry in board.entries if entry.label == HOSTILE)
+    made = bibtex(entry)
+    assert r"\input" not in made
+    assert r"a \textbackslash{}input\{x\} \& b" in made
+    plain = re.sub(r"\\[{}]", "", made)
+    assert plain.count("{") == plain.count("}")
+
+
+def test_views_hold_their_entries_and_the_rows_for_scale(site: Path) -> None:
+    """An entry in the wrong division, a view without blind rows, or numbers of the paper without their label."""
+    open_view = text_of(site / "val-open.html")
+    assert "20270131_open.html" in open_view
+    assert "20270131_good.html" not in open_view
+    for place in ("index.html", "val.html", "test-closed.html", "val-open.html"):
+        content = text_of(site / place)
+        assert "nearest training box" in content
+        assert "reported, not re-scored" in content
+        assert "never compare these numbers" in content
+        assert "trained on val or test" in content
+    parts = text_of(site / "slices-val.html")
+    assert "CIDEr by position, val" in parts
+
+
+def test_the_first_view_is_small(site: Path) -> None:
+    """A megabyte before anything is seen: with few entries there is room for a hundred."""
+    size = sum(path.stat().st_size for path in [site / "index.html", *(site / "static").iterdir()])
+    assert size < 200_000
+
+
+def test_large_splits_are_shown_in_part(
+    board: Board, splits: dict[str, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Captions of one image beside the picture of another, when only some images are shown."""
+    from benchmark.leaderboard import statistics_cache
+
+    monkeypatch.setattr(statistics_cache, "SAMPLES", 3)
+    split = splits["test"]
+    assert sample_images(split) == [0, 5, 11]
+    submissions = tmp_path / "submissions"
+    add_entry(submissions, splits, "One", 0.6)
+    write_site(gather(submissions, splits, StatisticsCache(tmp_path / "cache")), tmp_path / "site")
+
+    def data(name: str) -> list[list[object]]:
+        script = text_of(tmp_path / f"site/browser/test/data/{name}.js")
+        return json.loads(script.partition(",")[2].removesuffix(");\n"))
+
+    rows = data("rows/0")
+    assert [row[0] for row in rows] == [split.image_ids[i] for i in (0, 5, 11)]
+    captions = data("captions/0/0")
+    assert [len(of_image) for of_image in captions] == [len(row[-1]) for row in rows]  # type: ignore[arg-type]
+    equal = sum(c == r for cs, row in zip(captions, rows, strict=True) for c, r in zip(cs, row[-1], strict=True))  # type: ignore[call-overload]
+    assert equal >= 3
+    assert "3 of 12 images" in text_of(tmp_path / "site/browser/test/index.html")
+    assert (tmp_path / "site/browser/test/images/0/2.webp").is_file()
+
+
+def test_in_a_browser(board: Board, site: Path, page: "Page") -> None:
+    """A page that its own policy breaks, that a phone has to scroll sideways, or a browser without the entry."""
+    for width in (1366, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        for place in ("index.html", "slices-test.html", f"entries/{board.entries[0].name}.html"):
+            page.goto((site / place).as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, place
+    page.goto((site / "index.html").as_uri())
+    page.get_by_role("button", name="METEOR").first.click()
+    assert page.locator("tbody th").first.inner_text() == "Good"
+    page.get_by_role("link", name="Good").click()
+    page.get_by_role("link", name="Its captions on pictures").click()
+    page.locator("#cards .card").first.wait_for()
+    assert "Good" in page.locator("#cards thead").first.inner_text()
+
+
+@pytest.mark.slow
+def test_speed_measures_every_step() -> None:
+    """A command for the README that no longer runs."""
+    from benchmark.leaderboard.speed import measure
+
+    grid = measure(images=12, entries=2, large=4, jobs=1)
+    steps = [row[0].split()[0] for row in grid.rows]
+    assert steps == ["from", "nothing", "one", "tests", "Markdown,", "tests", "Markdown,"]
+    assert all(float(row[2]) >= 0 for row in grid.rows)
+    assert "4 entries" in grid.notes[0]
