@@ -11,7 +11,7 @@ VERBS = {
     "compare": "test whether systems differ",
     "verify": "recompute a score receipt",
     "submit": "make an entry of the leaderboard",
-    "leaderboard": "check entries of the leaderboard",
+    "leaderboard": "check entries, build the board, export for other platforms",
     "dataset": "build, describe, show, import data sets",
     "demo": "score four systems that need no model",
     "speed": "measure the harness beside pycocoevalcap",
