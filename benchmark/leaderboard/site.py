@@ -24,6 +24,7 @@ from benchmark.leaderboard.entry_page import entry_place, type_scorer, write_ent
 from benchmark.leaderboard.ranking import HEADLINE
 from benchmark.leaderboard.statistics_cache import sample_images
 from benchmark.site.browser import write_browser
+from benchmark.site.fonts import write_font
 from benchmark.site.pages import Site
 
 _HERE = Path(__file__).parent
@@ -56,6 +57,7 @@ def write_site(board: Board, folder: Path, types: str | None = None) -> None:
     shown = _shown(board)
     for entry in board.entries:
         write_entry(site, board, entry, shown, score(entry))
+    write_font(folder)
 
 
 def _place(split: str, division: Division) -> str:

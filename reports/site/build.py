@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmark.errors import InputError
 from benchmark.files import folder_when_complete
+from benchmark.site.fonts import write_font
 from benchmark.site.pages import Site
 from reports.claims import ORDER, claims_grid
 from reports.experiments import Table
@@ -60,6 +61,7 @@ def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Pat
         called = {name: write_samples(site, material, tables, name) for name in browsed}
         _write_claims(site, chapters, material, called)
         _write_overview(site, chapters, material, browsed)
+        write_font(partial)
     return folder / "index.html"
 
 
