@@ -24,7 +24,6 @@ from benchmark.leaderboard.entry_page import entry_place, type_scorer, write_ent
 from benchmark.leaderboard.ranking import HEADLINE
 from benchmark.leaderboard.statistics_cache import sample_images
 from benchmark.site.browser import write_browser
-from benchmark.site.fonts import write_font
 from benchmark.site.pages import Site
 
 _HERE = Path(__file__).parent
@@ -46,7 +45,6 @@ def write_site(board: Board, folder: Path, types: str | None = None) -> None:
     navigation += [(f"Samples of {split}", f"browser/{split}/index.html") for split in reversed(SPLITS)]
     label = SYNTHETIC_NOTE if board.synthetic else ""
     site = Site(folder, "CapOnImage leaderboard", label, navigation, [_HERE / "templates"])
-    site.copy_static()
     shutil.copytree(_HERE / "static", folder / "static", dirs_exist_ok=True)
     for split in SPLITS:
         for division in DIVISIONS:
@@ -57,7 +55,7 @@ def write_site(board: Board, folder: Path, types: str | None = None) -> None:
     shown = _shown(board)
     for entry in board.entries:
         write_entry(site, board, entry, shown, score(entry))
-    write_font(folder)
+    site.finish()
 
 
 def _place(split: str, division: Division) -> str:

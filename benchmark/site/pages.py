@@ -19,6 +19,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from benchmark.site.fonts import write_font
 from benchmark.site.tables import view
 
 _HERE = Path(__file__).parent
@@ -26,7 +27,7 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Site:
-    """A folder of pages; make it inside `files.folder_when_complete`.
+    """A folder of pages, `finish` last; make it inside `files.folder_when_complete`.
 
     Attributes:
         folder: where it is written.
@@ -54,10 +55,6 @@ class Site:
         environment.filters["view"] = view
         return environment
 
-    def copy_static(self) -> None:
-        """Write the styles and scripts that every page uses."""
-        shutil.copytree(_HERE / "static", self.folder / "static", dirs_exist_ok=True)
-
     def page(self, place: str, template: str, *, heading: str, **context: Any) -> Path:
         """Write one page.
 
@@ -80,3 +77,8 @@ class Site:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", errors="replace")
         return path
+
+    def finish(self) -> None:
+        """Write the styles and scripts that every page uses, and the font for all that was written before."""
+        shutil.copytree(_HERE / "static", self.folder / "static", dirs_exist_ok=True)
+        write_font(self.folder)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from benchmark.errors import InputError
 from benchmark.files import folder_when_complete
-from benchmark.site.fonts import write_font
 from benchmark.site.pages import Site
 from reports.claims import ORDER, claims_grid
 from reports.experiments import Table
@@ -54,14 +53,13 @@ def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Pat
     ]
     with folder_when_complete(folder) as partial:
         site = Site(partial, "CapOnImage report", material.label, navigation, [Path(__file__).parent / "templates"])
-        site.copy_static()
         for chapter in chapters:
             _write_chapter(site, chapter, material)
         write_figures(site, material)
         called = {name: write_samples(site, material, tables, name) for name in browsed}
         _write_claims(site, chapters, material, called)
         _write_overview(site, chapters, material, browsed)
-        write_font(partial)
+        site.finish()
     return folder / "index.html"
 
 

@@ -47,9 +47,10 @@ class Made:
 
 def written(folder: Path, split: Split, captions: dict[str, list[str]], scores: dict[str, np.ndarray]) -> str:
     site = Site(folder, "A site", "made data", [("Samples", "browser/test/index.html")])
-    site.copy_static()
     kinds = [f"kind {k % 3}" for k in range(split.n_boxes)]
-    return write_browser(site, "browser/test", split, captions, scores, {"caption type": kinds}).as_uri()
+    page = write_browser(site, "browser/test", split, captions, scores, {"caption type": kinds})
+    site.finish()
+    return page.as_uri()
 
 
 @pytest.fixture(scope="module")

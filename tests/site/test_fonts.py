@@ -10,13 +10,11 @@ def test_every_chinese_character_of_pages_and_data_has_a_glyph(tmp_path: Path) -
     """Boxes instead of characters for readers without a Chinese font, or a font of eight megabytes for all."""
     from fontTools.ttLib import TTFont
 
-    site = Site(tmp_path, "一个网站", "", [])
-    site.copy_static()
     (tmp_path / "index.html").write_text("<p>温和不刺激</p>", "utf-8")
     (tmp_path / "data").mkdir()
     (tmp_path / "data/captions.js").write_text('show("护眼台灯，")', "utf-8")
-    path = write_font(tmp_path)
-    assert path == tmp_path / FONT
+    Site(tmp_path, "一个网站", "", []).finish()
+    path = tmp_path / FONT
     with TTFont(path) as font:
         has = set(map(chr, font.getBestCmap()))
     assert has == set("温和不刺激护眼台灯，中")

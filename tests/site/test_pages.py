@@ -40,9 +40,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     )
     navigation = [("Overview", "index.html"), ("Deeper", "deep/er/page.html")]
     made = Site(folder / "out", "A site", "made data", navigation, [templates])
-    made.copy_static()
     for _, place in navigation:
         made.page(place, "own.html.j2", heading=HOSTILE, grid=GRID)
+    made.finish()
     return made
 
 
