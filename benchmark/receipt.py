@@ -145,7 +145,7 @@ def read_receipt(path: Path) -> dict[str, Any]:
         InputError: if the file is no receipt of this format version.
     """
     try:
-        receipt = json.loads(path.read_text(encoding="utf-8"))
+        receipt = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_each_key_once)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a receipt: not JSON ({error})") from None
     if not isinstance(receipt, dict) or receipt.get("format") != FORMAT:
@@ -153,6 +153,14 @@ def read_receipt(path: Path) -> dict[str, Any]:
             f"{path}: not a receipt of format {FORMAT!r}; make one: `python -m benchmark.score preds.jsonl -o {path}`"
         )
     return receipt
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a key that stands there twice the last value would count, and the first would still be read by people."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key twice in one object")
+    return found
 
 
 def first_difference(stored: Any, recomputed: Any, where: str = "") -> str | None:

@@ -161,9 +161,11 @@ def _refuse_existing(target: Path) -> None:
 @contextmanager
 def workplace(beside: Path | None) -> Iterator[Path]:
     """A folder on the file system of `beside` (None: anywhere) which is gone afterwards."""
+    from benchmark.leaderboard.entries import IN_THE_MAKING
+
     if beside is not None:
         beside.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix=".submit.", suffix=".partial", dir=beside))
+    place = Path(tempfile.mkdtemp(prefix=IN_THE_MAKING, suffix=".partial", dir=beside))
     try:
         yield place
     finally:

@@ -75,12 +75,16 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim in one metric: the effect (first minus second), its interval, p, error over seeds, and the verdict."""
+    """A claim in one metric: the effect (first minus second), its interval, p, error over seeds, and the verdict.
+
+    `first` and `second` are row ids, `between` is what the two rows are called.
+    """
 
     claim: Claim
     metric: str
     first: str
     second: str
+    between: str
     effect: float
     low: float
     high: float
@@ -113,7 +117,8 @@ def _test(claim: Claim, first: Measured, second: Measured) -> dict[str, Finding]
         error = _seed_error(first, second, metric)
         margin = MARGIN * abs(second.score(metric)[0])
         verdict = judge(claim.kind, effect, low, high, p, error, margin)
-        results[metric] = Finding(claim, metric, first.row.id, second.row.id, effect, low, high, p, error, verdict)
+        ids, between = (first.row.id, second.row.id), f"{first.row.label} - {second.row.label}"
+        results[metric] = Finding(claim, metric, *ids, between, effect, low, high, p, error, verdict)
     return results
 
 
@@ -146,7 +151,7 @@ def claims_grid(found: Mapping[str, Sequence[Finding]], title: str, labels: Sequ
         for f in tested:
             grid.rows.append(
                 [
-                    *(f.claim.sentence, split, f.metric, f"{f.first} - {f.second}", f"{f.effect:+.2f}"),
+                    *(f.claim.sentence, split, f.metric, f.between, f"{f.effect:+.2f}"),
                     *(f"{f.low:+.2f} .. {f.high:+.2f}", f"{f.p:.4f}", number(f.seed_error), f.verdict),
                 ]
             )
@@ -154,6 +159,10 @@ def claims_grid(found: Mapping[str, Sequence[Finding]], title: str, labels: Sequ
         *labels,
         "p: paired approximate randomisation over images, seeds averaged (bootstrap where numbers of seeds differ); "
         f"undecided above {LEVEL}, or if the effect is within two standard errors over seeds (-: one seed)",
-        f"claims of no difference: the interval must lie within {MARGIN:.0%} of the second system's score",
     ]
+    if any(f.claim.kind != "above" for tested in found.values() for f in tested):
+        grid.notes.append(
+            f"claims of no difference, or of no gain: the interval must lie within, or below, {MARGIN:.0%} of the "
+            "second system's score"
+        )
     return grid

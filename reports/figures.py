@@ -18,7 +18,12 @@ def draw_curves(runs: Mapping[str, Sequence[Run]], path: Path, title: str) -> No
         title: says what the data are.
     """
     figure, axes = _axes(2)
-    for i, (name, seeds) in enumerate(runs.items()):
+    # Rows that are one run are one line, called by all their names.
+    names: dict[tuple[Path, ...], list[str]] = {}
+    for name, seeds in runs.items():
+        names.setdefault(tuple(run.folder for run in seeds), []).append(name)
+    for i, (first, *others) in enumerate(names.values()):
+        seeds, name = runs[first], " = ".join([first, *others])
         line = ("-", "--")[i // 10 % 2]  # matplotlib has ten colours
         logs = [run.validations for run in seeds]
         updates = sorted(set.intersection(*(set(log) for log in logs)))

@@ -123,10 +123,14 @@ def role_grid(rows: Sequence[Measured], split: Split) -> Grid | None:
     kinds = sorted(set(split.roles))
     grid = Grid(f"exact match by role, {split.name}, per cent", ["", *kinds])
     for measured in rows:
+        if measured.row.blind == "references":  # the references beside themselves
+            continue
         seeds = measured.captions
         right = np.mean([[characters(c) == r for c, r in zip(s, references, strict=True)] for s in seeds], axis=0)
         grid.rows.append([measured.row.label, *(f"{100 * right[roles == kind].mean():.1f}" for kind in kinds)])
-    grid.notes.append("one caption in twenty is unexplained by any input, so 95 is the most that can be reached")
+    grid.notes.append(
+        "one caption in twenty, drawn by chance, follows from no input, so about 95 is the most that a system can reach"
+    )
     return grid
 
 
@@ -138,7 +142,7 @@ def copying_grid(table: Table, rows: Sequence[Measured], split: Split, labels: S
     grid = Grid(table.title, ["", "direction", "seeds", *(f"BLEU-{n}" for n in orders)])
     for measured in rows:
         checks = [copy_check(captions, infos) for captions in measured.captions]
-        label, seeds = measured.row.label, str(len(checks))
+        label, seeds = measured.row.label, str(len(checks)) if measured.row.variant else ""
         for direction, values in (
             ("info as hypothesis", np.mean([c.info_to_caption for c in checks], axis=0)),
             ("caption as hypothesis", np.mean([c.caption_to_info for c in checks], axis=0)),

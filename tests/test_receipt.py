@@ -65,7 +65,17 @@ def test_signature_names_data_and_recipe(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"format": "other/1"}', "[" * 100_000, "\x00"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"format": "caponimage-receipt/1", "scores": {"a": 1, "a": 2}}',
+        '{"format": "other/1"}',
+        "[" * 100_000,
+        "\x00",
+    ],
+)
 def test_what_is_no_receipt_is_refused_in_words(tmp_path: Path, content: str) -> None:
     """A traceback for a file that somebody confused."""
     path = tmp_path / "scores.json"

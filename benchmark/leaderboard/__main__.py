@@ -105,9 +105,12 @@ def accept(
     problems = [problem for path in entries for _, problem in checker.check(path).failures]
     if problems:
         raise InputError(*map(printable, problems))
-    for path in entries:
-        entry = look_at(path.absolute())
-        read_hashes(entry.path.parent / HASH_LIST).accept(entry, replacing=replace)
+    looked = [look_at(path.absolute()) for path in entries]
+    folders = {entry.path.parent for entry in looked}
+    if len(folders) > 1:
+        raise InputError(f"entries of {len(folders)} folders; accept those of one folder at a time")
+    read_hashes(folders.pop() / HASH_LIST).accept(*looked, replacing=replace)
+    for entry in looked:
         print(f"accepted {entry.path.name}")
 
 
@@ -130,7 +133,9 @@ def comment(
 
 @app.command()
 def build(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the board; replaced as a whole.")] = Path("board"),
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Folder of the board; an older board there is replaced.")
+    ] = Path("board"),
     data: _DATA = None,
     submissions: _SUBMISSIONS = Path("submissions"),
     jobs: Annotated[int | None, typer.Option(help="Processes for scoring. [default: one a core]", min=1)] = None,
@@ -155,6 +160,8 @@ def build(
     from benchmark.leaderboard.board import gather
     from benchmark.leaderboard.build import write_board
 
+    if not submissions.is_dir():
+        raise InputError(f"{submissions}: no such folder; name one with --submissions")
     board = gather(submissions, open_dataset(data), jobs=jobs or os.cpu_count() or 1, tell=cli.stderr.print)
     if types is None and board.synthetic and find_spec("sentence_transformers"):
         types = "mini"

@@ -3,7 +3,9 @@
 Invariants:
 * no score that an entry claims is ranked: scores are recomputed from predictions (or taken from the cache of such);
 * an entry is ranked only if every check holds; one that fails is listed with its failures and never stops the others;
-* of two entries with the same predictions the later one (by folder name) fails, so a copy cannot push the original off.
+* of two entries with the same predictions the one that was accepted stays, else the earlier by folder name, so a copy
+  cannot push an accepted original off, whatever date it bears;
+* names of folders come from strangers as much as texts do, and are shown printable.
 """
 
 import json
@@ -19,10 +21,11 @@ import numpy as np
 from benchmark import blind
 from benchmark.dataset.store import Split
 from benchmark.leaderboard.check import Checker
-from benchmark.leaderboard.entries import HASH_LIST, SPLITS, all_entries
+from benchmark.leaderboard.entries import HASH_LIST, IN_THE_MAKING, SPLITS, all_entries
 from benchmark.leaderboard.hashes import Status, read_hashes
 from benchmark.leaderboard.ranking import HEADLINE, Comparison, Place
 from benchmark.leaderboard.rescoring import Draft
+from benchmark.leaderboard.result import printable
 from benchmark.leaderboard.statistics_cache import Statistics, StatisticsCache, caption_hashes
 from benchmark.receipt import signature
 from benchmark.significance import mean_and_deviation
@@ -197,26 +200,29 @@ def gather(
     opened = {name: splits[name] for name in SPLITS}
     drafts, refused, elsewhere = [], [], []
     for path in all_entries(submissions) if submissions.exists() else ():
-        if candidate and path.name == candidate.name:
+        if path.name.startswith(IN_THE_MAKING) or (candidate and path.name == candidate.name):
             continue
         draft = Draft.of(path, checker)
         if draft.of_other_data(opened):
-            elsewhere.append(path.name)
+            elsewhere.append(printable(path.name))
         else:
             drafts.append(draft)
     files = [(path, opened[split]) for draft in drafts if not draft.problems for _, split, path in draft.files]
     statistics = cache.of_files(files, jobs, tell)
     references = {name: caption_hashes(split.captions) for name, split in opened.items()}
     accepted: list[Draft] = []
-    for draft in drafts:
+    # Stable: by folder name among accepted ones, and among the others.
+    for draft in sorted(drafts, key=lambda draft: draft.report.status == "self-scored"):
         draft.measure(statistics, references, accepted)
         if draft.problems:
             # Where the entries are on this machine is nobody's business.
             prefixes = (f"{submissions.absolute()}/", f"{submissions}/")
             reasons = [problem.replace(prefixes[0], "").replace(prefixes[1], "") for problem in draft.problems]
-            refused.append(Refused(draft.path.name, reasons, draft.claimed))
+            refused.append(Refused(printable(draft.path.name), [*map(printable, reasons)], draft.claimed))
         else:
             accepted.append(draft)
+    accepted.sort(key=lambda draft: draft.path.name)
+    refused.sort(key=lambda one: one.name)
     entries = [System.of_draft(draft) for draft in accepted] + ([candidate] if candidate else [])
     return Board(opened, entries, _scale(splits, cache, tell), refused, elsewhere)
 

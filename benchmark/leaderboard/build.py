@@ -5,9 +5,12 @@ OUT/leaderboard.md   OUT/leaderboard.csv   OUT/slices.csv   OUT/index.html and p
 
 from pathlib import Path
 
+from benchmark.errors import InputError
 from benchmark.files import folder_when_complete
 from benchmark.leaderboard.board import Board
 from benchmark.leaderboard.tables import board_csv, markdown, slices_csv
+
+_PAGE = "leaderboard.md"
 
 
 def write_board(board: Board, out: Path, *, site: bool = True, types: str | None = None) -> None:
@@ -15,12 +18,18 @@ def write_board(board: Board, out: Path, *, site: bool = True, types: str | None
 
     Args:
         board: to write.
-        out: the folder, replaced if it is there.
+        out: the folder; an older board there is replaced.
         site: whether to write pages.
         types: encoder of the caption types on them, see `site.write_site`.
+
+    Raises:
+        InputError: if something else than a board is there.
     """
+    out = out.resolve()
+    if out.exists() and not (out.is_dir() and ((out / _PAGE).is_file() or not any(out.iterdir()))):
+        raise InputError(f"{out} is there and is no board; it is not replaced, name another folder")
     with folder_when_complete(out) as folder:
-        (folder / "leaderboard.md").write_text(markdown(board), encoding="utf-8")
+        (folder / _PAGE).write_text(markdown(board), encoding="utf-8")
         (folder / "leaderboard.csv").write_text(board_csv(board), encoding="utf-8")
         (folder / "slices.csv").write_text(slices_csv(board), encoding="utf-8")
         if site:

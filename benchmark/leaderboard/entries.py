@@ -30,6 +30,8 @@ MAX_ENTRIES = 2000
 HASH_LIST = "SHA256SUMS"
 #: Files that may stand beside entries.
 BESIDE_ENTRIES = (HASH_LIST, "README.md", ".gitkeep")
+#: How the name of an entry in the making starts (`submit`); the board passes it over, the checker does not.
+IN_THE_MAKING = ".submit."
 _SEED = re.compile(r"seed(0|[1-9][0-9]{0,9})")
 _MIB = 1 << 20
 #: Largest size of each file, in bytes.
@@ -147,14 +149,16 @@ def all_entries(submissions: Path) -> list[Path]:
         InputError: if it is no folder, a link to one, or holds more than a board ever will.
     """
     if submissions.is_symlink() or not submissions.is_dir():
-        raise InputError(f"{submissions}: no such folder; name one with --submissions, or entries to check")
+        raise InputError(
+            f"{submissions}: no such folder, or a link to one; name one with --submissions, or entries to check"
+        )
     found: list[Path] = []
     with os.scandir(submissions) as items:
         for item in items:
             if len(found) >= MAX_ENTRIES:
                 raise InputError(f"{submissions}: got more than {MAX_ENTRIES:,} entries")
             plain = item.is_file(follow_symlinks=False) and item.name in BESIDE_ENTRIES
-            if not plain and not item.name.startswith(".submit."):  # an entry in the making
+            if not plain:
                 found.append(Path(item.path))
     return sorted(found)
 

@@ -127,8 +127,14 @@ def _write_receipts(site: Site, entry: System) -> Iterator[tuple[str, str]]:
             yield f"{split}, seed {seed}", place
 
 
-_TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
-    c: "\\" + c for c in "&%$#_{}"
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    # BibTeX counts braces even behind a backslash: a lone one would end the field.
+    "{": r"\textbraceleft{}",
+    "}": r"\textbraceright{}",
+    **{c: "\\" + c for c in "&%$#_"},
 }
 
 

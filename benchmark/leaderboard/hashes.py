@@ -82,27 +82,32 @@ class HashList:
             if self.entries.get(name) != theirs.entries.get(name) or self.remarks.get(name) != theirs.remarks.get(name)
         ]
 
-    def accept(self, entry: Entry, *, replacing: str = "", today: datetime.date | None = None) -> None:
-        """Put an entry that has passed every check on the list, and write it.
+    def accept(self, *entries: Entry, replacing: str = "", today: datetime.date | None = None) -> None:
+        """Put entries that have passed every check on the list, and write it: all of them or none.
 
         Args:
-            entry: to accept.
-            replacing: why it takes the place of its accepted form.
+            entries: to accept.
+            replacing: why they take the place of their accepted forms.
             today: for the remark; default: the day it is.
 
         Raises:
-            InputError: if another form of it was accepted and no reason is given, or the reason is no single line.
+            InputError: if another form of one was accepted and no reason is given, if there is a reason and none has
+                changed, or if the reason is no single line.
         """
-        name = entry.path.name
-        changes = self.changes(entry)
-        if changes and not replacing:
-            raise InputError(*changes, f"{entry.path}: accepted before; say why it changes with --replace REASON")
+        changes = {entry.path.name: self.changes(entry) for entry in entries}
+        problems = [problem for problems in changes.values() for problem in problems]
+        if problems and not replacing:
+            raise InputError(*problems, "accepted before; say why it changes with --replace REASON")
         if replacing and (len(replacing) > _MAX_REASON or not replacing.isprintable() or not replacing.strip()):
             raise InputError(f"--replace: got {replacing!r:.60}, expected one line of at most {_MAX_REASON} characters")
-        if changes:
-            day = today or datetime.date.today()
-            self.remarks.setdefault(name, []).append(f"# {name} replaced {day}: {replacing.strip()}")
-        self.entries[name] = {place: _digest(path) for place, path in entry.files.items()}
+        if replacing and not problems:
+            raise InputError(f"--replace: {', '.join(changes)}: nothing accepted has changed; try without")
+        day = today or datetime.date.today()
+        for entry in entries:
+            name = entry.path.name
+            if changes[name]:
+                self.remarks.setdefault(name, []).append(f"# {name} replaced {day}: {replacing.strip()}")
+            self.entries[name] = {place: _digest(path) for place, path in entry.files.items()}
         with replace_when_complete(self.path) as partial:
             partial.write_text(self._text(), encoding="utf-8")
 
@@ -118,9 +123,11 @@ def read_hashes(path: Path) -> HashList:
     """Read SHA256SUMS; an empty list if there is no such file.
 
     Raises:
-        InputError: with every line that is not understood.
+        InputError: with every line that is not understood; if it is a link.
     """
     hashes = HashList(path)
+    if path.is_symlink():  # of a pull request: it would be read, and shown where it is no list
+        raise InputError(f"{path}: got a link, expected a plain file")
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)

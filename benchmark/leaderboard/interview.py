@@ -6,6 +6,7 @@ Invariants:
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any, get_origin
 
@@ -49,7 +50,7 @@ class Interview:
     def _field(self, name: str, about: FieldInfo, *, must: bool) -> Any:
         adapter = TypeAdapter[Any](Annotated[about.annotation, about], config=_CONFIG)  # type: ignore[arg-type]
         while True:
-            answer = self._lines(name) if _is_list(about) else self.ask(f"{name}: ").strip()
+            answer = self._lines(name, adapter) if _is_list(about) else self.ask(f"{name}: ").strip()
             if not answer and not must:
                 return None
             try:
@@ -60,10 +61,16 @@ class Interview:
                     why = one["msg"].removeprefix("Value error, ")
                     self.tell(f"  not taken: {number}{why}; got {one['input']!r:.80}")
 
-    def _lines(self, name: str) -> list[str]:
+    def _lines(self, name: str, adapter: TypeAdapter[Any]) -> list[str]:
         lines: list[str] = []
-        while line := self.ask(f"{name}[{len(lines)}]: ").strip():
-            lines.append(line)
+        try:
+            while line := self.ask(f"{name}[{len(lines)}]: ").strip():
+                lines.append(line)
+        except (EOFError, KeyboardInterrupt):
+            if lines:
+                with suppress(ValidationError):
+                    self.answers[name] = adapter.validate_python(lines)
+            raise
         return lines
 
 

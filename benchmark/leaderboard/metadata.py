@@ -6,7 +6,8 @@ Invariants:
 * the file comes from strangers: bounded in size, depth and length of strings, loaded with `yaml.SafeLoader`, and
   refused if it holds a tag, an anchor or an alias, so nothing is executed and nothing grows;
 * every problem is reported at once, with its line;
-* text holds no control characters and URLs are http(s), but text is not HTML: whoever shows it must escape it;
+* text holds no control or invisible characters and URLs are http(s), but text is not HTML: whoever shows it must
+  escape it;
 * `checked` and `reproduced` are set by maintainers; `read_metadata` refuses them unless told otherwise.
 """
 
@@ -29,12 +30,17 @@ _MAX_SCALAR, _MAX_DEPTH = 4000, 3
 _LINE_END = "\n"
 _URL = re.compile(r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:[/?#][!#-&(-;=?-\[\]_a-z~]*)?")
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
-_REORDERING = set("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+#: Format characters that scripts and emoji need; the others (Cf) reorder or hide text.
+_JOINERS = set("\u200c\u200d")
+#: Letters, marks and signs that show nothing.
+_BLANK = set("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 def _one_line(text: str) -> str:
-    if any(category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _REORDERING for c in text):
-        raise ValueError("control characters or line breaks are not allowed")
+    if any((category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in _JOINERS) or c in _BLANK for c in text):
+        raise ValueError("control characters, invisible characters or line breaks are not allowed")
+    if text and not any(category(c)[0] in "LNPS" for c in text):
+        raise ValueError("expected something that can be seen")
     return text
 
 
@@ -90,8 +96,8 @@ class Metadata(BaseModel):
         "The exact command that trains it, without placeholders.", "python train.py --seed 1", default=None
     )
     license: Text = _field("Licence of the code and weights; `none` if they are not public.", "Apache-2.0")
-    date: Annotated[datetime.date, Field(strict=False)] = _field(
-        "Day of the submission; the folder's name starts with it.", datetime.date(2027, 1, 31)
+    date: Annotated[datetime.date, Field(strict=False, ge=datetime.date(2022, 1, 1), lt=datetime.date(2100, 1, 1))] = (
+        _field("Day of the submission; the folder's name starts with it.", datetime.date(2027, 1, 31))
     )
     uses_external_data: bool = _field("Whether other data than the train split was used, at any stage.", False)
     external_data: Text | None = _field("Which; needed if uses_external_data is true.", "LAION-5B", default=None)
@@ -224,7 +230,7 @@ def _sentence(path: Path, lines: dict[tuple[str | int, ...], int], error: Any) -
     line = lines.get(place) or lines.get(place[:1], 1)
     got = "" if error["type"] == "missing" else f", got {error['input']!r:.80}"
     if error["type"] == "extra_forbidden":
-        return f"{path}:{line}: {name}: no such field; there are {', '.join(Metadata.model_fields)}"
+        return f"{path}:{line}: {name!r}: no such field; there are {', '.join(Metadata.model_fields)}"
     example = f"; example: {example_of(str(place[0]))}" if place[0] in Metadata.model_fields else ""
     return f"{path}:{line}: {name}: {message}{got}{example}"
 

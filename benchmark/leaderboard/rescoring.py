@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _OF_CAPTIONS = ("predictions", "receipts", "duplicates", "leak", "notes")
 
 
+#: Beyond any score (CIDEr ends at 1000); what a receipt claims may be any number.
+MAX_SCORE = 1e6
+
+
 @dataclass
 class Draft:
     """A checked entry.
@@ -89,11 +93,10 @@ class Draft:
         """CIDEr as the receipts have it, mean over seeds; only what is a plain number."""
         found: dict[str, float] = {}
         for split in SPLITS:
-            values = [
-                inner(receipt, "scores", HEADLINE) for (_, name), receipt in self.receipts.items() if name == split
-            ]
-            if values and all(type(value) is float and np.isfinite(value) for value in values):
-                found[split] = float(np.mean(values))
+            values = [claimed_score(receipt, HEADLINE) for (_, name), receipt in self.receipts.items() if name == split]
+            numbers = [value for value in values if value is not None]
+            if numbers and len(numbers) == len(values):
+                found[split] = float(np.mean(numbers))
         return found
 
     def of_other_data(self, splits: Mapping[str, Split]) -> bool:
@@ -151,6 +154,12 @@ class Draft:
             self.problems.append(f"{where} does not belong to its predictions: sha256.predictions differs")
         else:
             self.older[seed, split] = stored
+
+
+def claimed_score(receipt: Mapping[str, Any], metric: str) -> float | None:
+    """A score as a receipt has it; None if it is no number, or none of a size that scores have."""
+    value = inner(receipt, "scores", metric)
+    return float(value) if type(value) in (int, float) and abs(value) < MAX_SCORE else None
 
 
 def inner(content: Mapping[str, Any], *keys: str) -> Any:

@@ -14,7 +14,8 @@ from benchmark.formatting import SYNTHETIC_NOTE, Grid, number, pm
 from benchmark.leaderboard.board import DIVISIONS, METRICS, Board, Division, System, paper_rows
 from benchmark.leaderboard.entries import SPLITS
 from benchmark.leaderboard.ranking import HEADLINE, Place
-from benchmark.leaderboard.rescoring import inner
+from benchmark.leaderboard.rescoring import claimed_score, inner
+from benchmark.leaderboard.result import printable
 from benchmark.scoring import METRIC_VERSION
 
 RULE = (
@@ -103,10 +104,9 @@ def history_grid(systems: Sequence[System], metrics: Sequence[str] = (HEADLINE,)
         for (seed, split), receipt in sorted(system.older.items()):
             for metric in metrics:
                 new = system.statistics[split][seeds.index(seed)].receipt["scores"].get(metric)
-                old = inner(receipt, "scores", metric)
-                old = float(old) if type(old) in (int, float) and math.isfinite(old) else None
+                old = claimed_score(receipt, metric)
                 change = "-" if old is None or new is None else f"{new - old:+.2f}"
-                version = str(inner(receipt, "versions", "metrics"))[:20]
+                version = printable(str(inner(receipt, "versions", "metrics")))[:20]
                 grid.rows.append([system.label, split, str(seed), metric, version, number(old), number(new), change])
     return grid
 
@@ -225,5 +225,5 @@ def _csv_cell(value: object) -> str:
     if isinstance(value, float):
         return repr(float(value))
     text = str(value)
-    # A spreadsheet would run what begins like a formula.
-    return f"'{text}" if text[:1] in tuple("=+-@") else text
+    # A spreadsheet would run what begins like a formula, some also in full-width signs.
+    return f"'{text}" if text[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20") else text

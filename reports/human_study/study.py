@@ -35,7 +35,7 @@ FORMAT = "caponimage-human-study/1"
 
 #: The paper's three questions; it does not print how it put them to its raters, nor asks for an overall winner.
 QUESTIONS = {
-    "relevance": "Whose captions fit better to the product and to the places they stand in?",
+    "relevance": "Whose captions fit the product and the places they stand in better?",
     "diversity": "Whose captions repeat each other less?",
     "informativeness": "Whose captions tell more about the product?",
 }

@@ -93,9 +93,12 @@ def more_grids(chapter: Chapter, measurer: Measurer) -> list[Grid]:
     table = chapter.table
     split = measurer.splits[table.splits[-1]]
     notes = labels(measurer.profile, split)
+    found = list[Grid]()
     if table.name == "tablea6":
-        return [copying_grid(table, chapter.rows[split.name], split, notes)]
+        found = [copying_grid(table, chapter.rows[split.name], split, notes)]
     if table.name == "figure4":
         grids = [size_grid(table, measurer), length_grid(chapter.rows[split.name], split)]
-        return [grid for grid in grids if grid.rows]
-    return []
+        found = [grid for grid in grids if grid.rows]
+    for grid in found:
+        grid.columns = [grid.columns[0] or "system", *grid.columns[1:]]
+    return found

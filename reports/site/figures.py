@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from benchmark.formatting import Grid
 from benchmark.site.pages import Site
 from reports.draw import FIGURES
@@ -25,19 +27,26 @@ def write_figures(site: Site, material: Material) -> None:
         pictures = [place for place in places if place.endswith(".png")]
         # A table without a picture is shown as its CSV has it.
         tables = [] if pictures else [_read_csv(path) for path in paths if path.suffix == ".csv"]
-        drawn.append({"name": _spelt(name), "id": name, "pictures": pictures, "tables": tables, "files": places})
+        sizes = {place: _size(site.folder / place) for place in pictures}
+        drawn.append({"name": _spelt(name), "id": name, "pictures": sizes, "tables": tables, "files": places})
     site.page("figures.html", "figures.html.j2", heading="Figures", figures=drawn, left_out=left_out)
 
 
 def _spelt(name: str) -> str:
-    """Figure A7 for figureA7."""
-    return re.sub(r"^(figure|table)", lambda word: f"{word[0].capitalize()} ", name)
+    """Figure A7 for figureA7, Table A6 for tablea6."""
+    return re.sub(r"^(figure|table)(a?)", lambda words: f"{words[1].capitalize()} {words[2].upper()}", name)
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Of a picture: a page that knows it keeps the room, so that links to what stands below it arrive."""
+    with Image.open(path) as picture:
+        return picture.size
 
 
 def _read_csv(path: Path) -> Grid:
     with path.open(encoding="utf-8", newline="") as file:
         columns, *rows = csv.reader(file)
-    return Grid("", columns, [[_short(cell) for cell in row] for row in rows])
+    return Grid("", [columns[0] or "system", *columns[1:]], [[_short(cell) for cell in row] for row in rows])
 
 
 def _short(cell: str) -> str:

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import os
 import re
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,10 @@ from board_entries import add_entry
 
 from benchmark import submit
 from benchmark.dataset.store import Split
+from benchmark.errors import InputError
 from benchmark.leaderboard import board as board_module
 from benchmark.leaderboard import statistics_cache
+from benchmark.leaderboard.__main__ import build
 from benchmark.leaderboard.board import Board, gather, paper_rows
 from benchmark.leaderboard.build import write_board
 from benchmark.leaderboard.entries import HASH_LIST, look_at
@@ -156,6 +160,37 @@ def test_a_copy_cannot_push_the_original_off(submissions: Path, splits: dict[str
     assert "captions equal those of 20270131_good" in copy.reasons[0]
 
 
+def test_a_copy_with_an_earlier_date_cannot_push_an_accepted_entry_off(
+    submissions: Path, splits: dict[str, Split]
+) -> None:
+    """A thief who dates the copy back: by name alone it comes first, and the accepted original vanishes."""
+    read_hashes(submissions / HASH_LIST).accept(look_at(submissions / "20270131_good"))
+    add_entry(submissions, splits, "Thief", 0.8, seeds=[1, 2], date=date(2023, 1, 1))
+    found = gather(submissions, splits)
+    assert "20270131_good" in names(found)
+    assert "20230101_thief" in {one.name for one in found.refused}
+    assert [entry.name for entry in found.entries] == sorted(names(found))
+
+
+@pytest.mark.parametrize("name", [b"20270131_\xff", b"20270131_\x1b[31m", b"20270131_a\n\n# b\n\n|"])
+def test_odd_names_of_folders_stop_nothing(submissions: Path, splits: dict[str, Split], name: bytes) -> None:
+    """A name that is no text takes the board down; one with line breaks or escape codes acts where it is shown."""
+    (submissions / os.fsdecode(name)).mkdir()
+    for receipt in submissions.glob("20270131_open/seed1/scores.*"):
+        other = submissions / os.fsdecode(b"x" + name) / "seed1" / receipt.name
+        other.parent.mkdir(parents=True, exist_ok=True)
+        content = json.loads(receipt.read_text())
+        content["data"]["fingerprint"] = "0" * 64
+        other.write_text(json.dumps(content))
+    found = gather(submissions, splits)
+    assert len(found.entries) == 3
+    shown = [text for one in found.refused for text in (one.name, *one.reasons)] + list(found.elsewhere)
+    assert len(found.elsewhere) == 1
+    assert all(text.isprintable() for text in shown)
+    assert "\n# b" not in markdown(found)
+    markdown(found).encode()
+
+
 def test_old_metric_versions_are_rescored_and_shown(submissions: Path, splits: dict[str, Split]) -> None:
     """History that vanishes, or old numbers that are ranked beside new ones."""
     path = submissions / "20270131_open/seed1/scores.test.json"
@@ -171,6 +206,13 @@ def test_old_metric_versions_are_rescored_and_shown(submissions: Path, splits: d
     assert rows[0] == ["Open", "test", "1", "CIDEr", "0.0", f"{now - 1.5:.2f}", f"{now:.2f}", "+1.50"]
     assert [row[5] for row in rows[1:]] == ["-", "-"]
     assert f"re-scored with metrics {METRIC_VERSION}" in markdown(found)
+
+    receipt["versions"]["metrics"] = "<b>\n\n# old"
+    receipt["scores"]["CIDEr"] = 1e308
+    path.write_text(json.dumps(receipt))
+    text = markdown(gather(submissions, splits))
+    assert not any(line.startswith("&#35; old") for line in text.splitlines())  # a line break ends the table
+    assert not re.search("[0-9]{100}", text)
 
     receipt["sha256"]["predictions"] = "0" * 64
     path.write_text(json.dumps(receipt))
@@ -224,6 +266,13 @@ def test_hostile_names_do_nothing_in_markdown_and_csv(board: Board) -> None:
     assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row)
 
 
+def test_formulas_in_full_width_signs(submissions: Path, splits: dict[str, Split]) -> None:
+    """Spreadsheets of some languages take a full-width equals sign for a plain one."""
+    add_entry(submissions, splits, "\uff1d1+1", 0.3)
+    rows = csv.DictReader(io.StringIO(board_csv(gather(submissions, splits))))
+    assert "'\uff1d1+1" in {row["label"] for row in rows}
+
+
 def test_csv_holds_what_the_harness_says(board: Board) -> None:
     """Rounded numbers, or columns that slip."""
     rows = list(csv.DictReader(io.StringIO(board_csv(board))))
@@ -263,9 +312,22 @@ def test_build_replaces_the_folder_whole(board: Board, tmp_path: Path) -> None:
     """Pages of entries that are gone."""
     out = tmp_path / "out"
     out.mkdir()
+    write_board(board, out, site=False)
     (out / "old.html").touch()
     write_board(board, out, site=False)
     assert sorted(path.name for path in out.iterdir()) == ["leaderboard.csv", "leaderboard.md", "slices.csv"]
+
+
+def test_build_replaces_nothing_but_a_board(board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-o ~` takes somebody's home away; a misspelt --submissions makes an empty board of a full one."""
+    (tmp_path / "thesis.txt").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    for place in (Path(), tmp_path, tmp_path / "thesis.txt"):
+        with pytest.raises(InputError, match="is no board"):
+            write_board(board, place, site=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    with pytest.raises(InputError, match="no such folder"):
+        build(submissions=tmp_path / "submision")
 
 
 def test_submit_shows_the_place_and_the_neighbours(

@@ -344,6 +344,14 @@ def test_hostile_archives(bundles: dict[str, Path], references: Path, tmp_path: 
             worker.judge(path, references)
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_submission_that_is_not_there(bundles: dict[str, Path], platform: str, tmp_path: Path) -> None:
+    """A misspelt path taken for a refusal of the platform (exit code 1)."""
+    for path in (tmp_path / "preds.zip", tmp_path):
+        with pytest.raises(InputError, match="no such file"):
+            run_command(Platform(platform), bundles[platform], path)
+
+
 def test_exit_codes(bundles: dict[str, Path], good: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Scripts that take a refusal, or a broken bundle, for a score."""
     hostile = zipped(tmp_path / "hostile.zip", ("../\x1b[31mevil", b"x"))

@@ -94,6 +94,22 @@ def test_replacing_needs_a_reason_that_stays(listed: Path) -> None:
     assert remarks == [f"# {NAME} replaced 2027-02-01: {reason}" for reason in ("more seeds", "a better README")]
 
 
+def test_all_are_accepted_or_none(listed: Path) -> None:
+    """A list that is half written when one of several entries has changed, or a reason that nothing needs."""
+    other = Path(shutil.copytree(listed, listed.with_name("20270130_other")))
+    path = listed.parent / HASH_LIST
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="has changed"):
+        read_hashes(path).accept(look_at(other), look_at(listed), replacing="for fun")
+    (listed / "README.md").write_text("x")
+    with pytest.raises(InputError, match="replace"):
+        read_hashes(path).accept(look_at(other), look_at(listed))
+    assert path.read_bytes() == before
+    read_hashes(path).accept(look_at(other), look_at(listed), replacing="more seeds", today=DAY)
+    assert set(read_hashes(path).entries) == {NAME, other.name}
+    assert list(read_hashes(path).remarks) == [NAME]
+
+
 def test_two_entries_accepted_side_by_side_merge(tmp_path: Path, listed: Path) -> None:
     """A list that conflicts with every other pull request: what it says must not depend on the order."""
     other = Path(shutil.copytree(listed, listed.with_name("20270130_other")))
@@ -110,6 +126,15 @@ def test_lines_that_are_none(tmp_path: Path, line: str) -> None:
     (tmp_path / HASH_LIST).write_text(f"{'0' * 64}  {NAME}/README.md\n{line}\n")
     with pytest.raises(InputError, match=f"{HASH_LIST}:2: got"):
         read_hashes(tmp_path / HASH_LIST)
+
+
+def test_a_list_that_is_a_link(tmp_path: Path) -> None:
+    """A pull request whose list leads to another file of the machine, which the log then shows."""
+    (tmp_path / "secret").write_text("token")
+    (tmp_path / HASH_LIST).symlink_to(tmp_path / "secret")
+    with pytest.raises(InputError, match="got a link") as refusal:
+        read_hashes(tmp_path / HASH_LIST)
+    assert "token" not in str(refusal.value)
 
 
 def test_command_lines(tmp_path: Path, splits: dict[str, Split]) -> None:

@@ -182,7 +182,7 @@ def test_a_name_that_is_no_text(checker: Checker, entry: Path) -> None:
     assert [name for name, _ in report.failures] == ["files"]
 
 
-@pytest.mark.parametrize("kind", ["link", "dangling link", "file", "fifo", "hidden folder"])
+@pytest.mark.parametrize("kind", ["link", "dangling link", "file", "fifo", ".git", ".submit.x.partial"])
 def test_what_stands_beside_entries(checker: Checker, entry: Path, kind: str) -> None:
     """Things in submissions/ that are no entry, passed over in silence."""
     odd = entry.with_name("odd")
@@ -193,7 +193,7 @@ def test_what_stands_beside_entries(checker: Checker, entry: Path, kind: str) ->
     elif kind == "fifo":
         os.mkfifo(odd)
     else:
-        odd = entry.with_name(".git")
+        odd = entry.with_name(kind)
         odd.mkdir()
     assert all_entries(entry.parent) == sorted([odd, entry])
     assert checker.check(odd).failures

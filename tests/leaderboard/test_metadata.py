@@ -71,7 +71,7 @@ def test_all_problems_at_once_with_lines(tmp_path: Path) -> None:
     problems = problems_of(tmp_path, bad)
     assert len(problems) == 4
     text = "\n".join(problems)
-    for part in ("metadata.yaml:6: date", "metadata.yaml:10: n_params", "attempts: Field required", ":15: colour"):
+    for part in ("metadata.yaml:6: date", "metadata.yaml:10: n_params", "attempts: Field required", ":15: 'colour'"):
         assert part in text
 
 
@@ -89,6 +89,13 @@ def test_all_problems_at_once_with_lines(tmp_path: Path) -> None:
         (f"name: {'x' * 61}", "at most 60"),
         ('name: "a\\nb"', "control"),
         ('name: "a\\u202eb"', "control"),
+        ('name: "a\\u061cb"', "control"),
+        ('name: "\\u200b"', "invisible"),
+        ('name: "Full\\ufeff"', "invisible"),
+        ('name: "\\u3164"', "invisible"),
+        ('name: "\\u200d"', "can be seen"),
+        ('authors: ["\\u2060"]', "invisible"),
+        ('"\\e[31m\\u202e": x', "no such field"),
         ('name: "\\ud800"', "unicode string"),
         (f"n_params: {'9' * 3900}", "less than|cannot be read"),
         ("gpu_hours: .inf", "finite"),
@@ -98,6 +105,9 @@ def test_all_problems_at_once_with_lines(tmp_path: Path) -> None:
         ("paper_url: https://user:secret@a.org/", "starts with https"),
         ("contact: nobody", "e-mail"),
         ("date: 2027-13-45", "cannot be read|date"),
+        ("date: 0001-01-01", "greater than"),
+        ("date: 9999-12-31", "less than"),
+        ("date: 0", "greater than"),
         ("seeds: [1, 1]", "once"),
         ("seeds: []", "at least 1"),
         ("uses_external_data: true", "external_data"),

@@ -225,3 +225,14 @@ def test_init_interactive_keeps_what_was_answered_when_interrupted(tmp_path: Pat
     assert '\nauthors: ["A. Author"]\n' in text
     assert "\ncontact:\n" in text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["metadata.yaml"]
+
+
+def test_half_a_list_is_kept_when_interrupted() -> None:
+    """Nineteen authors lost because the twentieth was never typed; numbers that come back as text."""
+    for name, said, kept in (("authors", ["A. Author", "李华"], ["A. Author", "李华"]), ("seeds", ["3"], [3])):
+        desk = Answers(ANSWERS | {name: said})
+        interview = Interview(desk.ask, desk.tell)
+        with pytest.raises(EOFError):
+            interview.run()
+        assert interview.answers[name] == kept
+    assert "decoding" not in interview.answers

@@ -91,8 +91,17 @@ def test_what_is_not_there_is_said(site: Path) -> None:
     drawn = text_of(site / "figures.html")
     assert "Left out" in drawn
     assert "Figure 4a:" in drawn
-    assert 'src="figures/figureA10.png"' in (site / "figures.html").read_text(encoding="utf-8")
+    # With its size, so that links to what stands below a picture arrive before it is loaded.
+    assert 'src="figures/figureA10.png" width="40" height="30"' in (site / "figures.html").read_text(encoding="utf-8")
     assert "table3.html" not in (site / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("figure4b", "Figure 4b"), ("figureA7", "Figure A7"), ("tablea6", "Table A6")]
+)
+def test_figures_are_called_as_in_the_paper(name: str, words: str) -> None:
+    """A table that no reader of the paper finds."""
+    assert figures._spelt(name) == words
 
 
 def test_every_page_says_what_its_data_are_and_leads_somewhere(site: Path) -> None:
@@ -113,6 +122,8 @@ def test_claims_lead_to_their_images(site: Path, page: "Page") -> None:
     claims = text_of(site / "claims.html")
     assert "human captions are the most diverse" in claims
     assert "full is above context" not in claims
+    assert "baseline - title copy" in claims
+    assert "T2-base" not in claims
     page.goto((site / "claims.html").as_uri())
     page.get_by_role("link", name="every system is above the blind ones (ours)").last.click()
     page.wait_for_selector(".card")

@@ -196,6 +196,20 @@ def test_paging(made: Made, page: "Page") -> None:
     assert page.url.endswith(f"page={-(-len(seen) // PAGE)}")
 
 
+def test_the_pressed_button_keeps_the_focus(made: Made, page: "Page") -> None:
+    """Who pages by keyboard sent back to the top of the page with every press."""
+    opened(page, made)
+    page.get_by_label("next page").first.focus()
+    for _ in range(2):
+        page.keyboard.press("Enter")
+        settled(page)
+    assert images(page)[0] == made.split.image_ids[2 * PAGE]
+    page.get_by_label("last page").first.focus()
+    page.keyboard.press("Enter")
+    settled(page)
+    assert page.evaluate("document.activeElement.ariaLabel") == "first page"
+
+
 def test_a_deep_link_says_everything(made: Made, page: "Page", chromium: "Browser") -> None:
     """A link that shows somebody else another image, other systems or another order."""
     split = made.split
@@ -227,6 +241,8 @@ def test_links_that_lead_nowhere(made: Made, page: "Page") -> None:
     assert "does not fit the filters" in page.locator("#trouble").inner_text()
     opened(page, made, link("gone"))
     assert "Not here: system gone" in page.locator("#trouble").inner_text()
+    opened(page, made, "#sort=__proto__")
+    assert page.locator("#trouble").inner_text() == "Not here: sort __proto__"
     assert len(images(page)) == PAGE
 
 

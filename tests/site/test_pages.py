@@ -159,6 +159,19 @@ def test_phone_dark_and_keyboard(site: Site, chromium: "Browser") -> None:
     context.close()
 
 
+def test_print(site: Site, page: "Page") -> None:
+    """Columns cut off at the edge of a sheet of A4, 190 mm between its margins."""
+    roles = ["brand", "colour", "first point", "headline", "last point", "material", "middle point", "pattern"]
+    columns = ["system", *roles, "promise centre", "promise right", "scene", "shape"]
+    grid = Grid("Wide", columns, [["most frequent caption", *["100.0"] * 12]])
+    path = site.page("wide.html", "own.html.j2", heading="Wide", grid=grid)
+    page.set_viewport_size({"width": 718, "height": 1000})
+    page.emulate_media(media="print")
+    page.goto(path.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 718
+    assert page.evaluate("getComputedStyle(document.querySelector('th button'), '::after').display") == "none"
+
+
 def test_colours_can_be_read() -> None:
     """Grey on grey: WCAG 2.1 asks for a contrast of 4.5 of text, in light and dark."""
     css = (Path(__file__).parents[2] / "benchmark/site/static/style.css").read_text(encoding="utf-8")

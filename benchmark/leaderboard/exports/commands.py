@@ -130,6 +130,8 @@ def simulate(
     from benchmark.leaderboard.exports.simulate import Worker
     from benchmark.leaderboard.exports.simulate import simulate as run
 
+    if not predictions.is_file():
+        raise InputError(f"cannot read {predictions}: no such file; expected a submission, such as preds.zip")
     worker = Worker(python or sys.executable, time_limit, memory << 20)
     outcome = run(platform, bundle, predictions, phase=phase, worker=worker)
     if outcome.run:

@@ -43,6 +43,7 @@ function readAddress() {
     } else if (FIXED.includes(key)) {
       const options = controls.elements[key] && [...controls.elements[key].options].map((o) => o.value);
       if (!options || options.includes(value)) next[key] = value;
+      else unknown.push(`${key} ${value}`);
     } else if (filter) {
       if (filter.values.includes(value)) next.filters[key] = value;
       else unknown.push(`${key} ${value}`);

@@ -47,7 +47,10 @@ function fillControls() {
     else delete filters[target.name];
     change(ofFilter ? {filters, page: 1, image: ""} : {[target.name]: target.value, ...(target.name === "sort" ? {page: 1, image: ""} : {})});
   });
-  byId("clear").addEventListener("click", () => change({filters: {}, page: 1}));
+  byId("clear").addEventListener("click", () => {
+    change({filters: {}, page: 1});
+    byId("more").querySelector("summary").focus(); // the button is about to be disabled
+  });
   byId("swap").addEventListener("click", () => change({a: state.b, b: state.a}));
   find.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -68,10 +71,13 @@ function showControls(a, b) {
 
 function drawPagers(pages) {
   for (const pager of document.querySelectorAll(".pager")) {
+    const focused = pager.contains(document.activeElement) ? document.activeElement.ariaLabel : null;
+    let keep = null; // the button that is pressed keeps the focus; at either end, one that can still be pressed gets it
     const button = (words, label, page) => {
       const made = make("button", words);
       Object.assign(made, {type: "button", disabled: page < 1 || page > pages || page === state.page});
       made.setAttribute("aria-label", label);
+      if (label === focused) keep = made;
       made.addEventListener("click", () => toPage(page));
       return made;
     };
@@ -79,6 +85,7 @@ function drawPagers(pages) {
       button("«", "first page", 1), button("‹", "previous page", state.page - 1),
       make("span", `page ${state.page.toLocaleString("en")} of ${pages.toLocaleString("en")}`),
       button("›", "next page", state.page + 1), button("»", "last page", pages));
+    (keep?.disabled ? pager.querySelector("button:enabled") : keep)?.focus({preventScroll: true});
   }
 }
 
