@@ -4,6 +4,7 @@ Invariant: the fonts of the reader come first (`--sans` in style.css); a browser
 none of them.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from pylopdf_fonts_zh_cn import sans_path
@@ -23,18 +24,23 @@ def write_font(folder: Path) -> Path:
     Returns:
         The font's path; it exists even if no page has a Chinese character.
     """
-    from fontTools import subset
-
     used: set[str] = {"中"}
     for path in folder.rglob("*"):
         if path.suffix in (".html", ".js") and path.parent != folder / "static":
             used.update(path.read_text(encoding="utf-8"))
+    target = folder / FONT
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subset_font(used, target)
+    return target
+
+
+def subset_font(characters: Iterable[str], path: Path) -> None:
+    """Write a web font with the Chinese ones of some characters, one at least."""
+    from fontTools import subset
+
     options = subset.Options(flavor="woff", layout_features=[], hinting=False, desubroutinize=True)
     font = subset.load_font(str(sans_path()), options)
     subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=[code for code in map(ord, used) if code >= _FIRST])
+    subsetter.populate(unicodes=[code for code in map(ord, characters) if code >= _FIRST])
     subsetter.subset(font)
-    target = folder / FONT
-    target.parent.mkdir(parents=True, exist_ok=True)
-    subset.save_font(font, str(target), options)
-    return target
+    subset.save_font(font, str(path), options)

@@ -3,6 +3,7 @@
     STUDY/key.json              sealed: which side is which; stays with the organiser
     STUDY/pages/rater-N.html    what rater N opens, from disk; STUDY/pages/ is all that raters are given
     STUDY/pages/images/         pictures with captions, under names that tell nothing
+    STUDY/pages/chinese.woff    a font for titles, for raters who have none
 
 Invariants:
 * nothing under `pages/` tells the systems apart: names, order and sides are digests of the prediction files, which
@@ -30,6 +31,7 @@ from benchmark.files import folder_when_complete
 from benchmark.receipt import plain
 from benchmark.rendering import draw_captions, mask_boxes
 from benchmark.scoring import evaluate
+from benchmark.site.fonts import subset_font
 
 FORMAT = "caponimage-human-study/1"
 
@@ -157,8 +159,10 @@ def make(
                 for i in shuffled(chosen, "order", secret, rater)
             ]
             words = {"format": FORMAT, "study": study, "rater": rater, "questions": QUESTIONS, "choices": CHOICES}
-            html = page.render(items=shown, **words)
+            html = page.render(items=shown, synthetic=split.synthetic, **words)
             (partial / "pages" / f"{rater}.html").write_text(html, encoding="utf-8", errors="replace")
+        titles = "".join(row["title"] + row["attributes"] for row in texts.values())
+        subset_font(titles + "中", partial / "pages" / "chinese.woff")
         content = json.dumps({"format": FORMAT} | plain(vars(key)), indent=1)
         (partial / "key.json").write_text(content + "\n", encoding="utf-8")
     return key
