@@ -1,37 +1,30 @@
-"""What the points of Figure 4 cost: parameters, and the time of an update ("accuracy-efficiency trade-offs")."""
-
-import math
-from collections.abc import Sequence
+"""What the points of Figure 4 cost: parameters, and seconds per caption ("accuracy-efficiency trade-offs")."""
 
 from benchmark.formatting import Grid, number
 from reference_model.config import Config, override
 from reports.experiments import Table
-from reports.runs import Run
+from reports.runs import RESULTS
+from reports.size_speed import read_seconds
 from reports.systems import Measurer
 
 
 def size_grid(table: Table, measurer: Measurer) -> Grid:
-    """Parameters (counted) and milliseconds of an update (measured while training, median) of the trained rows."""
+    """Parameters (counted) and milliseconds per caption (`size_speed`, if measured) of the trained rows."""
     from reference_model.training.vocabulary import Vocabulary
 
-    grid = Grid("sizes", ["", "parameters", "of these backbone", "ms an update"])
-    train = measurer.splits["train"]
+    grid = Grid("sizes", ["", "parameters", "of these backbone", "training, ms a caption", "decoding, ms a caption"])
+    train, measured = measurer.splits["train"], read_seconds(RESULTS, measurer.profile)
     for row in table.trained:
         runs = measurer.runs_of(row)
         if runs and not row.control:
             config = row.config(measurer.profile, measurer.changes)
             entries = len(Vocabulary.of_split(train, config.inputs.vocabulary))
             total, backbone = count_parameters(config, entries)
-            speed = number(1e3 * seconds_per_update(runs), 1)
-            grid.rows.append([row.label, f"{total:,}", f"{backbone:,}", speed])
-    grid.notes.append("times were measured while other runs may have shared the machine")
+            speed = measured.get(config.hash)
+            times = [number(1e3 * s) for s in (speed.training, speed.decoding)] if speed else ["-", "-"]
+            grid.rows.append([row.label, f"{total:,}", f"{backbone:,}", *times])
+    grid.notes.append("times: one CPU thread, all points by turns on the same captions (python -m reports.size_speed)")
     return grid
-
-
-def seconds_per_update(runs: Sequence[Run]) -> float:
-    """Mean over those runs that know it; NaN if none does."""
-    seconds = [s for run in runs if (s := run.seconds_per_update)]
-    return sum(seconds) / len(seconds) if seconds else math.nan
 
 
 def count_parameters(config: Config, vocabulary_size: int) -> tuple[int, int]:

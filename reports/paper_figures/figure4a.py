@@ -1,9 +1,10 @@
 """Figure 4 a1-a3: layers, width and grid of the context model against BLEU-4 and CIDEr, and what they cost.
 
 Invariants: scores are means over seeds, with their deviation where there are several; parameters are counted; seconds
-are those of an update in training over its captions, median of the log, on whatever machine the run was made.
+are those of `size_speed`, all points by turns on one machine, and missing where they were not measured.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,21 @@ import numpy as np
 from reports.experiments import Row, Table, tables
 from reports.paper_figures.drawing import COLOURS, MARKERS, canvas, save
 from reports.paper_figures.material import Material, NotThereError
-from reports.sizes import count_parameters, seconds_per_update
+from reports.runs import RESULTS
+from reports.size_speed import Seconds, read_seconds
+from reports.sizes import count_parameters
 from reports.systems import Measurer
 
 #: Panel -> how the ids of its points begin; they end with the value: F4a1-L6, F4a2-d1024, F4a3-g8.
 PANELS = {"layers": "F4a1-L", "width": "F4a2-d", "grid side": "F4a3-g"}
+TIMES = ("training", "decoding")
 COLUMNS = (
     *("panel", "value", "seeds", "BLEU-4", "BLEU-4 deviation", "CIDEr", "CIDEr deviation"),
-    *("parameters", "seconds per caption, training"),
+    *("parameters", *(f"seconds per caption, {what}" for what in TIMES)),
 )
 FEWEST = 2  # values of a panel; one alone is no curve
 
-Point = tuple[str, int, int, float, float, float, float, int, float]
+Point = tuple[str, int, int, float, float, float, float, int, float, float]
 
 
 def points(rows: Sequence[Row], measurer: Measurer, split: str) -> list[Point]:
@@ -38,16 +42,17 @@ def points(rows: Sequence[Row], measurer: Measurer, split: str) -> list[Point]:
     from reference_model.training.vocabulary import Vocabulary
 
     found: list[Point] = []
+    seconds, unknown = read_seconds(RESULTS, measurer.profile), Seconds(math.nan, math.nan)
     for measured in measurer.measure([row for row in rows if _panel(row)], split):
         row = measured.row
         config = row.config(measurer.profile, measurer.changes)
         entries = len(Vocabulary.of_split(measurer.splits["train"], config.inputs.vocabulary))
-        seconds = seconds_per_update(measurer.runs_of(row)) / config.train.batch
+        cost = seconds.get(config.hash, unknown)
         panel = _panel(row)
         value = int(row.id.removeprefix(PANELS[panel]))
         scores = (*measured.score("BLEU-4"), *measured.score("CIDEr"))
         parameters = count_parameters(config, entries)[0]
-        found.append((panel, value, len(measured.captions), *scores, parameters, seconds))
+        found.append((panel, value, len(measured.captions), *scores, parameters, cost.training, cost.decoding))
     return found
 
 
@@ -73,21 +78,22 @@ def write(table: Table, measurer: Measurer, split: str, label: str, folder: Path
             f"missing: {missing}; train them: python -m reports.reproduce {table.name}"
         )
     rows = points(found, measurer, split)
-    with canvas(2, len(PANELS), (4.6, 3.5)) as (figure, axes):
+    with canvas(3, len(PANELS), (4.6, 2.9)) as (figure, axes):
         for k, panel in enumerate(PANELS):
             mine = np.array([row[1:] for row in rows if row[0] == panel], dtype=np.float64).reshape(
                 -1, len(COLUMNS) - 1
             )
-            above, below = axes[k], axes[k + len(PANELS)]
+            above, middle, below = axes[k :: len(PANELS)]
             above.set_title(f"a{k + 1}: {panel}")
             _pair(above, mine[:, 0], ("BLEU-4", mine[:, 2], mine[:, 3]), ("CIDEr", mine[:, 4], mine[:, 5]))
             none = np.full(len(mine), np.nan)
-            cost = ("ms a caption, training", 1e3 * mine[:, 7], none), ("parameters, millions", mine[:, 6] / 1e6, none)
-            _pair(below, mine[:, 0], *cost, from_zero=True)
+            times = [(f"{what}, ms a caption", 1e3 * mine[:, 7 + i], none) for i, what in enumerate(TIMES)]
+            _pair(middle, mine[:, 0], *times, from_zero=True)
+            _pair(below, mine[:, 0], ("parameters, millions", mine[:, 6] / 1e6, none), from_zero=True)
             below.set_xlabel(panel)
         title = f"Figure 4 a: sizes of the context model, {split} ({label})"
         missing = ", ".join(row.id for row in wanted if row not in found)
-        note = "bars: deviation over seeds; times were measured while other runs may have shared the machine"
+        note = "bars: deviation over seeds; times: one CPU thread, all points by turns on the same captions"
         return save(
             figure, folder, "figure4a", title, COLUMNS, rows, note + (f"; no run: {missing}" if missing else "")
         )

@@ -16,6 +16,7 @@ from scipy.spatial.distance import jensenshannon
 
 from benchmark.dataset.store import Split
 from benchmark.metrics.caption_types import TypeModel
+from reports import size_speed
 from reports.draw import FIGURES
 from reports.experiments import tables
 from reports.paper_figures import drawing, examples, figure3, figure4a, figure4b, figure_a7, figure_a8, figure_a10
@@ -142,21 +143,23 @@ def test_types_of_one_data_set_are_not_used_for_another(tmp_path: Path, material
 # Figure 4 a
 
 
-def test_sizes_are_drawn_from_runs(tmp_path: Path, splits: dict[str, Split]) -> None:
+def test_sizes_are_drawn_from_runs(tmp_path: Path, splits: dict[str, Split], monkeypatch: pytest.MonkeyPatch) -> None:
     """A point at the value of another, or with the cost of another; runs that are missing without a word."""
     rows = {row.id: row for row in tables("mini")["figure4"].rows}
-    for identity, step, seconds in (("F4a1-L1", 1, 0.48), ("F4a1-L4", -1, 0.96)):
+    times = {rows["F4a1-L1"].config("mini").hash: [0.01, 0.002], rows["F4a1-L4"].config("mini").hash: [0.02, 0.004]}
+    (tmp_path / "mini").mkdir()
+    (tmp_path / "mini" / size_speed.NAME).write_text(json.dumps({"seconds": times}))
+    monkeypatch.setattr(figure4a, "RESULTS", tmp_path)
+    for identity, step in (("F4a1-L1", 1), ("F4a1-L4", -1)):
         captions = {name: [caption[::step] for caption in split.captions] for name, split in splits.items()}
-        place = run_of(tmp_path / "runs", "context", splits, captions, rows[identity].config("mini").hash)
-        (place / "made_by.json").write_text(json.dumps({"seconds_per_update": seconds}))
+        run_of(tmp_path / "runs", "context", splits, captions, rows[identity].config("mini").hash)
     assert len(figure4a.draw(Material(splits, [tmp_path / "runs"]), tmp_path)) == 4
     one, four = table(tmp_path / "figure4a.csv")
     assert (one["panel"], one["value"], four["value"]) == ("layers", "1", "4")
     assert float(one["BLEU-4"]) == pytest.approx(100)
     assert float(four["BLEU-4"]) < 50
-    batch = rows["F4a1-L1"].config("mini").train.batch
-    assert float(one["seconds per caption, training"]) == pytest.approx(0.48 / batch)
-    assert float(four["seconds per caption, training"]) == pytest.approx(0.96 / batch)
+    assert [float(one[f"seconds per caption, {what}"]) for what in ("training", "decoding")] == [0.01, 0.002]
+    assert [float(four[f"seconds per caption, {what}"]) for what in ("training", "decoding")] == [0.02, 0.004]
     assert int(four["parameters"]) > int(one["parameters"])
     assert LABEL in (tmp_path / "figure4a.svg").read_text()
     (tmp_path / "runs" / "context" / rows["F4a1-L4"].config("mini").hash).rename(tmp_path / "elsewhere")
