@@ -560,6 +560,8 @@ def test_bad_usage(data: Path, tmp_path: Path, bundles: dict[str, Path], good: P
         made("codabench", tmp_path / "a.zip", data, packages=str(tmp_path))
     with pytest.raises(InputError, match="name an image that has numpy, orjson, pillow, pyarrow with --image"):
         export(Platform.codabench, tmp_path / "a.zip", str(data), packages="none")
+    with pytest.raises(InputError, match="is a folder"):
+        export(Platform.codabench, tmp_path, str(data))
     with pytest.raises(InputError, match="in this order"):
         export(Platform.evalai, tmp_path / "a.zip", str(data), start="2027-05-01", test_start="2027-04-01")
     with zipfile.ZipFile(bundles["evalai"].with_suffix(".public.zip")) as archive:

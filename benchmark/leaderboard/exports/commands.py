@@ -65,6 +65,8 @@ def export(
     from benchmark.leaderboard.exports.program_files import folder_members, write_zip
     from benchmark.leaderboard.exports.public import write_public
 
+    if output.is_dir():
+        raise InputError(f"{output} is a folder, expected a file to write; try -o {output / 'bundle.zip'}")
     splits = open_dataset(data)
     if missing := [name for name in SPLITS if name not in splits]:
         raise InputError(f"the data set has no split {' and no '.join(missing)}, expected val and test")
