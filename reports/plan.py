@@ -54,20 +54,17 @@ class Plan:
         for table in self.tables:
             for row in table.trained:
                 config = row.config(self.profile, self.changes)
-                for seed in range(1, self.seeds(table) + 1):
+                for seed in self.seeds(table, row):
                     job = self._job(row, seed)
                     found.setdefault((config.hash, seed), job)
         return list(found.values())
 
-    def seeds(self, table: Table) -> int:
-        """Of each row of a table: as asked; else, with --stored, as many as any row has; else the profile's."""
-        if self.asked_seeds:
-            return self.asked_seeds
-        if self.results:
-            configs = [row.config(self.profile, self.changes) for row in table.trained]
-            there = [run for config in configs for run in find_runs(self.roots, config) if run.complete]
-            return max((int(run.folder.name.removeprefix("seed")) for run in there), default=1)
-        return SEEDS[self.profile] or table.seeds
+    def seeds(self, table: Table, row: Row) -> list[int]:
+        """Of a row: as many as asked; else, with --stored, those that are there, or one; else as many as usual."""
+        if self.results and not self.asked_seeds:
+            runs = find_runs(self.roots, row.config(self.profile, self.changes))
+            return sorted({int(run.folder.name.removeprefix("seed")) for run in runs if run.complete}) or [1]
+        return list(range(1, 1 + (self.asked_seeds or SEEDS[self.profile] or table.seeds)))
 
     def _job(self, row: Row, seed: int) -> Job:
         config = row.config(self.profile, self.changes)
@@ -142,7 +139,7 @@ class Plan:
                 run = f"{row.variant}/{config.hash}" if shared == row.id else f"= {shared}"
                 cost = costs.get(config.hash)
                 cells = _cost_cells(cost if shared == row.id else None)[: len(columns) - 5]
-                grid.rows.append([row.id, row.label, run, str(self.seeds(table)), f"{there} of {len(mine)}", *cells])
+                grid.rows.append([row.id, row.label, run, str(len(mine)), f"{there} of {len(mine)}", *cells])
         return grid
 
     def summary(self, costs: dict[str, Cost], at_once: int) -> list[str]:

@@ -35,7 +35,9 @@ from reports.systems import Measurer
 def main(
     names: Annotated[list[str], typer.Argument(metavar="TABLE...", help=f"{', '.join(tables('mini'))}, or all.")],
     profile: Annotated[str, typer.Option(help=f"Sizes: {', '.join(PROFILES)}.")] = "mini",
-    seeds: Annotated[int | None, typer.Option(help="Runs of each row. [default: 1; paper: 5]", min=1)] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Runs of each row. [default: 1; paper: 5; with --stored: all stored]", min=1)
+    ] = None,
     data: Annotated[
         str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
     ] = None,
