@@ -18,9 +18,10 @@ pytest.importorskip("yaml")
 import yaml
 
 from benchmark.dataset.store import Split
-from benchmark.leaderboard.comment import MARKER
-from benchmark.leaderboard.entries import HASH_LIST, look_at
+from benchmark.leaderboard.comment import MARKER, comment
+from benchmark.leaderboard.entries import HASH_LIST, SPLITS, look_at, receipt_of
 from benchmark.leaderboard.hashes import read_hashes
+from benchmark.leaderboard.result import FORMAT
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".github/workflows"
@@ -145,6 +146,36 @@ def test_check_and_comment_on_a_pull_request(base: Path, splits: dict[str, Split
         "| new: `20270131_two`",
         "| `20270131_one`",
     ]
+
+
+def test_an_accepted_entry_that_has_lost_files(tmp_path: Path, splits: dict[str, Split]) -> None:
+    """Damage on the base branch that leaves every pull request without its comment."""
+    for turn, name in enumerate(("One", "Two"), 1):
+        entry = made_entry(tmp_path, splits, name=name, turn=turn)
+        read_hashes(entry.parent / HASH_LIST).accept(look_at(entry))
+    (entry / receipt_of(look_at(entry).seeds[0], "val")).unlink()
+    (tmp_path / "result.json").write_text(
+        json.dumps(
+            {
+                "format": FORMAT,
+                "passed": True,
+                "problems": [],
+                "entries": [
+                    {
+                        "name": "20270131_three",
+                        "status": "self-scored",
+                        "failures": [],
+                        "notes": [],
+                        "scores": {split: {"CIDEr": [1.0]} for split in SPLITS},
+                    }
+                ],
+            }
+        )
+    )
+    test, val = comment(tmp_path / "result.json", entry.parent).split("| val |")
+    assert "| `20270131_two` |" in test
+    assert "| `20270131_one` |" in val
+    assert "two" not in val
 
 
 def test_a_link_for_submissions_is_refused(base: Path, splits: dict[str, Split]) -> None:
