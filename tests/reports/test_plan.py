@@ -32,7 +32,7 @@ def seeds_of(plan: Plan) -> dict[str, list[int]]:
 
 
 def test_stored_seeds_are_all_used_and_ask_for_no_more(tmp_path: Path, splits: dict[str, Split]) -> None:
-    """More seeds of one row would set off the training of all others, or hang on which tables are asked for together."""
+    """More seeds of one row that set off the training of all others; rows that hang on which tables are asked for."""
     store(tmp_path, splits, "T3-1", 1, 2, 3)
     store(tmp_path, splits, "T3-2", 1, 2)
     table3, tablea5 = tables("mini")["table3"], tables("mini")["tablea5"]
