@@ -57,7 +57,7 @@ def test_wrong_split(split: Split, tmp_path: Path) -> None:
     (tmp_path / "preds.jsonl").write_text(text())
     done = run(split, tmp_path / "preds.jsonl", "--split", "val", "--data", split.directory)
     assert done.returncode == 2
-    assert "these are images of split 'test'; try --split test" in done.stderr
+    assert "these are images of split 'test'; another file, or --split test?" in done.stderr
 
 
 def test_fix(split: Split, tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ class PredictionCheck:
         if self._fields.unknown_ids:
             note = f"{split.dataset}/{split.name} has ids such as {split.image_ids[0]}"
             if other := _split_with(self._fields.unknown_ids, split):
-                note = f"these are images of split {other!r}; try --split {other}"
+                note = f"these are images of split {other!r}; another file, or --split {other}?"
             self.problems.note(problem.UNKNOWN_IMAGE, note)
         if self.stopped:
             return
