@@ -2,9 +2,9 @@
 
 * "above": the first system scores higher, p at most 5 % (paired, over images), and the effect is larger than twice its
   standard error over seeds, where there are seeds to tell;
-* "same": the 95 % interval of the difference lies within +-2 % of the second system's score; it does not hold if the
-  interval lies outside;
-* "not above": the interval ends below +2 %; it does not hold if it begins above.
+* "same": the 95 % interval of the difference, over images, and two standard errors over seeds to either side of it lie
+  within +-2 % of the second system's score; it does not hold if both lie outside;
+* "not above": both end below +2 %; it does not hold if both begin above.
 
 A claim about several systems is tested for every pair, and told for the pair that speaks most against it.
 """
@@ -137,6 +137,8 @@ def judge(kind: str, effect: float, low: float, high: float, p: float, seed_erro
         if p > LEVEL or abs(effect) <= 2 * seed_error:  # false for NaN: one seed tells nothing of the spread
             return "undecided"
         return "holds" if effect > 0 else "does not hold"
+    if not math.isnan(seed_error):
+        low, high = min(low, effect - 2 * seed_error), max(high, effect + 2 * seed_error)
     lowest = -math.inf if kind == "not above" else -margin
     if low >= lowest and high <= margin:
         return "holds"
@@ -162,7 +164,7 @@ def claims_grid(found: Mapping[str, Sequence[Finding]], title: str, labels: Sequ
     ]
     if any(f.claim.kind != "above" for tested in found.values() for f in tested):
         grid.notes.append(
-            f"claims of no difference, or of no gain: the interval must lie within, or below, {MARGIN:.0%} of the "
-            "second system's score"
+            f"claims of no difference, or of no gain: the interval, and two standard errors over seeds to either side "
+            f"of the effect, must lie within, or below, {MARGIN:.0%} of the second system's score"
         )
     return grid

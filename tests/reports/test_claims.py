@@ -95,6 +95,23 @@ def test_rules(kind: str, low: float, high: float, p: float, verdict: str) -> No
     assert judge(kind, (low + high) / 2, low, high, p, math.nan, 2) == verdict
 
 
+@pytest.mark.parametrize(
+    ("kind", "effect", "seed_error", "verdict"),
+    [
+        ("same", 0.0, 0.4, "holds"),
+        ("same", 0.0, 1.5, "undecided"),
+        ("same", 4.0, 0.4, "does not hold"),
+        ("same", 4.0, 1.5, "undecided"),
+        ("not above", -4.0, 1.5, "holds"),
+        ("not above", -4.0, 4.0, "undecided"),
+        ("not above", 4.0, 0.4, "does not hold"),
+    ],
+)
+def test_no_difference_is_claimed_across_seeds_too(kind: str, effect: float, seed_error: float, verdict: str) -> None:
+    """Two systems called alike since the images are many, where the next seeds would part them; margin 2."""
+    assert judge(kind, effect, effect - 1, effect + 1, 0.5, seed_error, 2) == verdict
+
+
 def test_grid(split: Split) -> None:
     """Rows without training (human captions) have no spread over seeds and must not spoil the verdict."""
     human = measured(Row("human", "human", blind="references"), split, [split.captions])
