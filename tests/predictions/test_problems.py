@@ -44,7 +44,7 @@ LINE_PROBLEMS: dict[str, tuple[Any, list[str]]] = {
     "unknown id": ({"image_id": "sofa"}, ["unknown image", "got 'sofa'", "ids such as lamp"]),
     "padded id": ({"image_id": "007_shoe"}, ["unknown image", "did you mean '7_shoe'?"]),
     "id in capitals": ({"image_id": "LAMP.PNG"}, ["unknown image", "did you mean 'lamp'?"]),
-    "id of another split": ({"image_id": "cup-1"}, ["unknown image", "images of split 'val'; another file, or --split val?"]),
+    "id of another split": ({"image_id": "cup-1"}, ["unknown image", "split 'val'; another file, or --split val?"]),
     "hostile id": ({"image_id": "\x1b[31m\u202e" * 99}, ["unknown image", "'\\x1b[31m\\u202e"]),
     "box true": ({"box": True}, ["box is not an index", "(image lamp)", "got True"]),
     "box 0.5": ({"box": 0.5}, ["box is not an index", "got 0.5"]),
