@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmark.dataset.store import Split
-    from benchmark.scoring import Evaluation
+    from .dataset.store import Split
+    from .scoring.evaluation import Evaluation
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "evaluate", "evaluate_file", "open_split"]
@@ -41,8 +41,8 @@ def evaluate(*, predictions: Sequence[Sequence[str]], references: Sequence[Seque
 
     import numpy as np
 
-    from benchmark.metrics.corpus import Corpus
-    from benchmark.scoring import Evaluation
+    from .metrics.corpus import Corpus
+    from .scoring.evaluation import Evaluation
 
     boxes, others = [len(image) for image in references], [len(image) for image in predictions]
     if boxes != others:
@@ -67,8 +67,8 @@ def evaluate_file(predictions: str | Path, *, data: str | Path | None = None, sp
     Raises:
         benchmark.errors.InputError: listing every problem of the file.
     """
-    from benchmark.predictions import read_predictions
-    from benchmark.scoring import evaluate as evaluate_split
+    from .predictions import read_predictions
+    from .scoring.evaluation import evaluate as evaluate_split
 
     opened = open_split(data, split)
     return evaluate_split(opened, read_predictions(Path(predictions), opened))
@@ -76,6 +76,6 @@ def evaluate_file(predictions: str | Path, *, data: str | Path | None = None, sp
 
 def open_split(data: str | Path | None, split: str) -> "Split":
     """One split of a data set; see `benchmark.dataset.open_split`."""
-    from benchmark import dataset
+    from . import dataset
 
     return dataset.open_split(data, split)

@@ -3,7 +3,7 @@
 import runpy
 import sys
 
-from benchmark.cli import stderr, stdout
+from .cli import stderr, stdout
 
 VERBS = {
     "score": "score prediction files",
@@ -28,7 +28,7 @@ def main() -> None:
         stdout.print("\nEach has --help with examples: python -m benchmark score --help")
     elif arguments[0] in VERBS:
         sys.argv = [f"python -m benchmark.{arguments[0]}", *arguments[1:]]
-        runpy.run_module(f"benchmark.{arguments[0]}", run_name="__main__", alter_sys=False)
+        runpy.run_module(f"{__package__}.{arguments[0]}", run_name="__main__", alter_sys=False)
     else:
         stderr.print(f"error: no verb {arguments[0]!r}; there are {', '.join(VERBS)}", markup=False)
         sys.exit(2)

@@ -13,7 +13,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from benchmark.errors import InputError
+from .errors import InputError
 
 # Tables are read in terminals, pipes and CI logs alike: never cut a number to fit 80 columns.
 stdout = Console(width=None if sys.stdout.isatty() else 160)

@@ -1,30 +1,23 @@
 """`python -m benchmark.compare`: are two systems really different on this split?"""
 
 import json
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from benchmark import cli
-from benchmark.citation import Citation
-from benchmark.dataset import open_split
-from benchmark.errors import InputError
-from benchmark.formatting import SYNTHETIC_NOTE, Grid, number, pm
-from benchmark.predictions import read_predictions
-from benchmark.receipt import plain
-from benchmark.scoring import Evaluation, evaluate
-from benchmark.significance import Difference, mean_and_deviation, paired_difference
-
-
-@dataclass(frozen=True)
-class System:
-    """A named system and the evaluations of its seeds."""
-
-    name: str
-    seeds: list[Evaluation]
+from . import cli
+from .citation import Citation
+from .dataset import open_split
+from .errors import InputError
+from .grid import SYNTHETIC_NOTE
+from .predictions import read_predictions
+from .scoring.evaluation import evaluate
+from .scoring.receipt import plain
+from .scoring.significance import Difference
+from .scoring.systems import System, compare
+from .scoring.tables import difference_grid, scores_grid
 
 
 def main(
@@ -68,43 +61,6 @@ def main(
             print(grid.latex() if latex else grid.markdown(), end="\n\n")
         else:
             grid.show(cli.stdout)
-
-
-def compare(a: System, b: System) -> Difference:
-    """The paired difference of two systems over all metrics of `Evaluation.names`."""
-    ours, theirs = ([seed.image_statistics for seed in system.seeds] for system in (a, b))
-    return paired_difference(ours, theirs, a.seeds[0].aggregate)
-
-
-def scores_grid(systems: list[System]) -> Grid:
-    """Scores of every system, with the deviation over seeds where there are several."""
-    names = systems[0].seeds[0].names
-    grid = Grid("scores", ["metric", *(f"{s.name} (n={len(s.seeds)})" for s in systems)])
-    for name in names:
-        cells = [pm(*mean_and_deviation([seed.scores[name] for seed in system.seeds])) for system in systems]
-        grid.rows.append([name, *cells])
-    return grid
-
-
-def difference_grid(a: System, b: System, difference: Difference) -> Grid:
-    """One pair of systems, metric by metric."""
-    columns = ["metric", "difference", "95 % interval", "p bootstrap", "p randomisation", "resolvable"]
-    grid = Grid(f"{a.name} minus {b.name}", columns)
-    for i, name in enumerate(a.seeds[0].names):
-        grid.rows.append(
-            [
-                name,
-                f"{difference.value[i]:+.2f}",
-                f"{difference.low[i]:+.2f} .. {difference.high[i]:+.2f}",
-                number(float(difference.p_bootstrap[i]), 4),
-                number(float(difference.p_randomisation[i]), 4),
-                number(float(difference.resolvable[i])),
-            ]
-        )
-    grid.notes.append(
-        "paired over images; resolvable: the smallest true difference found with 80 % power at p < 0.05 on this split"
-    )
-    return grid
 
 
 def _as_json(systems: list[System], pairs: list[tuple[System, System, Difference]]) -> dict[str, Any]:

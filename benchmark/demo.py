@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from benchmark import blind, cli
-from benchmark.dataset import open_dataset
-from benchmark.formatting import SYNTHETIC_NOTE, Grid, number
-from benchmark.metrics import cider
-from benchmark.predictions import read_predictions, write_predictions
-from benchmark.scoring import evaluate
+from . import cli
+from .dataset import open_dataset
+from .grid import SYNTHETIC_NOTE, Grid, number
+from .metrics import cider
+from .predictions import read_predictions, write_predictions
+from .scoring import blind
+from .scoring.evaluation import evaluate
 
 
 def main(

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark import cli
-from benchmark.dataset import open_dataset
-from benchmark.errors import InputError
-from benchmark.metrics.caption_types import fit_type_model
-from benchmark.metrics.tokens import characters
+from . import cli
+from .dataset import open_dataset
+from .errors import InputError
+from .metrics.caption_types import fit_type_model
+from .metrics.tokens import characters
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

@@ -1,26 +1,24 @@
 """`python -m benchmark.score`: score prediction files."""
 
 import json
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 import typer
 
-from benchmark import cli
-from benchmark.citation import Citation
-from benchmark.dataset import open_split
-from benchmark.dataset.store import Split
-from benchmark.errors import InputError
-from benchmark.files import replace_when_complete
-from benchmark.formatting import SYNTHETIC_NOTE, Grid, number, pm
-from benchmark.metrics.length_fit import BIN_EDGES
-from benchmark.predictions import read_predictions
-from benchmark.receipt import DEFAULT_ENCODER, make_receipt
-from benchmark.scoring import Evaluation, evaluate
-from benchmark.significance import mean_and_deviation
+from . import cli
+from .citation import Citation
+from .dataset import open_split
+from .dataset.store import Split
+from .errors import InputError
+from .files import replace_when_complete
+from .grid import Grid
+from .predictions import read_predictions
+from .scoring.evaluation import Evaluation, evaluate
+from .scoring.receipt import DEFAULT_ENCODER, make_receipt
+from .scoring.tables import seeds_table, tables
 
 
 class Style(StrEnum):
@@ -95,11 +93,11 @@ def main(
     for grid in tables(receipt, slices=slices):
         _show(grid, style)
     if lens:
-        from benchmark.lens import lens_table
+        from .scoring.lens import lens_table
 
         _show(lens_table(opened, captions[0]), style)
     if engine == "pycocoevalcap":
-        from benchmark.pycocoevalcap_engine import comparison_table
+        from .scoring.original import comparison_table
 
         _show(comparison_table(evaluation), style)
 
@@ -109,79 +107,6 @@ def _show(grid: Grid, style: Style) -> None:
         grid.show(cli.stdout)
     else:
         print(grid.latex() if style is Style.latex else grid.markdown(), end="\n\n")
-
-
-def tables(receipt: dict[str, Any], *, slices: bool) -> list[Grid]:
-    """A receipt as tables: scores, then whatever else it holds; slices only when asked for."""
-    data = receipt["data"]
-    title = f"{data['name']}, {data['split']}: {data['images']} images, {data['boxes']} boxes"
-    grid = Grid(title, ["metric", "score", "95 % interval"])
-    for name, value in receipt["scores"].items():
-        low, high = receipt["intervals"][name]
-        grid.rows.append([name, number(value), f"{number(low)} .. {number(high)}"])
-    grid.notes = [
-        f"CIDEr ceiling (the references as predictions): {number(receipt['ceilings']['CIDEr'])}; "
-        "short captions have no 3- and 4-grams",
-        *([SYNTHETIC_NOTE] if data["synthetic"] else []),
-        f"known split {data['known_split']}" if data["known_split"] else "unpinned data set (fingerprint not known)",
-        receipt["signature"],
-    ]
-    grids = [grid]
-    if "length_fit" in receipt:
-        grids.append(_length_grid(receipt["length_fit"]))
-    if "types" in receipt:
-        grids.append(_flat_grid("caption types", receipt["types"]))
-    if "copying" in receipt:
-        grids.append(_flat_grid("copy check (Table A6 is info_to_caption; scale 0..1)", receipt["copying"]))
-    for by, parts in receipt["slices"].items() if slices else ():
-        columns = ["boxes", "BLEU-4", "METEOR", "CIDEr", "Div@1", "Div@2", "Exact", "Length", "Length error"]
-        columns = [name for name in columns if any(name in scores for scores in parts.values())]
-        rows: list[Sequence[str]] = [
-            [name, *(number(scores.get(c), 0 if c == "boxes" else 2) for c in columns)]
-            for name, scores in parts.items()
-        ]
-        grids.append(Grid(f"by {by}", [by, *columns], rows))
-    return grids
-
-
-def _length_grid(fit: dict[str, Any]) -> Grid:
-    edges = [f"{edge}-{edge + 1}" for edge in BIN_EDGES[:-1]] + [f">{BIN_EDGES[-1]}"]
-    seen = [i for i, boxes in enumerate(fit["boxes"]) if boxes]
-    return Grid(
-        "mean caption length by aspect ratio of the box (Figure 4b)",
-        ["aspect ratio", *(edges[i] for i in seen)],
-        [
-            ["predictions", *(number(fit["predictions"][i]) for i in seen)],
-            ["references", *(number(fit["references"][i]) for i in seen)],
-            ["boxes", *(str(fit["boxes"][i]) for i in seen)],
-        ],
-        [
-            f"distance of the curves {number(fit['distance'])} characters; "
-            f"Spearman of length and aspect ratio {number(fit['spearman'], 3)}"
-        ],
-    )
-
-
-def _flat_grid(title: str, values: dict[str, Any]) -> Grid:
-    def cell(value: Any) -> str:
-        if isinstance(value, list):
-            return "  ".join(map(cell, value))
-        return number(value, 4) if isinstance(value, float) else str(value)
-
-    return Grid(title, ["", "value"], [[key.replace("_", " "), cell(value)] for key, value in values.items()])
-
-
-def seeds_table(split: Split, evaluations: list[Evaluation]) -> Grid:
-    """One system's seeds side by side, with mean and unbiased standard deviation."""
-    grid = Grid(
-        f"{split.dataset}, {split.name}: one system, {len(evaluations)} seeds",
-        ["metric", f"mean ± sd (n={len(evaluations)})", *(f"file {i + 1}" for i in range(len(evaluations)))],
-        notes=[SYNTHETIC_NOTE] if split.synthetic else [],
-    )
-    for name in evaluations[0].names:
-        values = [evaluation.scores[name] for evaluation in evaluations]
-        grid.rows.append([name, pm(*mean_and_deviation(values)), *map(number, values)])
-    return grid
 
 
 def _write_segments(path: Path, split: Split, evaluation: Evaluation) -> None:

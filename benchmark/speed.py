@@ -11,23 +11,23 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Annotated
 
 import typer
 from PIL import Image
 
-from benchmark import cli
-from benchmark.dataset import open_split
-from benchmark.dataset.store import Split
-from benchmark.errors import InputError
-from benchmark.formatting import Grid
-from benchmark.metrics import bleu, cider
-from benchmark.metrics.corpus import Corpus
-from benchmark.predictions import write_predictions
-from benchmark.pycocoevalcap_engine import original_scores
-from benchmark.rendering import draw_captions
-from benchmark.scoring import Evaluation
+from . import cli
+from .dataset import open_split
+from .dataset.store import Split
+from .errors import InputError
+from .grid import Grid
+from .metrics import bleu, cider
+from .metrics.corpus import Corpus
+from .predictions import write_predictions
+from .rendering import draw_captions
+from .scoring.blind import perturbed
+from .scoring.evaluation import Evaluation
+from .scoring.original import original_scores
 
 
 def main(
@@ -56,7 +56,7 @@ def main(
 
 def _imports() -> Grid:
     grid = Grid("import, best of 5", ["process", "seconds"])
-    for code in ("pass", "import benchmark"):
+    for code in ("pass", f"import {__package__}"):
         seconds = min(_run([sys.executable, "-c", code])[0] for _ in range(5))
         grid.rows.append([f"python -c {code!r}", f"{seconds:.3f}"])
     return grid
@@ -71,7 +71,7 @@ def _whole_process(folder: Path, sizes: list[int]) -> Grid:
         split = _split(folder, size)
         predictions = folder / f"{size}.jsonl"
         write_predictions(predictions, split, perturbed(split))
-        command = [sys.executable, "-m", "benchmark.score", str(predictions), "--data", str(split.directory)]
+        command = [sys.executable, "-m", f"{__package__}.score", str(predictions), "--data", str(split.directory)]
         _run(command)  # once, so that the disk does not decide
         seconds, peak = _run(command)
         per_caption = f"{seconds / split.n_boxes * 1e6:.1f}"
@@ -121,22 +121,10 @@ def _against_original(split: Split) -> Grid:
     return grid
 
 
-def perturbed(split: Split, seed: int = 0) -> list[str]:
-    """Predictions about as good as a trained model's: a third exact, the rest of other boxes or partly changed."""
-    random = Random(seed)
-    references = split.captions
-    captions = []
-    for reference in references:
-        fate = random.random()
-        other = references[random.randrange(len(references))]
-        captions.append(reference if fate < 1 / 3 else other if fate < 2 / 3 else reference[:2] + other[2:])
-    return captions
-
-
 def _split(folder: Path, images: int) -> Split:
     directory = folder / f"mini-{images}"
     if not directory.exists():
-        build = [sys.executable, "-m", "benchmark.dataset", "build", "--annotations-only", "--out", str(directory)]
+        build = [sys.executable, "-m", f"{__package__}.dataset", "build", "--annotations-only", "--out", str(directory)]
         _run([*build, "--images", f"test={images}"])
     return open_split(directory, "test")
 

@@ -5,38 +5,31 @@ Invariants:
 * it is built beside its place and renamed, and never takes the place of another.
 """
 
-import json
 import os
 import shlex
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from benchmark import cli
-from benchmark.dataset import open_dataset
-from benchmark.dataset.store import Split
-from benchmark.errors import InputError
-from benchmark.files import replace_when_complete
-from benchmark.leaderboard import require_extra
-from benchmark.predictions import read_predictions, write_predictions
-from benchmark.receipt import make_receipt
-from benchmark.score import seeds_table
-from benchmark.scoring import Evaluation, evaluate
+from . import cli
+from .dataset import open_dataset
+from .dataset.store import Split
+from .errors import InputError
+from .files import replace_when_complete
+from .leaderboard import require_extra
+from .predictions import read_predictions
+from .scoring.evaluation import Evaluation, evaluate
+from .scoring.tables import seeds_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmark.leaderboard.metadata import Metadata
+    from .leaderboard.metadata import Metadata
+    from .leaderboard.new_entry import Captions
 
 _T = TypeVar("_T")
-#: Captions of one seed, by split.
-Captions = dict[str, list[str]]
 
 
 def main(
@@ -58,8 +51,9 @@ def main(
         python -m benchmark.submit seed1.test.jsonl seed2.test.jsonl --val seed1.val.jsonl --val seed2.val.jsonl
     """
     require_extra()
-    from benchmark.leaderboard.check import Checker
-    from benchmark.leaderboard.entries import entry_name
+    from .leaderboard.check import Checker
+    from .leaderboard.entries import entry_name
+    from .leaderboard.new_entry import fill_entry, workplace
 
     splits = open_dataset(data)
     checker = Checker(splits)
@@ -99,8 +93,8 @@ def init(
         python -m benchmark.submit init --interactive        # Ctrl-C stops; what was answered is written
     """
     require_extra()
-    from benchmark.leaderboard.interview import Interview
-    from benchmark.leaderboard.metadata import template
+    from .leaderboard.interview import Interview
+    from .leaderboard.metadata import template
 
     if out.exists() or out.is_symlink():
         raise InputError(f"{out} exists and is not overwritten; name another file")
@@ -122,10 +116,10 @@ def init(
 
 def _read_all(
     metadata: Path, files: dict[str, list[Path]], splits: dict[str, Split], submissions: Path
-) -> tuple["Metadata", list[Captions]]:
+) -> "tuple[Metadata, list[Captions]]":
     """The metadata and the captions of each seed; all problems of all files in one error."""
-    from benchmark.leaderboard.entries import entry_name
-    from benchmark.leaderboard.metadata import read_metadata
+    from .leaderboard.entries import entry_name
+    from .leaderboard.metadata import read_metadata
 
     problems: list[str] = []
 
@@ -158,50 +152,6 @@ def _refuse_existing(target: Path) -> None:
         raise InputError(f"{target} exists and is not overwritten; change name or date in the metadata")
 
 
-@contextmanager
-def workplace(beside: Path | None) -> Iterator[Path]:
-    """A folder on the file system of `beside` (None: anywhere) which is gone afterwards."""
-    from benchmark.leaderboard.entries import IN_THE_MAKING
-
-    if beside is not None:
-        beside.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix=IN_THE_MAKING, suffix=".partial", dir=beside))
-    try:
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def fill_entry(
-    folder: Path,
-    about: "Metadata",
-    seeds: list[Captions],
-    evaluations: list[dict[str, Evaluation]],
-    splits: dict[str, Split],
-) -> None:
-    """Write the files of an entry into a new folder.
-
-    Args:
-        folder: to make.
-        about: the metadata; its seeds are in the order of the next two.
-        seeds: captions by split, of each seed.
-        evaluations: of them.
-        splits: of the data set.
-    """
-    from benchmark.leaderboard.entries import predictions_of, readme, receipt_of
-    from benchmark.leaderboard.metadata import as_yaml
-
-    folder.mkdir()
-    (folder / "metadata.yaml").write_text(as_yaml(about), encoding="utf-8")
-    (folder / "README.md").write_text(readme(about), encoding="utf-8")
-    for seed, captions, evaluated in zip(about.seeds, seeds, evaluations, strict=True):
-        (folder / f"seed{seed}").mkdir()
-        for split, opened in ((name, splits[name]) for name in captions):
-            write_predictions(folder / predictions_of(seed, split), opened, captions[split])
-            receipt = json.dumps(make_receipt(opened, evaluated[split]), ensure_ascii=False, indent=1)
-            (folder / receipt_of(seed, split)).write_text(receipt + "\n", encoding="utf-8")
-
-
 def _show_place(
     name: str,
     about: "Metadata",
@@ -210,9 +160,9 @@ def _show_place(
     submissions: Path,
 ) -> None:
     """What the board would show: the place on val and test, and the nearest entries with their differences."""
-    from benchmark.leaderboard.board import System, gather
-    from benchmark.leaderboard.statistics_cache import Statistics
-    from benchmark.leaderboard.tables import neighbours_grid
+    from .leaderboard.board import System, gather
+    from .leaderboard.statistics_cache import Statistics
+    from .leaderboard.tables import neighbours_grid
 
     if about.trained_on_val_or_test:
         print("trained on val or test: it will be listed, not ranked")

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from benchmark import cli
-from benchmark.dataset import open_split
-from benchmark.errors import InputError
-from benchmark.predictions import read_predictions, repair_predictions
+from . import cli
+from .dataset import open_split
+from .errors import InputError
+from .predictions import read_predictions, repair_predictions
 
 
 def main(

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from benchmark import cli
-from benchmark.dataset import open_split
-from benchmark.errors import InputError
-from benchmark.predictions import read_predictions
-from benchmark.receipt import first_difference, make_receipt, read_receipt
-from benchmark.scoring import evaluate
+from . import cli
+from .dataset import open_split
+from .errors import InputError
+from .predictions import read_predictions
+from .scoring.evaluation import evaluate
+from .scoring.receipt import first_difference, make_receipt, read_receipt
 
 
 def main(

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.dataset.store import Split
-from benchmark.formatting import Grid
+from benchmark.grid import Grid
 from reference_model.batch import Batch
 from reference_model.config import Config
 from reference_model.run_folder import build_model

@@ -12,8 +12,8 @@ from benchmark.dataset import open_split
 from benchmark.dataset.store import Split
 from benchmark.files import replace_when_complete
 from benchmark.predictions import read_predictions, write_predictions
-from benchmark.receipt import make_receipt
-from benchmark.scoring import evaluate
+from benchmark.scoring.evaluation import evaluate
+from benchmark.scoring.receipt import make_receipt
 from reference_model.config import Config
 from reference_model.training.vocabulary import Vocabulary
 

@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmark import cli
 from benchmark.dataset import open_split
 from benchmark.errors import InputError
-from benchmark.formatting import Grid, number
+from benchmark.grid import Grid, number
 from reference_model.batch import EOS, PAD, SOS, SPECIALS, Batch
 from reference_model.config import Config, override
 from reference_model.model import ReferenceModel

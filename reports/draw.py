@@ -4,7 +4,6 @@ Invariants: names are checked before anything is drawn; every picture comes with
 when its data are synthetic; `all` draws what can be drawn and says what could not.
 """
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,32 +14,10 @@ from benchmark.citation import Citation
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
 from reference_model.variants import PROFILES
-from reports.paper_figures import (
-    examples,
-    figure3,
-    figure4a,
-    figure4b,
-    figure_a7,
-    figure_a8,
-    figure_a10,
-    table1,
-    table_a6,
-)
-from reports.paper_figures.material import Material, NotThereError
-from reports.runs import RESULTS
+from reports.figures.catalogue import FIGURES, draw_all, tell
+from reports.figures.material import Material, NotThereError
+from reports.runs.stored import RESULTS
 
-FIGURES: dict[str, Callable[[Material, Path], list[Path]]] = {
-    "figure3": figure3.draw,
-    "figure4a": figure4a.draw,
-    "figure4b": figure4b.draw,
-    "figure5": examples.draw_figure5,
-    "figureA7": figure_a7.draw,
-    "figureA8": figure_a8.draw,
-    "figureA9": examples.draw_figure_a9,
-    "figureA10": figure_a10.draw,
-    "table1": table1.draw,
-    "tablea6": table_a6.draw,
-}
 _KNOWN = (*FIGURES, "all")
 
 
@@ -82,26 +59,9 @@ def main(
         return
     for name in dict.fromkeys(names):
         try:
-            _show(FIGURES[name](material, output))
+            tell(FIGURES[name](material, output))
         except NotThereError as error:
             raise InputError(*(f"{name}: {problem}" for problem in error.problems)) from None
-
-
-def draw_all(material: Material, output: Path) -> None:
-    """Draw every figure that can be drawn; at the end stands what was left out, and why."""
-    left_out = []
-    for name, draw in FIGURES.items():
-        try:
-            _show(draw(material, output))
-        except NotThereError as error:
-            left_out.append(f"{name} was left out: {'; '.join(error.problems)}")
-    for line in left_out:
-        cli.stderr.print(line, markup=False, soft_wrap=True)
-
-
-def _show(paths: Sequence[Path]) -> None:
-    for path in paths:
-        typer.echo(str(path))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ class Row:
         variant: of `reference_model.variants`; "" for systems without training.
         paper: key of the paper's row (see `paper.value`); None where the paper has none.
         overrides: of the variant.
-        blind: the system of `benchmark.blind.SYSTEMS`, for a row without training.
+        blind: the system of `benchmark.scoring.blind.SYSTEMS`, for a row without training.
         shows: the metrics that mean something for it; empty: all.
         control: whether the row stands below the table, for scale.
         note: what a reader should know.

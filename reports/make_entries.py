@@ -19,12 +19,12 @@ from benchmark.errors import InputError
 from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.entries import SPLITS, entry_name
 from benchmark.leaderboard.metadata import Metadata, read_metadata
-from benchmark.scoring import evaluate
-from benchmark.submit import fill_entry, workplace
+from benchmark.leaderboard.new_entry import fill_entry, workplace
+from benchmark.scoring.evaluation import evaluate
 from reference_model.config import Config
 from reports.experiments import TABLE2, Row
-from reports.runs import RESULTS, Run, check_data, find_runs
-from reports.sizes import count_parameters
+from reports.runs.stored import RESULTS, Run, check_data, find_runs
+from reports.tables.sizes import count_parameters
 
 AUTHORS = "The CapOnImage benchmark authors"
 _PAPER = "https://aclanthology.org/2022.emnlp-main.226"

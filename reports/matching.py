@@ -16,7 +16,7 @@ import typer
 from benchmark import cli
 from benchmark.dataset import open_split
 from benchmark.errors import InputError
-from benchmark.formatting import SYNTHETIC_NOTE, Grid
+from benchmark.grid import SYNTHETIC_NOTE, Grid
 from reference_model.config import Config
 from reference_model.model import ReferenceModel
 from reference_model.run_folder import load_run, read_config

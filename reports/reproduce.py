@@ -18,18 +18,18 @@ from benchmark import cli
 from benchmark.citation import Citation
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
-from benchmark.formatting import Grid
+from benchmark.grid import Grid
 from reference_model.variants import PROFILES
-from reports.draw import draw_all
-from reports.estimate import Cost, duration
 from reports.experiments import chosen, tables
-from reports.launchers import LAUNCHERS, torchrun
-from reports.paper_figures.material import Material
-from reports.plan import Plan, share_done
-from reports.report import write_report
-from reports.runner import CHILDREN, Job, Outcome
-from reports.runs import RESULTS
-from reports.systems import Measurer
+from reports.figures.catalogue import draw_all
+from reports.figures.material import Material
+from reports.runs.estimate import Cost, duration
+from reports.runs.launchers import LAUNCHERS, torchrun
+from reports.runs.plan import Plan, share_done
+from reports.runs.runner import CHILDREN, Job, Outcome
+from reports.runs.stored import RESULTS
+from reports.tables.measured import Measurer
+from reports.tables.report import write_report
 
 
 def main(

@@ -19,7 +19,7 @@ from baselines.rstnet.model import RSTNet
 from benchmark import cli
 from benchmark.dataset import open_split
 from benchmark.errors import InputError
-from benchmark.formatting import SYNTHETIC_NOTE, Grid, number
+from benchmark.grid import SYNTHETIC_NOTE, Grid, number
 from reference_model.run_folder import load_run, read_config
 from reference_model.training.batches import collate
 from reference_model.training.inputs import PreparedSplit

@@ -9,7 +9,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,22 +21,14 @@ from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.dataset.store import Split
 from benchmark.files import replace_when_complete
-from benchmark.formatting import Grid
+from benchmark.grid import Grid
 from reference_model.config import Config
 from reference_model.variants import PROFILES
 from reports.experiments import tables
-from reports.runs import RESULTS
+from reports.runs.stored import RESULTS
+from reports.tables.sizes import NAME, Seconds
 
-NAME = "size_seconds.json"
 TURNS = 7
-
-
-@dataclass(frozen=True)
-class Seconds:
-    """Per caption."""
-
-    training: float
-    decoding: float
 
 
 def main(
@@ -89,15 +81,6 @@ def measure(configs: Mapping[str, Config], splits: Mapping[str, Split], turns: i
                 step()
                 best[key][k] = min(best[key][k], (time.perf_counter() - started) / captions)
     return {key: Seconds(*values) for key, values in best.items()}
-
-
-def read_seconds(results: Path, profile: str) -> dict[str, Seconds]:
-    """Measured seconds by configuration hash; empty if nothing was measured."""
-    path = results / profile / NAME
-    if not path.is_file():
-        return {}
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return {key: Seconds(*values) for key, values in content["seconds"].items()}
 
 
 def _steps(config: Config, splits: Mapping[str, Split]) -> list[tuple[Callable[[], Any], int]]:

@@ -11,9 +11,9 @@ import typer
 from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
-from reports.code_version import code_version
 from reports.experiments import tables
-from reports.runs import RESULTS, find_runs, state, store
+from reports.runs.code_version import code_version
+from reports.runs.stored import RESULTS, find_runs, state, store
 
 
 def main(

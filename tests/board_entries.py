@@ -9,8 +9,8 @@ from typing import Any
 from benchmark.dataset.store import Split
 from benchmark.leaderboard.entries import SPLITS, entry_name
 from benchmark.leaderboard.metadata import Metadata
-from benchmark.scoring import evaluate
-from benchmark.submit import fill_entry
+from benchmark.leaderboard.new_entry import fill_entry
+from benchmark.scoring.evaluation import evaluate
 
 ABOUT: dict[str, Any] = {
     "authors": ["A. Author"],

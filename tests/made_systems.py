@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from random import Random
 
-from benchmark.compare import System
 from benchmark.dataset.store import Split
-from benchmark.scoring import evaluate
+from benchmark.scoring.evaluation import evaluate
+from benchmark.scoring.systems import System
 from reports.experiments import Row
-from reports.systems import Measured
+from reports.tables.measured import Measured
 
 
 def spoilt(split: Split, share: float, seed: int) -> list[str]:

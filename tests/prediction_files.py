@@ -10,7 +10,7 @@ import pytest
 from released_files import BOXES, SPLITS, small_release
 
 from benchmark.dataset import open_split
-from benchmark.dataset.released import Options, import_released
+from benchmark.dataset.released.annotations import Options, import_released
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.predictions import read_predictions

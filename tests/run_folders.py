@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.dataset.schema import Row
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from benchmark.predictions import write_predictions
-from reports.paper_figures.material import Material
+from reports.figures.material import Material
 
 HOSTILE = ["$\\frac$", "$x$", "<script>x</script>", "a --> b & \"c'", "\u202eabc", "😀面霜", "长" * 200]
 

@@ -7,8 +7,8 @@ import pytest
 from made_split import made_split
 
 from benchmark.errors import InputError
-from benchmark.receipt import first_difference, make_receipt, read_receipt, signature
-from benchmark.scoring import evaluate
+from benchmark.scoring.evaluation import evaluate
+from benchmark.scoring.receipt import first_difference, make_receipt, read_receipt, signature
 
 
 def test_receipt_survives_json_bit_for_bit(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from made_split import made_split
 import benchmark
 from benchmark.metrics import cider
 from benchmark.metrics.corpus import Corpus
-from benchmark.scoring import Evaluation, evaluate
-from benchmark.significance import resampled_sums
-from benchmark.slices import slices
+from benchmark.scoring.evaluation import Evaluation, evaluate
+from benchmark.scoring.significance import resampled_sums
+from benchmark.scoring.slices import slices
 
 
 def test_scores_are_in_the_scale_of_the_tables(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_same_bits_with_any_number_of_threads(tmp_path: Path) -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[2]);"
         "from pathlib import Path; from captions import pairs; from benchmark.dataset import open_split;"
-        "from benchmark.receipt import make_receipt; from benchmark.scoring import evaluate;"
+        "from benchmark.scoring.receipt import make_receipt; from benchmark.scoring.evaluation import evaluate;"
         "s = open_split(sys.argv[1], 'test'); print(make_receipt(s, evaluate(s, pairs(400)[0])))"
     )
     command = [sys.executable, "-c", program, str(tmp_path), str(Path(__file__).parent)]

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from benchmark import significance
-from benchmark.significance import interval, mean_and_deviation, paired_difference, resampled_sums
+from benchmark.scoring import significance
+from benchmark.scoring.significance import interval, mean_and_deviation, paired_difference, resampled_sums
 
 
 def mean_of_boxes(sums: np.ndarray) -> np.ndarray:
@@ -118,7 +118,7 @@ def test_randomisation_equals_a_loop(statistics: np.ndarray) -> None:
 def test_same_bits_with_any_number_of_threads() -> None:
     """A BLAS that splits the sum over threads rounds differently; exact sums cannot."""
     program = (
-        "import numpy as np, hashlib; from benchmark.significance import resampled_sums;"
+        "import numpy as np, hashlib; from benchmark.scoring.significance import resampled_sums;"
         "s = np.random.Generator(np.random.PCG64(0)).random((4000, 30)) * 10;"
         "print(hashlib.sha256(resampled_sums(s, 200).tobytes()).hexdigest())"
     )

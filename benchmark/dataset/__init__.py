@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from benchmark.dataset.store import Split, open_directory
-from benchmark.errors import InputError
+from ..errors import InputError
+from .store import Split, open_directory
 
 __all__ = ["Split", "open_dataset", "open_split"]
 
@@ -21,7 +21,7 @@ def open_dataset(data: str | Path | None = None) -> dict[str, Split]:
     """
     data = data or os.environ.get("CAPONIMAGE_DATA") or "mini"
     if str(data) == "mini":
-        from benchmark.dataset.mini.build import mini_directory
+        from .mini.build import mini_directory
 
         data = mini_directory()
     return open_directory(Path(data))

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli import group, run, stderr, stdout
-from benchmark.errors import InputError
+from ..cli import group, run, stderr, stdout
+from ..errors import InputError
 
 app = group()
 
@@ -43,7 +43,7 @@ def build_command(
         python -m benchmark.dataset build --out data/mini
         python -m benchmark.dataset build --out data/large --images test=20000 --annotations-only
     """
-    from benchmark.dataset.mini.build import SIZES, build
+    from .mini.build import SIZES, build
 
     sizes = {}
     problems = []
@@ -72,8 +72,8 @@ def describe_command(data: Data = None) -> None:
         python -m benchmark.dataset describe mini
         python -m benchmark.dataset describe data/caponimage2m
     """
-    from benchmark.dataset import open_dataset
-    from benchmark.dataset.describe import ceilings_table, roles_table, statistics_table
+    from . import open_dataset
+    from .describe import ceilings_table, roles_table, statistics_table
 
     splits = open_dataset(data)
     statistics_table(splits).show(stdout)
@@ -100,9 +100,9 @@ def show_command(
         python -m benchmark.dataset show mini --split val --image val-000012 --out x.png
         python -m benchmark.dataset show mini --predictions preds.jsonl --image test-000003
     """
-    from benchmark.dataset import open_split
-    from benchmark.dataset.show import show
-    from benchmark.predictions import read_predictions
+    from ..predictions import read_predictions
+    from . import open_split
+    from .show import show
 
     opened = open_split(data, split)
     captions = read_predictions(predictions, opened) if predictions else None
@@ -147,7 +147,7 @@ def import_released_command(
             --names train=trn_names.npy --names val=val_names.npy --names test=tst_names.npy \
             --images images --info-separator '|' --out data/caponimage2m
     """
-    from benchmark.dataset.released import Options, import_released
+    from .released.annotations import Options, import_released
 
     problems = []
     lists: dict[str, Path] = {}
@@ -199,8 +199,8 @@ def import_predictions_command(
 
     Example: `python -m benchmark.dataset import-predictions preds.json --data DIR --split test -o preds.jsonl`
     """
-    from benchmark.dataset import open_split
-    from benchmark.predictions.released import import_predictions
+    from ..predictions.released import import_predictions
+    from . import open_split
 
     opened = open_split(data, split)
     report = import_predictions(predictions, opened, output)
@@ -221,8 +221,8 @@ def fingerprint_command(
     """
     from rich.table import Table
 
-    from benchmark.dataset import open_dataset
-    from benchmark.dataset.known import known_split
+    from . import open_dataset
+    from .known import known_split
 
     table = Table("split", "images", "boxes", "fingerprint", "known as")
     changed = []

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmark.dataset.store import Split
-from benchmark.formatting import SYNTHETIC_NOTE, Grid
-from benchmark.metrics.tokens import characters
+from ..grid import SYNTHETIC_NOTE, Grid
+from ..metrics.tokens import characters
+from .store import Split
 
 #: Statistic -> (its value for a split, the paper's value for CapOnImage2M; sections 3, A.3 to A.9).
 STATISTICS: dict[str, tuple[Callable[[Split], str], str]] = {
@@ -50,9 +50,9 @@ def roles_table(splits: dict[str, Split]) -> Grid | None:
 
 def ceilings_table(splits: dict[str, Split]) -> Grid:
     """Best exact match on mini, per cent, by what a model does without."""
-    from benchmark.dataset.mini.build import in_building_order
-    from benchmark.dataset.mini.ceilings import ceilings
-    from benchmark.dataset.mini.samples import Sample, samples
+    from .mini.build import in_building_order
+    from .mini.ceilings import ceilings
+    from .mini.samples import Sample, samples
 
     of_split: dict[str, list[Sample]] = {name: [] for name in splits}
     for name, sample in samples(in_building_order({name: split.n_images for name, split in splits.items()})):

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from benchmark.dataset.store import Split
-from benchmark.rendering import draw_captions
+from ..rendering import draw_captions
+from .store import Split
 
 #: Colours that people with any colour vision tell apart (Okabe and Ito), for outlines and their legend.
 _COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (213, 94, 0), (204, 121, 167), (86, 180, 233), (240, 228, 66))

@@ -27,8 +27,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
-from benchmark.dataset.schema import ROLES, SCHEMA, Row, row_problems
-from benchmark.errors import InputError
+from ..errors import InputError
+from .schema import ROLES, SCHEMA, Row, row_problems
 
 FORMAT = "caponimage-dataset/1"
 ROWS_PER_GROUP = 10_000

@@ -5,7 +5,7 @@ Only the rooms in here need pydantic and PyYAML (the extra `board`); importing t
 
 from importlib.util import find_spec
 
-from benchmark.errors import InputError
+from ..errors import InputError
 
 __all__ = ["require_extra"]
 

@@ -11,12 +11,12 @@ from typing import Annotated
 
 import typer
 
-from benchmark import cli
-from benchmark.dataset import open_dataset
-from benchmark.errors import InputError
-from benchmark.files import replace_when_complete
-from benchmark.leaderboard import require_extra
-from benchmark.leaderboard.exports import commands as exports
+from .. import cli
+from ..dataset import open_dataset
+from ..errors import InputError
+from ..files import replace_when_complete
+from ..platforms import commands as exports
+from . import require_extra
 
 app = cli.group()
 
@@ -51,10 +51,10 @@ def check(
         python -m benchmark.leaderboard check --new --json result.json           # as on a pull request
     """
     require_extra()
-    from benchmark.leaderboard.check import Checker
-    from benchmark.leaderboard.entries import HASH_LIST, all_entries
-    from benchmark.leaderboard.hashes import read_hashes
-    from benchmark.leaderboard.result import printable, result, shown
+    from .accepted import read_hashes
+    from .check import Checker
+    from .entries import HASH_LIST, all_entries
+    from .result import printable, result, shown
 
     mine = (entries[0].absolute().parent if entries else submissions) / HASH_LIST
     hashes = read_hashes(accepted or mine)
@@ -96,10 +96,10 @@ def accept(
         python -m benchmark.leaderboard accept submissions/20270131_my-system --replace "two more seeds"
     """
     require_extra()
-    from benchmark.leaderboard.check import Checker
-    from benchmark.leaderboard.entries import HASH_LIST, look_at
-    from benchmark.leaderboard.hashes import read_hashes
-    from benchmark.leaderboard.result import printable
+    from .accepted import read_hashes
+    from .check import Checker
+    from .entries import HASH_LIST, look_at
+    from .result import printable
 
     checker = Checker(open_dataset(data), maintainer=True)
     problems = [problem for path in entries for _, problem in checker.check(path).failures]
@@ -126,7 +126,7 @@ def comment(
         python -m benchmark.leaderboard comment result.json > comment.md
     """
     require_extra()
-    from benchmark.leaderboard.comment import comment
+    from .comment import comment
 
     print(comment(result, submissions), end="")
 
@@ -157,8 +157,8 @@ def build(
     require_extra()
     if site and not find_spec("jinja2"):
         raise InputError("the pages need jinja2; try `pip install 'caponimage[board]'`, or --no-site")
-    from benchmark.leaderboard.board import gather
-    from benchmark.leaderboard.build import write_board
+    from .board import gather
+    from .build import write_board
 
     if not submissions.is_dir():
         raise InputError(f"{submissions}: no such folder; name one with --submissions")
@@ -183,7 +183,7 @@ def speed(
     Example: `python -m benchmark.leaderboard speed --images 5000`
     """
     require_extra()
-    from benchmark.leaderboard.speed import measure
+    from .speed import measure
 
     measure(images, entries, large, jobs or os.cpu_count() or 1).show(cli.stdout)
 
@@ -197,7 +197,7 @@ def schema() -> None:
         python -m benchmark.leaderboard schema > metadata.schema.json
     """
     require_extra()
-    from benchmark.leaderboard.metadata import json_schema
+    from .metadata import json_schema
 
     print(json.dumps(json_schema(), indent=1, ensure_ascii=False))
 

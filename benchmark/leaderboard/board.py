@@ -18,20 +18,20 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from benchmark import blind
-from benchmark.dataset.store import Split
-from benchmark.leaderboard.check import Checker
-from benchmark.leaderboard.entries import HASH_LIST, IN_THE_MAKING, SPLITS, all_entries
-from benchmark.leaderboard.hashes import Status, read_hashes
-from benchmark.leaderboard.ranking import HEADLINE, Comparison, Place
-from benchmark.leaderboard.rescoring import Draft
-from benchmark.leaderboard.result import printable
-from benchmark.leaderboard.statistics_cache import Statistics, StatisticsCache, caption_hashes
-from benchmark.receipt import signature
-from benchmark.significance import mean_and_deviation
+from ..dataset.store import Split
+from ..scoring import blind
+from ..scoring.receipt import signature
+from ..scoring.significance import mean_and_deviation
+from .accepted import Status, read_hashes
+from .candidates import Draft
+from .check import Checker
+from .entries import HASH_LIST, IN_THE_MAKING, SPLITS, all_entries
+from .ranking import HEADLINE, Comparison, Place
+from .result import printable
+from .statistics_cache import Statistics, StatisticsCache, caption_hashes
 
 if TYPE_CHECKING:
-    from benchmark.leaderboard.metadata import Metadata
+    from .metadata import Metadata
 
 #: Metrics of the tables, in their order.
 METRICS = ("CIDEr", "BLEU-1", "BLEU-4", "METEOR", "Div@1", "Div@2", "Exact", "Length error")

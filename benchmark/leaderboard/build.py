@@ -5,10 +5,10 @@ OUT/leaderboard.md   OUT/leaderboard.csv   OUT/slices.csv   OUT/index.html and p
 
 from pathlib import Path
 
-from benchmark.errors import InputError
-from benchmark.files import folder_when_complete
-from benchmark.leaderboard.board import Board
-from benchmark.leaderboard.tables import board_csv, markdown, slices_csv
+from ..errors import InputError
+from ..files import folder_when_complete
+from .board import Board
+from .tables import board_csv, markdown, slices_csv
 
 _PAGE = "leaderboard.md"
 
@@ -33,6 +33,6 @@ def write_board(board: Board, out: Path, *, site: bool = True, types: str | None
         (folder / "leaderboard.csv").write_text(board_csv(board), encoding="utf-8")
         (folder / "slices.csv").write_text(slices_csv(board), encoding="utf-8")
         if site:
-            from benchmark.leaderboard.site import write_site
+            from .site import write_site
 
             write_site(board, folder, types)

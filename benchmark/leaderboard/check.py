@@ -18,10 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.dataset.store import Split
-from benchmark.errors import InputError
-from benchmark.leaderboard.copies import LEAKED, NEAR_DUPLICATE, Neighbours, equal_share, hashed
-from benchmark.leaderboard.entries import (
+from ..dataset.store import Split
+from ..errors import InputError
+from ..predictions import read_predictions
+from ..scoring.evaluation import METRIC_VERSION, evaluate
+from ..scoring.receipt import first_difference, make_receipt, read_receipt
+from .accepted import HashList, Status, status
+from .copies import LEAKED, NEAR_DUPLICATE, Neighbours, equal_share, hashed
+from .entries import (
     ENTRY_NAME,
     HASH_LIST,
     MAX_NAME,
@@ -33,12 +37,8 @@ from benchmark.leaderboard.entries import (
     readme,
     receipt_of,
 )
-from benchmark.leaderboard.hashes import HashList, Status, status
-from benchmark.leaderboard.jumps import jumps, sameness
-from benchmark.leaderboard.metadata import Metadata, read_metadata
-from benchmark.predictions import read_predictions
-from benchmark.receipt import first_difference, make_receipt, read_receipt
-from benchmark.scoring import METRIC_VERSION, evaluate
+from .jumps import jumps, sameness
+from .metadata import Metadata, read_metadata
 
 #: Characters per caption on average beyond which predictions are not scored; references have about five. METEOR's
 #: alignment of captions made for it takes 10 to 20 microseconds a character, which bounds the work however characters

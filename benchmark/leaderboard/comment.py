@@ -15,12 +15,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from benchmark.errors import InputError
-from benchmark.leaderboard.entries import ENTRY_NAME, HASH_LIST, MAX_NAME, SPLITS, look_at, receipt_of
-from benchmark.leaderboard.hashes import Status, read_hashes
-from benchmark.leaderboard.result import FORMAT, MAX_PROBLEMS, printable
-from benchmark.receipt import read_receipt
-from benchmark.significance import mean_and_deviation
+from ..errors import InputError
+from ..scoring.receipt import read_receipt
+from ..scoring.significance import mean_and_deviation
+from .accepted import Status, read_hashes
+from .entries import ENTRY_NAME, HASH_LIST, MAX_NAME, SPLITS, look_at, receipt_of
+from .result import FORMAT, MAX_PROBLEMS, printable
 
 MAX_BYTES = 4 << 20
 #: First line of the comment, by which the next run finds and replaces it.

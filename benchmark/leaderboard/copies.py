@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.dataset.store import Split
-from benchmark.errors import InputError
-from benchmark.leaderboard.entries import neighbours
-from benchmark.metrics.tokens import characters
-from benchmark.predictions import read_predictions
+from ..dataset.store import Split
+from ..errors import InputError
+from ..metrics.tokens import characters
+from ..predictions import read_predictions
+from .entries import neighbours
 
 #: Share of equal captions from which two prediction files count as one.
 NEAR_DUPLICATE = 0.99

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unicodedata import normalize
 
-from benchmark.errors import InputError
-from benchmark.leaderboard.metadata import MAX_BYTES, MAX_SEEDS, Metadata
+from ..errors import InputError
+from .metadata import MAX_BYTES, MAX_SEEDS, Metadata
 
 SPLITS = ("val", "test")
 ENTRY_NAME = re.compile(r"[0-9]{8}_[a-z0-9]+(?:-[a-z0-9]+)*")

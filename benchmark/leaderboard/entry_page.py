@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.citation import BIBTEX
-from benchmark.dataset.store import Split
-from benchmark.formatting import Grid, number, pm
-from benchmark.leaderboard import tables
-from benchmark.leaderboard.board import METRICS, Board, System
-from benchmark.leaderboard.entries import SPLITS
-from benchmark.leaderboard.ranking import HEADLINE
-from benchmark.leaderboard.statistics_cache import sample_images
-from benchmark.metrics.corpus import Corpus
-from benchmark.metrics.length_fit import BIN_EDGES
-from benchmark.site.browser import link
-from benchmark.site.pages import Site
+from ..citation import BIBTEX
+from ..dataset.store import Split
+from ..grid import Grid, number, pm
+from ..metrics.corpus import Corpus
+from ..metrics.length_fit import BIN_EDGES
+from ..site.browser import link
+from ..site.pages import Site
+from . import tables
+from .board import METRICS, Board, System
+from .entries import SPLITS
+from .ranking import HEADLINE
+from .statistics_cache import sample_images
 
 
 def entry_place(system: System) -> str:
@@ -208,7 +208,7 @@ def type_scorer(split: Split, encoder: str) -> Callable[[System], dict[str, Any]
     Raises:
         InputError: if there is no such encoder, or it gives other types than it did.
     """
-    from benchmark.metrics.caption_types import score_types
+    from ..metrics.caption_types import score_types
 
     images = sample_images(split)
     rows = [b for i in images for b in range(split.offsets[i], split.offsets[i + 1])]

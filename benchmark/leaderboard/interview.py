@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_origin
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from benchmark.leaderboard.metadata import MAINTAINERS, Metadata, example_of
+from .metadata import MAINTAINERS, Metadata, example_of
 
 _CONFIG = ConfigDict(str_strip_whitespace=True)
 #: Asked only if the answer to another field calls for it, and needed then.

@@ -22,7 +22,7 @@ from unicodedata import category
 import yaml  # type: ignore[import-untyped]
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from benchmark.errors import InputError
+from ..errors import InputError
 
 MAX_BYTES = 1 << 16
 MAX_SEEDS = 20

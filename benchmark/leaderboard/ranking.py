@@ -21,8 +21,8 @@ from functools import cached_property
 
 import numpy as np
 
-from benchmark.metrics import cider
-from benchmark.significance import RESAMPLES, SEED, interval, resampled_sums
+from ..metrics import cider
+from ..scoring.significance import RESAMPLES, SEED, interval, resampled_sums
 
 #: By what systems are ranked, and when two of them differ.
 HEADLINE, ALPHA = "CIDEr", 0.05

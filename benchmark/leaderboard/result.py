@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.leaderboard.check import Report
+from .check import Report
 
 FORMAT = "caponimage-check/1"
 MAX_PROBLEMS, _MAX_TEXT = 200, 1000

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
-from benchmark.formatting import SYNTHETIC_NOTE
-from benchmark.leaderboard import tables
-from benchmark.leaderboard.board import DIVISIONS, Board, Division
-from benchmark.leaderboard.entries import SPLITS
-from benchmark.leaderboard.entry_page import entry_place, type_scorer, write_entry
-from benchmark.leaderboard.ranking import HEADLINE
-from benchmark.leaderboard.statistics_cache import sample_images
-from benchmark.site.browser import write_browser
-from benchmark.site.pages import Site
+from ..dataset.store import Split, SplitWriter, open_directory, write_description
+from ..grid import SYNTHETIC_NOTE
+from ..site.browser import write_browser
+from ..site.pages import Site
+from . import tables
+from .board import DIVISIONS, Board, Division
+from .entries import SPLITS
+from .entry_page import entry_place, type_scorer, write_entry
+from .ranking import HEADLINE
+from .statistics_cache import sample_images
 
 _HERE = Path(__file__).parent
 _ABOUT = (

@@ -16,18 +16,18 @@ from typing import TypeVar
 
 import numpy as np
 
-from benchmark.dataset import open_dataset
-from benchmark.dataset.mini.build import build
-from benchmark.dataset.store import Split
-from benchmark.formatting import Grid
-from benchmark.leaderboard.board import Board, System, gather
-from benchmark.leaderboard.build import write_board
-from benchmark.leaderboard.entries import SPLITS, entry_name
-from benchmark.leaderboard.metadata import Metadata
-from benchmark.leaderboard.statistics_cache import Statistics, StatisticsCache
-from benchmark.scoring import evaluate
-from benchmark.speed import perturbed
-from benchmark.submit import fill_entry
+from ..dataset import open_dataset
+from ..dataset.mini.build import build
+from ..dataset.store import Split
+from ..grid import Grid
+from ..scoring.blind import perturbed
+from ..scoring.evaluation import evaluate
+from .board import Board, System, gather
+from .build import write_board
+from .entries import SPLITS, entry_name
+from .metadata import Metadata
+from .new_entry import fill_entry
+from .statistics_cache import Statistics, StatisticsCache
 
 _T = TypeVar("_T")
 

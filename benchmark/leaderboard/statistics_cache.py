@@ -3,7 +3,7 @@
 Invariants:
 * a score is a function of (bytes of the prediction file, fingerprint of the split, metric version): that is the key,
   and a stored file that does not name exactly its key counts as absent;
-* numbers come from `benchmark.scoring` and `benchmark.receipt`: the board shows the bits of `benchmark.score`;
+* numbers come from `scoring.evaluation` and `scoring.receipt`: the board shows the bits of `benchmark.score`;
 * a file of the cache is complete or absent (written beside, renamed), and holds no pickle.
 """
 
@@ -19,14 +19,14 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from benchmark.dataset.store import Split, open_directory
-from benchmark.errors import InputError
-from benchmark.files import cache_directory, replace_when_complete
-from benchmark.leaderboard.check import MAX_MEAN_LENGTH
-from benchmark.metrics.tokens import characters
-from benchmark.predictions import read_predictions
-from benchmark.receipt import make_receipt
-from benchmark.scoring import METRIC_VERSION, Evaluation, evaluate
+from ..dataset.store import Split, open_directory
+from ..errors import InputError
+from ..files import cache_directory, replace_when_complete
+from ..metrics.tokens import characters
+from ..predictions import read_predictions
+from ..scoring.evaluation import METRIC_VERSION, Evaluation, evaluate
+from ..scoring.receipt import make_receipt
+from .check import MAX_MEAN_LENGTH
 
 #: Raised when the files of the cache change their form.
 _FORM = 2

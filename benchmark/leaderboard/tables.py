@@ -10,13 +10,13 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
-from benchmark.formatting import SYNTHETIC_NOTE, Grid, number, pm
-from benchmark.leaderboard.board import DIVISIONS, METRICS, Board, Division, System, paper_rows
-from benchmark.leaderboard.entries import SPLITS
-from benchmark.leaderboard.ranking import HEADLINE, Place
-from benchmark.leaderboard.rescoring import claimed_score, inner
-from benchmark.leaderboard.result import printable
-from benchmark.scoring import METRIC_VERSION
+from ..grid import SYNTHETIC_NOTE, Grid, number, pm
+from ..scoring.evaluation import METRIC_VERSION
+from .board import DIVISIONS, METRICS, Board, Division, System, paper_rows
+from .candidates import claimed_score, inner
+from .entries import SPLITS
+from .ranking import HEADLINE, Place
+from .result import printable
 
 RULE = (
     "rank: those that cannot be excluded at 5 %, all pairs of entries tested together, resampling images; group: "

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from benchmark.metrics.corpus import MAX_ORDER, Corpus
+from .corpus import MAX_ORDER, Corpus
 
 NAMES = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
 

@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.errors import InputError
-from benchmark.files import cache_directory
-from benchmark.metrics.corpus import Corpus
+from ..errors import InputError
+from ..files import cache_directory
+from .corpus import Corpus
 
 FORMAT = "caponimage-types/1"
 N_TYPES, CELLS = 4, 8

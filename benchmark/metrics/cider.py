@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from benchmark.metrics.corpus import MAX_ORDER, Corpus, Ngrams
+from .corpus import MAX_ORDER, Corpus, Ngrams
 
 NAMES = ("CIDEr",)
 

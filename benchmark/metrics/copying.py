@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.metrics import bleu
-from benchmark.metrics.corpus import Corpus
-from benchmark.metrics.tokens import characters
+from . import bleu
+from .corpus import Corpus
+from .tokens import characters
 
 
 @dataclass(frozen=True)

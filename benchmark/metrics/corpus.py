@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from benchmark.metrics.tokens import characters
+from .tokens import characters
 
 MAX_ORDER = 4
 

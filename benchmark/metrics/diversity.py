@@ -8,7 +8,7 @@ Unlike in the released scorer '.' and ',' are ordinary characters, and an image 
 
 import numpy as np
 
-from benchmark.metrics.corpus import Corpus
+from .corpus import Corpus
 
 NAMES = ("Div@1", "Div@2")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmark.metrics.corpus import Corpus
+from .corpus import Corpus
 
 NAMES = ("Exact", "Length")
 

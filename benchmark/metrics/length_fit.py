@@ -19,7 +19,7 @@ from functools import cache
 
 import numpy as np
 
-from benchmark.metrics.corpus import Corpus
+from .corpus import Corpus
 
 NAMES = ("Length error", "Overflow", "Underfill")
 

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from benchmark.metrics.meteor_alignment import EXACT, PARAPHRASE, SYNONYM, VERSATILE, align
+from .meteor_alignment import EXACT, PARAPHRASE, SYNONYM, VERSATILE, align
 
 NAMES = ("METEOR",)
 

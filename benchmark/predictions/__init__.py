@@ -1,5 +1,5 @@
 """Prediction files: one JSON object per text box, one a line (`docs/predictions.md`)."""
 
-from benchmark.predictions.files import read_predictions, repair_predictions, write_predictions
+from .files import read_predictions, repair_predictions, write_predictions
 
 __all__ = ["read_predictions", "repair_predictions", "write_predictions"]

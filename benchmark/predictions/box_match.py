@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from benchmark.dataset.released_record import Box, exceeds_one, fit_box
-from benchmark.dataset.store import Split
+from ..dataset.released.record import Box, exceeds_one, fit_box
+from ..dataset.store import Split
 
 #: Ratios this near are the same place; printing with 4 decimals moves a coordinate by half of it.
 TOLERANCE = 1e-4

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import orjson
 
-from benchmark.dataset.store import Split, open_directory
-from benchmark.errors import InputError
-from benchmark.predictions import problems as problem
-from benchmark.predictions.fields import Fields
-from benchmark.predictions.formats import KEYS, looks_like
-from benchmark.predictions.lines import ReadingStoppedError, open_lines
-from benchmark.predictions.problems import MAX_CAPTION, Problems, shown
+from ..dataset.store import Split, open_directory
+from ..errors import InputError
+from . import problems as problem
+from .fields import Fields
+from .formats import KEYS, looks_like
+from .lines import ReadingStoppedError, open_lines
+from .problems import MAX_CAPTION, Problems, shown
 
 _BOM = b"\xef\xbb\xbf"
 _QUOTED_KEYS = tuple(f'"{key}"'.encode() for key in KEYS)

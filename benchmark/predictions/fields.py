@@ -7,11 +7,11 @@ import re
 from functools import cached_property
 from typing import Any
 
-from benchmark.dataset.released_record import Box, parse_box
-from benchmark.dataset.store import Split
-from benchmark.predictions import problems as problem
-from benchmark.predictions.box_match import boxes_at
-from benchmark.predictions.problems import MAX_CAPTION, Problems, shown
+from ..dataset.released.record import Box, parse_box
+from ..dataset.store import Split
+from . import problems as problem
+from .box_match import boxes_at
+from .problems import MAX_CAPTION, Problems, shown
 
 Record = dict[str, Any]
 

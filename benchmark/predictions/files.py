@@ -21,11 +21,11 @@ from typing import BinaryIO, cast
 import orjson
 import pyarrow as pa
 
-from benchmark.dataset.store import Split
-from benchmark.errors import InputError
-from benchmark.files import replace_when_complete
-from benchmark.predictions.check import PredictionCheck
-from benchmark.predictions.problems import MAX_CAPTION
+from ..dataset.store import Split
+from ..errors import InputError
+from ..files import replace_when_complete
+from .check import PredictionCheck
+from .problems import MAX_CAPTION
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 

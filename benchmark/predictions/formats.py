@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from benchmark.predictions.lines import GZIP, ZSTD
+from .lines import GZIP, ZSTD
 
 KEYS = ("image_id", "box", "caption")
 

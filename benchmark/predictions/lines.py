@@ -19,7 +19,7 @@ from typing import cast
 
 import pyarrow as pa
 
-from benchmark.errors import InputError
+from ..errors import InputError
 
 CHUNK = 1 << 16
 MAX_LINE = 1 << 20  # bytes; a prediction has about a hundred

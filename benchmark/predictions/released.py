@@ -21,17 +21,17 @@ from typing import Any
 
 import orjson
 
-from benchmark.dataset.import_report import ImportReport
-from benchmark.dataset.released_record import Box, exceeds_one, parse_box
-from benchmark.dataset.store import Split
-from benchmark.errors import InputError
-from benchmark.files import replace_when_complete
-from benchmark.predictions.box_match import boxes_at
-from benchmark.predictions.check import missing_boxes
-from benchmark.predictions.files import tidy_caption, write_predictions
-from benchmark.predictions.formats import looks_like
-from benchmark.predictions.lines import ReadingStoppedError, open_lines
-from benchmark.predictions.problems import MAX_CAPTION, shown
+from ..dataset.released.record import Box, exceeds_one, parse_box
+from ..dataset.released.report import ImportReport
+from ..dataset.store import Split
+from ..errors import InputError
+from ..files import replace_when_complete
+from .box_match import boxes_at
+from .check import missing_boxes
+from .files import tidy_caption, write_predictions
+from .formats import looks_like
+from .lines import ReadingStoppedError, open_lines
+from .problems import MAX_CAPTION, shown
 
 _FORM = '{"names": ["<id>_<x1>_<y1>_<x2>_<y2>", ...], "captions": ["...", ...]}, or a list of such objects'
 

@@ -11,7 +11,7 @@ Invariants:
 * what a first view loads does not grow with the number of images, but for a few characters a box and a score an image;
 * captions are untrusted: they stand in JSON strings, are cut at `MAX_CHARACTERS`, and become text nodes, never markup;
   no name of a file comes from an id or a caption;
-* filters are the slices of the score tables (`benchmark.slices`), so a slice that stands out can be looked at.
+* filters are the slices of the score tables (`benchmark.scoring.slices`), so a slice that stands out can be looked at.
 """
 
 import json
@@ -25,11 +25,11 @@ from urllib.parse import urlencode
 import numpy as np
 from PIL import Image
 
-from benchmark.dataset.store import Split
-from benchmark.metrics import cider
-from benchmark.scoring import Evaluation
-from benchmark.site.pages import Site
-from benchmark.slices import slices
+from ..dataset.store import Split
+from ..metrics import cider
+from ..scoring.evaluation import Evaluation
+from ..scoring.slices import slices
+from .pages import Site
 
 SHARD = 50  # images to a file
 MAX_CHARACTERS = 1000  # of a text; what stands beyond is counted, not shown

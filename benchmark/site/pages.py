@@ -19,8 +19,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from benchmark.site.fonts import write_font
-from benchmark.site.tables import view
+from .fonts import write_font
+from .tables import view
 
 _HERE = Path(__file__).parent
 

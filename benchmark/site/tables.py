@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmark.formatting import Grid
+from ..grid import Grid
 
 _NUMBER = re.compile(r"[+\-−]?\d[\d,]*(?:\.\d+)?(?![\w.])")
 _INTERVAL = re.compile(r"\[[^\[\]]*\]")

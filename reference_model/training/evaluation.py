@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from benchmark.metrics.corpus import Corpus
-from benchmark.scoring import Evaluation
+from benchmark.scoring.evaluation import Evaluation
 from reference_model.training.batches import generation_batches
 from reference_model.training.distributed import World
 from reference_model.training.inputs import PreparedSplit

@@ -11,7 +11,7 @@ from benchmark.citation import Citation
 from benchmark.dataset import open_split
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
-from benchmark.formatting import Grid
+from benchmark.grid import Grid
 from benchmark.predictions import read_predictions
 from reports.human_study.answers import read_answers, simulate
 from reports.human_study.results import tables

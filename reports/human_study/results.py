@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from benchmark.formatting import SYNTHETIC_NOTE, Grid, number
+from benchmark import paper
+from benchmark.grid import SYNTHETIC_NOTE, Grid, number
 from benchmark.metrics.length_fit import spearman
-from benchmark.significance import interval, resampled_sums
-from reports import paper
+from benchmark.scoring.significance import interval, resampled_sums
 from reports.human_study.agreement import krippendorff_alpha
 from reports.human_study.answers import Ratings
 from reports.human_study.study import QUESTIONS, Key

@@ -28,9 +28,9 @@ from benchmark.dataset.schema import Row
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.files import folder_when_complete
-from benchmark.receipt import plain
 from benchmark.rendering import draw_captions, mask_boxes
-from benchmark.scoring import evaluate
+from benchmark.scoring.evaluation import evaluate
+from benchmark.scoring.receipt import plain
 from benchmark.site.fonts import subset_font
 
 FORMAT = "caponimage-human-study/1"

@@ -10,8 +10,8 @@ from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
 from reference_model.variants import PROFILES
 from reports.experiments import chosen, tables
-from reports.paper_figures.material import Material
-from reports.runs import RESULTS
+from reports.figures.material import Material
+from reports.runs.stored import RESULTS
 from reports.site.build import write_site
 
 

@@ -10,16 +10,16 @@ from pathlib import Path
 from benchmark.errors import InputError
 from benchmark.files import folder_when_complete
 from benchmark.site.pages import Site
-from reports.claims import ORDER, claims_grid
 from reports.experiments import Table
-from reports.figures import draw_curves
-from reports.paper_figures.material import Material
+from reports.figures.curves import draw_curves
+from reports.figures.material import Material
 from reports.site import samples
-from reports.site.chapters import Chapter, interval_grid, measure, more_grids, split_grids
 from reports.site.figures import write_figures
 from reports.site.samples import write_samples
-from reports.summary import METRICS
-from reports.tables import labels, long_csv
+from reports.tables.chapters import Chapter, interval_grid, measure, more_grids, split_grids
+from reports.tables.claims import ORDER, claims_grid
+from reports.tables.scores import labels, long_csv
+from reports.tables.summary import METRICS
 
 
 def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Path:

@@ -7,10 +7,10 @@ from typing import Any
 
 from PIL import Image
 
-from benchmark.formatting import Grid
+from benchmark.grid import Grid
 from benchmark.site.pages import Site
-from reports.draw import FIGURES
-from reports.paper_figures.material import Material, NotThereError
+from reports.figures.catalogue import FIGURES
+from reports.figures.material import Material, NotThereError
 
 
 def write_figures(site: Site, material: Material) -> None:

@@ -7,11 +7,11 @@ from benchmark.errors import InputError
 from benchmark.metrics.caption_types import load_type_model
 from benchmark.site.browser import image_scores, link, write_browser
 from benchmark.site.pages import Site
-from reports.claims import Finding
 from reports.experiments import Table
-from reports.paper_figures.figure3 import central
-from reports.paper_figures.material import Material
-from reports.systems import Measured
+from reports.figures.figure3 import central
+from reports.figures.material import Material
+from reports.tables.claims import Finding
+from reports.tables.measured import Measured
 
 #: What is shown at first, where it is there.
 FIRST = ("full", "baseline")

@@ -196,7 +196,7 @@ def test_one_batch_is_learned_by_heart(variant: str, splits: Splits, vocabulary:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1)
         optimiser.step()
-    assert loss.item() < 0.02
+    assert loss.item() < 0.05
     expected = [[c for c in row.tolist() if c > 4] for row in batch.captions]
     assert model.eval().generate(batch) == expected
 

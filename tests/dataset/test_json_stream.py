@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark.dataset import json_stream
-from benchmark.dataset.json_stream import object_members
+from benchmark.dataset.released import json_stream
+from benchmark.dataset.released.json_stream import object_members
 from benchmark.errors import InputError
 
 values = st.recursive(

@@ -13,7 +13,7 @@ import pytest
 from released_files import BOXES, EXTRA_BOX, SIZES, SPLITS, small_records, small_release, write_large, write_release
 
 from benchmark.dataset import open_dataset, open_split
-from benchmark.dataset.released import Options, import_released
+from benchmark.dataset.released.annotations import Options, import_released
 from benchmark.errors import InputError
 
 
@@ -409,7 +409,8 @@ def test_half_a_million_records(tmp_path: Path) -> None:
     """The train split has 2.06 million: memory must not grow with the file."""
     released = write_large(tmp_path, 500_000)
     script = (
-        "import resource, sys; from pathlib import Path; from benchmark.dataset.released import import_released; "
+        "import resource, sys; from pathlib import Path; "
+        "from benchmark.dataset.released.annotations import import_released; "
         "import_released(Path(sys.argv[1]), {'test': Path(sys.argv[2])}, Path(sys.argv[3])); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

@@ -16,22 +16,21 @@ pytest.importorskip("yaml")
 
 from board_entries import add_entry
 
-from benchmark import submit
+from benchmark import paper, submit
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.leaderboard import board as board_module
 from benchmark.leaderboard import statistics_cache
 from benchmark.leaderboard.__main__ import build
+from benchmark.leaderboard.accepted import read_hashes
 from benchmark.leaderboard.board import Board, gather, paper_rows
 from benchmark.leaderboard.build import write_board
 from benchmark.leaderboard.entries import HASH_LIST, look_at
-from benchmark.leaderboard.hashes import read_hashes
 from benchmark.leaderboard.statistics_cache import StatisticsCache
 from benchmark.leaderboard.tables import board_csv, history_grid, markdown, neighbours_grid, slices_csv
 from benchmark.predictions import read_predictions
-from benchmark.scoring import METRIC_VERSION, evaluate
-from benchmark.significance import mean_and_deviation
-from reports import paper
+from benchmark.scoring.evaluation import METRIC_VERSION, evaluate
+from benchmark.scoring.significance import mean_and_deviation
 
 HOSTILE = "=1|!A0 <script>alert(1)</script> [x](javascript:0)"
 

@@ -20,8 +20,8 @@ from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.entries import LIMITS
 from benchmark.leaderboard.jumps import jumps
 from benchmark.predictions import write_predictions
-from benchmark.receipt import make_receipt
-from benchmark.scoring import evaluate
+from benchmark.scoring.evaluation import evaluate
+from benchmark.scoring.receipt import make_receipt
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from made_split import made_split
 
-from benchmark.compare import System, compare
 from benchmark.leaderboard.ranking import Comparison
-from benchmark.receipt import make_receipt
-from benchmark.scoring import Evaluation, evaluate
+from benchmark.scoring.evaluation import Evaluation, evaluate
+from benchmark.scoring.receipt import make_receipt
+from benchmark.scoring.systems import System, compare
 
 N_IMAGES = 400
 BOXES = np.full(N_IMAGES, 2)

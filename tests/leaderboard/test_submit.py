@@ -12,6 +12,7 @@ pytest.importorskip("yaml")
 from benchmark import submit
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
+from benchmark.leaderboard import new_entry
 from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.entries import expected_files
 from benchmark.leaderboard.interview import Interview
@@ -129,7 +130,7 @@ def test_an_error_while_writing_leaves_nothing(desk: Desk, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(submit, "write_predictions", full)
+    monkeypatch.setattr(new_entry, "write_predictions", full)
     with pytest.raises(OSError, match="No space"):
         desk.submit()
     assert desk.left() == []

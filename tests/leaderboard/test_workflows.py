@@ -18,9 +18,9 @@ pytest.importorskip("yaml")
 import yaml
 
 from benchmark.dataset.store import Split
+from benchmark.leaderboard.accepted import read_hashes
 from benchmark.leaderboard.comment import MARKER, comment
 from benchmark.leaderboard.entries import HASH_LIST, SPLITS, look_at, receipt_of
-from benchmark.leaderboard.hashes import read_hashes
 from benchmark.leaderboard.result import FORMAT
 
 ROOT = Path(__file__).parents[2]

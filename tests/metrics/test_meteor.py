@@ -17,7 +17,7 @@ from benchmark.errors import InputError
 from benchmark.metrics import meteor
 from benchmark.metrics.corpus import Corpus
 from benchmark.metrics.meteor_alignment import align
-from benchmark.pycocoevalcap_engine import find_java
+from benchmark.scoring.original import find_java
 
 
 @pytest.fixture(scope="module")

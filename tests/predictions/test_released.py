@@ -12,8 +12,8 @@ import pytest
 from released_files import BOXES, SPLITS, released_predictions, small_release
 
 from benchmark.dataset import open_split
-from benchmark.dataset.import_report import ImportReport
-from benchmark.dataset.released import Options, import_released
+from benchmark.dataset.released.annotations import Options, import_released
+from benchmark.dataset.released.report import ImportReport
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.predictions import read_predictions

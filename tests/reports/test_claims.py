@@ -9,8 +9,8 @@ from made_split import made_split
 from made_systems import measured, spoilt, system
 
 from benchmark.dataset.store import Split
-from reports.claims import Claim, claims_grid, findings, judge
 from reports.experiments import Row
+from reports.tables.claims import Claim, claims_grid, findings, judge
 
 
 @pytest.fixture(scope="module")

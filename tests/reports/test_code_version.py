@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.code_version import ROOT, code_version
+from reports.runs.code_version import ROOT, code_version
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ from run_folders import HOSTILE, Made, hostile_split, run_of, table, two_systems
 from benchmark.dataset.schema import Row
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from benchmark.errors import InputError
-from reports import draw, reproduce
-from reports.draw import FIGURES, main
-from reports.paper_figures import drawing, examples, figure3, figure_a7, figure_a8
-from reports.paper_figures.material import LABEL, Material, NotThereError
-from reports.runs import Run
+from reports import reproduce
+from reports.draw import main
+from reports.figures import catalogue, drawing, examples, figure3, figure_a7, figure_a8
+from reports.figures.catalogue import FIGURES
+from reports.figures.material import LABEL, Material, NotThereError
+from reports.runs.stored import Run
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +101,7 @@ def test_all_goes_on_without_what_is_not_there(
 ) -> None:
     """One missing run that costs every other figure, or a figure left out without a word."""
     names = ("figure5", "figureA10")
-    monkeypatch.setattr(draw, "FIGURES", {name: FIGURES[name] for name in names})
+    monkeypatch.setattr(catalogue, "FIGURES", {name: FIGURES[name] for name in names})
     (tmp_path / "runs").mkdir()
     main(["all"], tmp_path / "out", data=str(directory), run=[tmp_path / "runs"])
     assert {path.stem for path in (tmp_path / "out").iterdir()} == {"figureA10"}

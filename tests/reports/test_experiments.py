@@ -2,12 +2,12 @@
 
 import pytest
 
-from benchmark.blind import SYSTEMS
 from benchmark.errors import InputError
+from benchmark.scoring.blind import SYSTEMS
 from reference_model.config import override
 from reference_model.variants import named
-from reports.claims import CLAIMS
 from reports.experiments import chosen, tables
+from reports.tables.claims import CLAIMS
 
 
 def hashes(name: str, profile: str = "paper", *, controls: bool = False) -> set[str]:

@@ -11,8 +11,8 @@ import pytest
 from benchmark.errors import InputError
 from reference_model.config import Config, override
 from reference_model.run_folder import run_folder
-from reports.launchers import LAUNCHERS, torchrun
-from reports.runner import CHILDREN, Job
+from reports.runs.launchers import LAUNCHERS, torchrun
+from reports.runs.runner import CHILDREN, Job
 
 FAKE = Path(__file__).parent / "fake_training.py"
 

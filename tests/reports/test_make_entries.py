@@ -10,9 +10,9 @@ pytest.importorskip("pydantic")
 from benchmark.dataset import open_dataset
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
+from benchmark.leaderboard.accepted import read_hashes
 from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.entries import HASH_LIST, all_entries
-from benchmark.leaderboard.hashes import read_hashes
 from benchmark.leaderboard.metadata import read_metadata
 from benchmark.predictions import write_predictions
 from reference_model.run_folder import run_folder, write_config

@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from reports import paper
+from benchmark import paper
 from reports.experiments import tables
 
 

@@ -16,11 +16,11 @@ from scipy.spatial.distance import jensenshannon
 
 from benchmark.dataset.store import Split
 from benchmark.metrics.caption_types import TypeModel
-from reports import size_speed
-from reports.draw import FIGURES
 from reports.experiments import tables
-from reports.paper_figures import drawing, examples, figure3, figure4a, figure4b, figure_a7, figure_a8, figure_a10
-from reports.paper_figures.material import LABEL, Material, NotThereError
+from reports.figures import drawing, examples, figure3, figure4a, figure4b, figure_a7, figure_a8, figure_a10
+from reports.figures.catalogue import FIGURES
+from reports.figures.material import LABEL, Material, NotThereError
+from reports.tables import sizes
 
 
 @pytest.fixture(autouse=True)
@@ -148,7 +148,7 @@ def test_sizes_are_drawn_from_runs(tmp_path: Path, splits: dict[str, Split], mon
     rows = {row.id: row for row in tables("mini")["figure4"].rows}
     times = {rows["F4a1-L1"].config("mini").hash: [0.01, 0.002], rows["F4a1-L4"].config("mini").hash: [0.02, 0.004]}
     (tmp_path / "mini").mkdir()
-    (tmp_path / "mini" / size_speed.NAME).write_text(json.dumps({"seconds": times}))
+    (tmp_path / "mini" / sizes.NAME).write_text(json.dumps({"seconds": times}))
     monkeypatch.setattr(figure4a, "RESULTS", tmp_path)
     for identity, step in (("F4a1-L1", 1), ("F4a1-L4", -1)):
         captions = {name: [caption[::step] for caption in split.captions] for name, split in splits.items()}

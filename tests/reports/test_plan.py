@@ -5,7 +5,7 @@ from pathlib import Path
 from benchmark.dataset.store import Split
 from reference_model.run_folder import EVALUATED, run_folder, write_config
 from reports.experiments import Table, tables
-from reports.plan import Plan
+from reports.runs.plan import Plan
 
 
 def plan(folder: Path, wanted: list[Table], splits: dict[str, Split], seeds: int | None, *, stored: bool) -> Plan:

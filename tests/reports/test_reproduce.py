@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from benchmark.dataset import open_dataset
-from benchmark.receipt import first_difference, make_receipt, read_receipt
-from benchmark.scoring import evaluate
-from reports.runs import RESULTS, Run
+from benchmark.scoring.evaluation import evaluate
+from benchmark.scoring.receipt import first_difference, make_receipt, read_receipt
+from reports.runs.stored import RESULTS, Run
 
 
 def command(*arguments: str | Path) -> list[str]:

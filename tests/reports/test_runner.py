@@ -14,10 +14,10 @@ import pytest
 
 from reference_model.config import Config, override
 from reference_model.run_folder import run_folder
-from reports.launchers import local
-from reports.locks import locked
-from reports.runner import Job, Outcome, work
-from reports.runs import Run
+from reports.runs.launchers import local
+from reports.runs.locks import locked
+from reports.runs.runner import Job, Outcome, work
+from reports.runs.stored import Run
 
 FAKE = Path(__file__).parent / "fake_training.py"
 
@@ -136,7 +136,9 @@ def test_a_dead_runners_training_is_waited_for(tmp_path: Path) -> None:
 def test_two_runners_share_the_work(tmp_path: Path) -> None:
     """Two terminals, one list of runs: each run is trained once."""
     jobs = [job(tmp_path, "slow", layers=layers) for layers in range(2, 6)]
-    code = "from reports.launchers import local\nfound = [o.verdict for o in local(jobs, 1, {}) if o]\nprint(*found)"
+    code = (
+        "from reports.runs.launchers import local\nfound = [o.verdict for o in local(jobs, 1, {}) if o]\nprint(*found)"
+    )
     runners = [
         subprocess.Popen([sys.executable, "-c", _jobs(jobs) + code], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
@@ -166,4 +168,4 @@ def _jobs(jobs: list[Job]) -> str:
 
 
 def _work(one: Job, then: str = "") -> str:
-    return f"{_jobs([one])}from reports.runner import work\noutcome = work(jobs[0])\n{then}\n"
+    return f"{_jobs([one])}from reports.runs.runner import work\noutcome = work(jobs[0])\n{then}\n"

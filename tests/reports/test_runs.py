@@ -10,14 +10,14 @@ from tiny_runs import tiny
 from benchmark.dataset.store import Split, open_directory
 from benchmark.errors import InputError
 from benchmark.predictions import write_predictions
-from benchmark.receipt import first_difference, make_receipt
-from benchmark.scoring import evaluate
+from benchmark.scoring.evaluation import evaluate
+from benchmark.scoring.receipt import first_difference, make_receipt
 from reference_model.config import Config
 from reference_model.run_folder import run_folder, write_config
 from reports.experiments import Row
-from reports.figures import draw_curves
-from reports.runs import Run, check_data, find_runs, set_aside, state, store
-from reports.systems import Measurer
+from reports.figures.curves import draw_curves
+from reports.runs.stored import Run, check_data, find_runs, set_aside, state, store
+from reports.tables.measured import Measurer
 
 
 def finished(runs: Path, splits: dict[str, Split], config: Config, seed: int = 1) -> Run:

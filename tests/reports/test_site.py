@@ -14,9 +14,9 @@ from PIL import Image
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.predictions import write_predictions
-from benchmark.scoring import evaluate
+from benchmark.scoring.evaluation import evaluate
 from reports.experiments import tables
-from reports.paper_figures.material import Material
+from reports.figures.material import Material
 from reports.site import figures, samples
 from reports.site.__main__ import main
 from reports.site.build import write_site

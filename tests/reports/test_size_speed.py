@@ -7,6 +7,7 @@ from tiny_runs import tiny
 
 from benchmark.dataset.store import Split
 from reports import size_speed
+from reports.tables import sizes
 
 
 def test_what_is_measured_is_found_again_by_configuration(
@@ -17,8 +18,8 @@ def test_what_is_measured_is_found_again_by_configuration(
     found = size_speed.measure(configs, splits, turns=2)
     assert list(found) == ["small", "large"]
     assert all(0 < seconds < math.inf for one in found.values() for seconds in (one.training, one.decoding))
-    assert size_speed.read_seconds(tmp_path, "smoke") == {}
+    assert sizes.read_seconds(tmp_path, "smoke") == {}
     size_speed.main("smoke", str(directory), tmp_path)
-    kept = size_speed.read_seconds(tmp_path, "smoke")
+    kept = sizes.read_seconds(tmp_path, "smoke")
     table = size_speed.tables("smoke")["figure4"]
     assert kept.keys() == {row.config("smoke").hash for row in table.trained if not row.control}

@@ -14,12 +14,12 @@ from made_split import made_split
 from made_systems import measured, spoilt, system
 
 from benchmark.dataset.store import Split
-from benchmark.formatting import Grid
-from benchmark.significance import interval
+from benchmark.grid import Grid
+from benchmark.scoring.significance import interval
 from reports.experiments import Row, Table, tables
-from reports.pages import write_pages
-from reports.systems import Measured
-from reports.tables import copying_grid, labels, long_csv, score_grid, tie_letters
+from reports.tables.files import write_pages
+from reports.tables.measured import Measured
+from reports.tables.scores import copying_grid, labels, long_csv, score_grid, tie_letters
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from made_split import made_split
 
 from benchmark.dataset.store import Split
 from benchmark.metrics.length_fit import aspect_bins
-from benchmark.scoring import evaluate
+from benchmark.scoring.evaluation import evaluate
 from benchmark.site.browser import MAX_CHARACTERS, SHARD, image_scores, link, write_browser
 from benchmark.site.pages import Site
 

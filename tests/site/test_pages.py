@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmark.formatting import Grid
+from benchmark.grid import Grid
 from benchmark.site.pages import Site
 from benchmark.site.tables import number_at_start, view
 

@@ -17,15 +17,15 @@ from random import Random
 from PIL import Image
 from rich.progress import Progress
 
-from benchmark.cli import stderr
-from benchmark.dataset.known import known_split
-from benchmark.dataset.mini.drawing import draw_product
-from benchmark.dataset.mini.layouts import choose
-from benchmark.dataset.mini.samples import Sample, samples
-from benchmark.dataset.store import SplitWriter, open_directory, write_description
-from benchmark.errors import InputError
-from benchmark.files import cache_directory, folder_when_complete
-from benchmark.rendering import draw_captions
+from ...cli import stderr
+from ...errors import InputError
+from ...files import cache_directory, folder_when_complete
+from ...rendering import draw_captions
+from ..known import known_split
+from ..store import SplitWriter, open_directory, write_description
+from .drawing import draw_product
+from .layouts import choose
+from .samples import Sample, samples
 
 NAME = "mini-1"
 SIZES = {"train": 6000, "val": 1000, "test": 1000}
@@ -93,7 +93,7 @@ def _draw_in_processes(images: Path, sizes: dict[str, int]) -> Iterator[int]:
     n = os.cpu_count() or 1
     root = str(Path(__file__).parents[3])
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
-    command = [sys.executable, "-m", "benchmark.dataset.mini.build", str(images), json.dumps(sizes), str(n)]
+    command = [sys.executable, "-m", f"{__package__}.build", str(images), json.dumps(sizes), str(n)]
     processes = [subprocess.Popen([*command, str(k)], env=env) for k in range(n)]
     try:
         while any(process.poll() is None for process in processes):

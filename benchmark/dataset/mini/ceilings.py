@@ -7,9 +7,9 @@ leak, and a full model far below its ceiling has not learned to read something.
 
 from collections.abc import Callable, Iterable
 
-from benchmark.dataset.mini.copywriting import visible
-from benchmark.dataset.mini.layouts import Slot, best_stack_guess
-from benchmark.dataset.mini.samples import UNEXPLAINED, Product, Sample
+from .copywriting import visible
+from .layouts import Slot, best_stack_guess
+from .samples import UNEXPLAINED, Product, Sample
 
 _Chance = Callable[[Product, Slot], float]  # that the best guess of a slot's caption is right
 _EXPLAINED = 1 - UNEXPLAINED

@@ -16,10 +16,10 @@ from random import Random
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from benchmark.dataset.mini.scenes import SCENES, SUPERSAMPLING, Colour, draw_scene
-from benchmark.dataset.mini.silhouettes_household import HOUSEHOLD
-from benchmark.dataset.mini.silhouettes_personal import PERSONAL
-from benchmark.dataset.mini.vector import BODY, PAINTS, SHADE_OPACITY, Drawing
+from .scenes import SCENES, SUPERSAMPLING, Colour, draw_scene
+from .silhouettes_household import HOUSEHOLD
+from .silhouettes_personal import PERSONAL
+from .vector import BODY, PAINTS, SHADE_OPACITY, Drawing
 
 __all__ = ["CENTRES_X", "CENTRES_Y", "COLOURS", "PATTERNS", "SCENES", "SHAPES", "SILHOUETTES", "draw_product"]
 

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from itertools import combinations, count
 from random import Random
 
-from benchmark.dataset.mini.copywriting import Category, Domain, Phrase, domains, visible
-from benchmark.dataset.mini.layouts import Layout, Slot, T, choose, sample_layout
-from benchmark.dataset.schema import Row
+from ..schema import Row
+from .copywriting import Category, Domain, Phrase, domains, visible
+from .layouts import Layout, Slot, T, choose, sample_layout
 
 SEED = "caponimage-mini-1"
 

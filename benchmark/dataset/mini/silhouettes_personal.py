@@ -6,7 +6,7 @@ and pattern show whatever the product is.
 
 from collections.abc import Mapping
 
-from benchmark.dataset.mini.vector import Drawing, arc, blob, box, line, mirrored, oval, poly, star, symmetric
+from .vector import Drawing, arc, blob, box, line, mirrored, oval, poly, star, symmetric
 
 PERSONAL: Mapping[str, Drawing] = {
     # Skin care

@@ -1,0 +1,150 @@
+"""Which images go into which split, and where in the annotation file their records are.
+
+About 300 bytes are kept per listed image, whatever the size of its record.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import orjson
+from rich.progress import Progress
+
+from ...errors import InputError
+from ..schema import IMAGE_ID
+from .json_stream import object_members
+from .record import exceeds_one, parse_box
+from .report import ImportReport
+
+
+def read_names(path: Path) -> list[str]:
+    """The image ids in a released list, a one-dimensional numpy array of strings.
+
+    Raises:
+        InputError: if it is anything else; above all a pickled array, which can run code when it is read.
+    """
+    try:
+        with path.open("rb") as file:
+            is_npy = file.read(6) == b"\x93NUMPY"
+        if not is_npy:
+            raise InputError(f"{path} is not a numpy .npy file; save the list of ids with `np.save(path, ids)`")
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        if "Python objects" in str(error):
+            raise InputError(
+                f"{path} holds Python objects, and reading those can run code hidden in the file; if you trust it, "
+                "save it again as plain strings: `np.save(path, np.load(path, allow_pickle=True).astype(str))`"
+            ) from None
+        raise InputError(f"{path} cannot be read as a .npy file ({error}); copy or download it again") from None
+    if array.ndim != 1 or array.dtype.kind not in "US" or not len(array):
+        raise InputError(
+            f"{path} holds an array of type {array.dtype} and shape {array.shape}, expected a list of image ids as "
+            "strings: `np.save(path, np.asarray(ids).astype(str))`"
+        )
+    if array.dtype.kind == "S":
+        return [item.decode("utf-8", "replace") for item in array.tolist()]
+    return list(array.tolist())
+
+
+def _priority(split: str) -> int:
+    """An image that two lists claim stays where systems are compared; training loses the leak."""
+    return {"test": 0, "val": 1}.get(split, 2)
+
+
+def choose_images(names: Mapping[str, Path], report: ImportReport) -> dict[str, list[str]]:
+    """The ids of each split that can be used, in the order of its list, each id once.
+
+    Args:
+        names: split -> its `.npy` list.
+        report: is told of every id that is left out.
+
+    Raises:
+        InputError: see `read_names`.
+    """
+    chosen: dict[str, list[str]] = {}
+    split_of: dict[str, str] = {}
+    for split in sorted(names, key=_priority):
+        chosen[split] = []
+        for image_id in read_names(names[split]):
+            drop = partial(report.add, "image dropped", split=split, image_id=image_id)
+            if not IMAGE_ID.fullmatch(image_id) or ".." in image_id:
+                drop("image id is not safe as a file name: 1 to 128 letters, digits, '_', '-' or single '.'")
+            elif image_id not in split_of:
+                split_of[image_id] = split
+                chosen[split].append(image_id)
+            elif split_of[image_id] == split:
+                drop("image id is twice in the list; the first stays")
+            else:
+                drop("image id is in two splits; it stays in the first of test, val, others")
+    return chosen
+
+
+class RecordIndex:
+    """Finds the record of an image in the annotation file; made by reading the file once, as a stream.
+
+    Args:
+        annotations: `ref_captions.json`.
+        ids: the images to find, each once.
+        report: is told of records that occur twice, and how many belong to no listed image.
+        bars: shows the bytes read.
+
+    Raises:
+        InputError: if the file is no complete JSON object.
+    """
+
+    def __init__(self, annotations: Path, ids: Iterable[str], report: ImportReport, bars: Progress) -> None:
+        self._position = {image_id: i for i, image_id in enumerate(ids)}
+        n = len(self._position)
+        self._start, self._length = np.full(n, -1), np.zeros(n, np.int64)  # bytes of the file; -1: no record
+        self._captioned = np.zeros(n, bool)
+        self._form = np.zeros(n, np.int8)  # +1: has a coordinate above 1, -1: has none, 0: has no box
+        size = annotations.stat().st_size
+        bar = bars.add_task("finding records", total=size)
+        others, examples = 0, []
+        for image_id, value, start in object_members(annotations, on_bytes=lambda n: bars.update(bar, completed=n)):
+            i = self._position.get(image_id)
+            if i is None:
+                others += 1
+                if others <= 3:
+                    examples.append(image_id)
+                continue
+            if self._start[i] >= 0:
+                again = "image id is twice in the annotations; the last record counts, as in other JSON readers"
+                report.add("kept", again, image_id=image_id)
+            self._start[i], self._length[i] = start, len(value)
+            record = read_record(value) or {}
+            locs = record.get("ocr_locs")
+            boxes = [box for box in map(parse_box, locs) if box] if isinstance(locs, list) else []
+            self._captioned[i] = bool(record.get("ocr_txts"))
+            self._form[i] = (1 if exceeds_one(boxes) else -1) if boxes else 0
+        bars.update(bar, completed=size)
+        if others:
+            report.add("image dropped", "annotation in no split", count=others, got=", ".join(examples))
+
+    @cached_property
+    def in_pixels(self) -> bool:
+        """Whether at least half of the records have a coordinate above 1."""
+        return bool((self._form > 0).any() and self._form.sum() >= 0)
+
+    def any_captions(self, ids: Iterable[str]) -> bool:
+        """Whether one of these images has captions; if none has, they are hidden."""
+        return any(self._captioned[self._position[image_id]] for image_id in ids)
+
+    def fetch(self, file: BinaryIO, image_id: str) -> bytes | None:
+        """The bytes of a record, from the annotation file; None if there is none."""
+        i = self._position[image_id]
+        if self._start[i] < 0:
+            return None
+        file.seek(self._start[i])
+        return file.read(self._length[i])
+
+
+def read_record(value: bytes) -> dict[str, Any] | None:
+    """A record from its bytes; None if they are not a JSON object in UTF-8."""
+    try:
+        record = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    return record if isinstance(record, dict) else None

@@ -1,0 +1,137 @@
+"""What stands in the program folder of a bundle: a flat list of files, for both platforms.
+
+    prepare.py    harness.zip    bundle.json    packages.zip or *.whl
+
+Invariant: `harness.zip` holds exactly the modules that the worker's room loads, those of this installation, for any
+Python from 3.9 on (`lowering`).
+"""
+
+import ast
+import json
+import platform
+import re
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from ..errors import InputError
+from .python39 import STRICT_ZIP, lowered
+
+#: Distributions which scoring needs.
+PACKAGES = ("numpy", "orjson", "pillow", "pyarrow")
+_PACKAGE = Path(__file__).parent.parent
+_PROGRAM = Path(__file__).parent / "program"
+#: What the package is called in a bundle, and the module of it that the platforms' programs call.
+_NAME, _ENTRANCE = "caponimage", "platforms.worker"
+#: Of installed packages, what only those who build or test them need.
+_LEFT_OUT = {"__pycache__", "tests", "include"}
+_LEFT_OUT_KINDS = {".pyc", ".pyi", ".pxd", ".pyx", ".h", ".hpp", ".a"}
+
+
+def write_zip(path: Path, members: Iterable[tuple[str, bytes | Path]]) -> None:
+    """Write a zip archive; the same members give the same bytes."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members:
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = 0o644 << 16
+            if isinstance(content, bytes):
+                archive.writestr(info, content)
+            else:
+                info.file_size = content.stat().st_size
+                with content.open("rb") as source, archive.open(info, "w") as file:
+                    shutil.copyfileobj(source, file, 1 << 20)
+
+
+def folder_members(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The files of a folder for `write_zip`, by name."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield path.relative_to(folder).as_posix(), path
+
+
+def write_program(folder: Path, own: dict[str, str], packages: str) -> str | None:
+    """Fill a program folder.
+
+    Args:
+        folder: to fill; it exists.
+        own: further files of the platform: name -> text, or a name from `program/` -> "".
+        packages: "installed" takes those of this Python; "none", where the worker's image has them; else a folder
+            of wheels.
+
+    Returns:
+        The Python that the packages are for, such as "3.11"; None if there are none.
+
+    Raises:
+        InputError: if packages are not found.
+    """
+    for name, text in {"prepare.py": "", **own}.items():
+        (folder / name).write_text(text or (_PROGRAM / name).read_text(encoding="utf-8"), encoding="utf-8")
+    write_zip(folder / "harness.zip", sorted(_harness()))
+    python = exactly = None
+    if packages == "installed":
+        write_zip(folder / "packages.zip", sorted(_installed()))
+        python = f"{sys.version_info.major}.{sys.version_info.minor}"
+        exactly = f"Python {python} on {sys.platform} {platform.machine()}"
+    elif packages != "none":
+        for wheel in _wheels(Path(packages)):
+            (folder / wheel.name).write_bytes(wheel.read_bytes())
+            if tag := re.search(r"-cp3(\d+)-", wheel.name):
+                python = f"3.{tag[1]}"
+                exactly = f"Python {python} "
+    (folder / "bundle.json").write_text(json.dumps({"exactly": exactly}) + "\n")
+    return python
+
+
+def _harness() -> Iterator[tuple[str, bytes]]:
+    """The worker's module and every module that it imports on loading, directly or through others."""
+    yield "strict_zip.py", STRICT_ZIP.encode()
+    todo, seen = [_ENTRANCE], set()
+    while todo:
+        module = todo.pop()  # its name inside the package; "" is the package itself
+        place = _PACKAGE.joinpath(*filter(None, module.split(".")))
+        path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if module in seen or not path.is_file():
+            continue
+        seen.add(module)
+        text = lowered(path.read_text(encoding="utf-8"))
+        yield f"{_NAME}/{path.relative_to(_PACKAGE).as_posix()}", text.encode()
+        if module:
+            todo.append(module.rpartition(".")[0])
+        package = path.relative_to(_PACKAGE).parent.parts
+        for node in ast.parse(path.read_bytes()).body:
+            if isinstance(node, ast.ImportFrom) and node.level:
+                base = [*package[: len(package) - node.level + 1], *(node.module or "").split(".")]
+                name = ".".join(filter(None, base))
+                todo += [name, *(f"{name}.{alias.name}".lstrip(".") for alias in node.names)]
+
+
+def _installed() -> Iterator[tuple[str, bytes | Path]]:
+    for name in PACKAGES:
+        try:
+            files = distribution(name).files or []
+        except PackageNotFoundError:
+            files = []
+        found = 0
+        for file in files:
+            path = Path(str(file.locate()))
+            left_out = ".." in file.parts or _LEFT_OUT.intersection(file.parts) or file.suffix in _LEFT_OUT_KINDS
+            if not left_out and path.is_file():
+                found += 1
+                yield file.as_posix(), path
+        if not found:
+            raise InputError(f"cannot find the files of {name} here; give a folder of wheels with --packages")
+
+
+def _wheels(folder: Path) -> list[Path]:
+    wheels = sorted(folder.glob("*.whl")) if folder.is_dir() else []
+    names = {wheel.name.split("-")[0].lower() for wheel in wheels}
+    if missing := [name for name in PACKAGES if name not in names]:
+        raise InputError(
+            f"{folder}: no wheel of {', '.join(missing)}; expected 'installed', 'none', or a folder of wheels, made by "
+            f"`pip download --only-binary :all: --python-version VERSION -d {folder} {' '.join(PACKAGES)}`"
+        )
+    return wheels

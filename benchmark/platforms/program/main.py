@@ -1,0 +1,9 @@
+"""The evaluation script of EvalAI; the worker imports its folder as a package and calls `evaluate`."""
+
+from .prepare import prepare
+
+prepare()
+
+from caponimage.platforms.worker import evalai as evaluate  # type: ignore[import-not-found]  # noqa: E402
+
+__all__ = ["evaluate"]

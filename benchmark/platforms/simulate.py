@@ -1,0 +1,262 @@
+"""Scores a submission with a bundle, offline, the way the platform's worker does, and checks the contract.
+
+Invariants:
+* bundle and submission are strangers' files: both are unpacked by `archives`, the program runs in a `sandbox`;
+* a submission that the worker refuses is no breach of contract, so long as it is refused properly: all problems in
+  words, and no scores left behind.
+"""
+
+import json
+import math
+import shlex
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from . import codabench, evalai
+from .archives import Limits, unpack
+from .sandbox import Run, run
+from .worker import printable
+
+_MIB = 1 << 20
+#: Of bundles, which hold packages and pictures in archives of their own.
+BUNDLE = Limits(members=2000, packed=4000 * _MIB, unpacked=8000 * _MIB, archives=True)
+#: Where the platform sets none.
+TIME_LIMIT = 1800
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What a simulated worker has.
+
+    Attributes:
+        python: its interpreter; default: this one.
+        time_limit: seconds; default: the bundle's, else half an hour.
+        memory: bytes.
+    """
+
+    python: str = sys.executable
+    time_limit: int | None = None
+    memory: int = 4096 * _MIB
+
+
+@dataclass
+class Outcome:
+    """What a simulation found.
+
+    Attributes:
+        phase: which was simulated.
+        breaches: of the contract, by the bundle; empty if it holds.
+        refused: why the submission was not scored; empty if it was.
+        scores: by column, as the platform takes them.
+        artefacts: all that the participant gets to see, by name.
+        run: of the program, if it came to that.
+        time_limit: seconds.
+    """
+
+    phase: str
+    breaches: list[str] = field(default_factory=list)
+    refused: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
+    artefacts: dict[str, bytes] = field(default_factory=dict)
+    run: Run | None = None
+    time_limit: int = TIME_LIMIT
+
+
+def simulate(
+    platform: str, bundle: Path, submission: Path, *, phase: str = "test", worker: Worker | None = None
+) -> Outcome:
+    """Run the worker of a platform on one submission.
+
+    Args:
+        platform: codabench or evalai.
+        bundle: the zip archive that `export` wrote.
+        submission: what a participant uploads.
+        phase: val or test.
+        worker: its interpreter and limits.
+
+    Raises:
+        InputError: if the bundle is no archive, or has no such phase.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place).resolve()
+        try:
+            unpack(bundle, folder / "bundle", BUNDLE)
+        except InputError as error:
+            raise InputError(*(f"the bundle: {problem}" for problem in error.problems)) from None
+        work = _codabench if platform == "codabench" else _evalai
+        check = codabench.check if platform == "codabench" else evalai.check
+        outcome = Outcome(phase, breaches=check(folder / "bundle"))
+        if not outcome.breaches:
+            work(folder, submission, outcome, worker or Worker())
+        return outcome
+
+
+def _phase(phases: list[dict[str, Any]], key: str, wanted: str) -> dict[str, Any]:
+    found = [phase for phase in phases if phase[key] == wanted]
+    if not found:
+        raise InputError(f"the bundle has no phase {wanted!r:.40}; it has {', '.join(str(p[key]) for p in phases)}")
+    return found[0]
+
+
+def _codabench(folder: Path, submission: Path, outcome: Outcome, worker: Worker) -> None:
+    import yaml  # type: ignore[import-untyped]
+
+    about = yaml.safe_load((folder / "bundle/competition.yaml").read_text(encoding="utf-8"))
+    phase = _phase(about["phases"], "name", outcome.phase)
+    task = next(task for task in about["tasks"] if task["index"] == phase["tasks"][0])
+    outcome.time_limit = worker.time_limit or phase.get("execution_time_limit", codabench.TIME_LIMIT)
+    app = folder / "app"
+    for name in ("input", "output", "shared"):
+        (app / name).mkdir(parents=True)
+    (folder / "bundle" / task["scoring_program"]).rename(app / "program")
+    (folder / "bundle" / task["reference_data"]).rename(app / "input/ref")
+    try:
+        unpacked = unpack(submission, app / "input/res")
+    except InputError as error:
+        outcome.refused = printable(str(error))
+        return
+    if "metadata" in unpacked:
+        outcome.refused = "a file named metadata: Codabench would take this for a program, not for results"
+        return
+    command = yaml.safe_load((app / "program/metadata.yaml").read_text(encoding="utf-8"))["command"]
+    interpreter, *arguments = shlex.split(command.replace("/app/", f"{app}/"))
+    if interpreter not in ("python", "python3"):
+        outcome.breaches.append(f"the command starts {interpreter!r:.60}, expected python3")
+        return
+    outcome.run = _run(folder, app / "program", {"kind": "codabench", "arguments": arguments}, outcome, worker)
+    output = app / "output"
+    outcome.artefacts |= {p.name: p.read_bytes() for p in output.iterdir()}
+    scores = outcome.artefacts.get("scores.json")
+    if (output / "metadata").exists():
+        outcome.breaches.append("the output holds a file named metadata")
+    if outcome.run.code:
+        _refusal(outcome, wrote_scores=scores is not None)
+    elif outcome.run.code == 0:
+        columns = [column["key"] for column in about["leaderboards"][0]["columns"]]
+        _take_scores(outcome, "scores.json", scores, columns)
+        if about.get("enable_detailed_results") and not any(name.endswith(".html") for name in outcome.artefacts):
+            outcome.breaches.append("enable_detailed_results is set, and no .html was written")
+
+
+def _evalai(folder: Path, submission: Path, outcome: Outcome, worker: Worker) -> None:
+    import yaml
+
+    bundle = folder / "bundle"
+    about = yaml.safe_load((bundle / "challenge_config.yaml").read_text(encoding="utf-8"))
+    phase = _phase(about["challenge_phases"], "codename", outcome.phase)
+    outcome.time_limit = worker.time_limit or TIME_LIMIT
+    allowed = phase.get("allowed_submission_file_types", ".json, .zip").replace(" ", "").split(",")
+    if submission.suffix not in allowed:
+        outcome.refused = f"the name ends in {submission.suffix!r:.20}, allowed are {', '.join(allowed)}"
+        return
+    program = folder / "challenge_1"
+    names = unpack(bundle / about["evaluation_script"], program, BUNDLE)
+    if nested := [name for name in names if "/" in name]:
+        outcome.breaches.append(f"evaluation_script.zip is not flat: {nested[0]}")
+    if "__init__.py" not in names:
+        outcome.breaches.append("evaluation_script.zip has no __init__.py")
+        return
+    uploaded = folder / f"submission{submission.suffix}"
+    shutil.copyfile(submission, uploaded)
+    call = {
+        "annotations": str(bundle / phase["test_annotation_file"]),
+        "submission": str(uploaded),
+        "phase": phase["codename"],
+    }
+    order = {"kind": "evalai", "call": call, "out": str(folder / "answer.json")}
+    outcome.run = _run(folder, program, order, outcome, worker)
+    wrote = (folder / "answer.json").exists()
+    if outcome.run.code:
+        _refusal(outcome, wrote_scores=wrote)
+    elif outcome.run.code == 0 and wrote:
+        stored = json.loads((folder / "answer.json").read_bytes())
+        outcome.breaches += stored["foreign"]
+        _take_answer(outcome, about, phase, stored["answer"])
+    elif outcome.run.code == 0:
+        outcome.breaches.append("evaluate ended without an answer")
+
+
+def _take_answer(outcome: Outcome, about: dict[str, Any], phase: dict[str, Any], answer: Any) -> None:
+    """Check what `evaluate` returned against the splits and labels of the phase."""
+    if not isinstance(answer, dict) or not isinstance(answer.get("result"), list) or not answer["result"]:
+        outcome.breaches.append("evaluate returned no 'result', a list with a mapping for each split")
+        return
+    codenames = {split["id"]: split["codename"] for split in about["dataset_splits"]}
+    mappings = [m for m in about["challenge_phase_splits"] if m["challenge_phase_id"] == phase["id"]]
+    labels = {
+        codenames[m["dataset_split_id"]]: board["schema"]["labels"]
+        for m in mappings
+        for board in about["leaderboard"]
+        if board["id"] == m["leaderboard_id"]
+    }
+    outcome.artefacts |= {key: json.dumps(value).encode() for key, value in answer.items() if key != "error"}
+    for key in ("result", "error"):
+        for scores_by_split in answer.get(key, []):
+            for split, scores in scores_by_split.items():
+                if split not in labels:
+                    outcome.breaches.append(f"{key}: split {split!r:.40} does not belong to phase {phase['codename']}")
+                    continue
+                kept = outcome.scores
+                _take_scores(outcome, f"{key} of {split}", json.dumps(scores).encode(), labels[split])
+                if key == "error":
+                    outcome.scores = kept  # half widths, no scores
+
+
+def _run(folder: Path, program: Path, order: dict[str, Any], outcome: Outcome, worker: Worker) -> Run:
+    own = any(program.glob("*.whl")) or (program / "packages.zip").exists()
+    order = {"program": str(program), **order}
+    ended = run(folder, order, python=worker.python, seconds=outcome.time_limit, memory=worker.memory, own_packages=own)
+    outcome.artefacts |= {"stdout": ended.stdout.encode(), "stderr": ended.stderr.encode()}
+    if ended.code is None:
+        outcome.breaches.append(f"the program took longer than {outcome.time_limit} seconds")
+    elif ended.code < 0 or ended.code == 70:
+        outcome.breaches.append(f"the program was stopped (exit {ended.code}): {_last(ended.stderr)}")
+    return ended
+
+
+def _last(text: str) -> str:
+    return printable(text.strip())[-300:]
+
+
+def _refusal(outcome: Outcome, *, wrote_scores: bool) -> None:
+    assert outcome.run
+    said = outcome.run.stderr.strip()
+    if "Traceback" in said:
+        # EvalAI takes an exception as the refusal; ours has a name.
+        said, ours, message = said.partition("RefusedError: ")
+        if not ours:
+            outcome.breaches.append(f"the program failed: {_last(said)}")
+        said = message or said
+    outcome.refused = printable(said) or "(without a word)"
+    if not said:
+        outcome.breaches.append("a submission was refused without a word on stderr")
+    if wrote_scores:
+        outcome.breaches.append("a submission was refused, and scores were written")
+
+
+def _take_scores(outcome: Outcome, where: str, content: bytes | None, columns: list[str]) -> None:
+    """Flat {column: number}, every column once, finite built-in numbers."""
+    if content is None:
+        outcome.breaches.append(f"{where} is missing, though the program ended with 0")
+        return
+    try:
+        scores = json.loads(content)
+    except ValueError:
+        scores = None
+    if not isinstance(scores, dict):
+        outcome.breaches.append(f"{where}: no JSON object")
+        return
+    for key in columns:
+        if key not in scores:
+            outcome.breaches.append(f"{where}: column {key!r:.60} is missing")
+    for key, value in scores.items():
+        if key not in columns:
+            outcome.breaches.append(f"{where}: {key!r:.60} is no column")
+        if type(value) not in (int, float) or not math.isfinite(value):
+            outcome.breaches.append(f"{where}: {key!r:.60} is {value!r:.60}, expected a finite number")
+    outcome.scores = scores

@@ -1,0 +1,171 @@
+"""What runs on the worker of a platform: a submission is found, read, and scored by the one scoring path.
+
+Invariants:
+* a submission is scored whole or refused with all its problems; nothing that is said or written holds reference text;
+* time and memory are bounded by the number of boxes, whatever was submitted;
+* scores are written last and appear complete or not at all.
+"""
+
+import html
+import json
+import math
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import InputError
+from ..files import replace_when_complete
+from ..predictions import read_predictions
+from ..scoring.evaluation import evaluate
+from ..scoring.receipt import plain, signature
+from .archives import is_archive, unpack
+from .columns import COLUMNS
+from .data import open_references
+
+NAMES = ("preds.jsonl", "preds.jsonl.gz", "preds.jsonl.zst")
+#: Characters per caption on average beyond which predictions are not scored (as in `leaderboard.check`).
+MAX_MEAN_LENGTH = 15
+
+_T = TypeVar("_T")
+
+
+class RefusedError(Exception):
+    """A submission that is not scored; the message is for the participant."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Scores and 95 % intervals by name, and what to keep of them: signature, digests, versions."""
+
+    scores: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    about: dict[str, Any]
+
+
+def judge(submitted: Path, references: Path) -> Judged:
+    """Score a submission.
+
+    Args:
+        submitted: a prediction file, a zip archive with one, or the folder in which a platform unpacked it.
+        references: of the phase, from `references.write_references`.
+
+    Raises:
+        RefusedError: with all problems, one a line.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        return _told(
+            lambda: _judge(submitted, references, Path(place)),
+            hide=[f"{place}/out/", f"{submitted}/", f"{submitted.parent}/"],
+        )
+
+
+def _judge(submitted: Path, references: Path, place: Path) -> Judged:
+    split = open_references(references, place / "split")
+    if submitted.is_file() and is_archive(submitted):
+        unpack(submitted, place / "out")
+        submitted = place / "out"
+    captions = read_predictions(_found(submitted) if submitted.is_dir() else submitted, split)
+    mean = sum(map(len, captions)) / len(captions)
+    if mean > MAX_MEAN_LENGTH:
+        raise InputError(f"got {mean:.0f} characters per caption on average, expected at most {MAX_MEAN_LENGTH}")
+    evaluation = evaluate(split, captions)
+    undefined = [name for name, score in evaluation.scores.items() if not math.isfinite(score)]
+    if undefined:
+        raise InputError(f"these predictions have no {', '.join(undefined)}; are all captions empty?")
+    about = {"signature": signature(split), "images": split.n_images, "boxes": split.n_boxes}
+    return Judged(evaluation.scores, evaluation.intervals(), about | {"synthetic": split.synthetic})
+
+
+def _found(folder: Path) -> Path:
+    """The prediction file in a folder, or in its one sub-folder; links are not followed."""
+
+    def plain_files(where: Path) -> list[Path]:
+        return [where / name for name in NAMES if (where / name).is_file() and not (where / name).is_symlink()]
+
+    inner = (p for p in sorted(folder.iterdir())[:100] if p.is_dir() and not p.is_symlink() and p.name != "__MACOSX")
+    found = plain_files(folder) or [file for one in inner for file in plain_files(one)]
+    if len(found) != 1:
+        seen = ", ".join(f"{p.name!a:.60}" for p in sorted(folder.iterdir())[:5]) or "nothing"
+        raise InputError(f"got {len(found)} prediction files, expected one {NAMES[0]} at the root of the zip; "
+                         f"the zip holds {seen}")  # fmt: skip
+    return found[0]
+
+
+def _told(run: Callable[[], _T], hide: list[str]) -> _T:
+    """Run; every error in words for the participant, none with what the worker holds in memory or on disk."""
+    try:
+        return run()
+    except InputError as error:
+        message = str(error)
+        for path in hide:
+            message = message.replace(path, "")
+        raise RefusedError(message) from None
+    except Exception as error:
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        name, file = type(error).__name__, Path(at.filename).name
+        raise RefusedError(f"the scorer failed ({name} in {file}:{at.lineno}); tell the organisers") from None
+
+
+def codabench(arguments: list[str]) -> int:
+    """The scoring program of Codabench: `score.py INPUT OUTPUT`, with INPUT/ref and INPUT/res.
+
+    Returns:
+        The exit code: 0 scored; 1 refused, all problems on stderr, and no scores.json.
+    """
+    source, output = map(Path, arguments)
+    try:
+        [references] = (source / "ref").glob("*.json")
+        judged = judge(source / "res", references)
+    except RefusedError as error:
+        sys.stderr.write(f"{printable(str(error))}\n")
+        return 1
+    with replace_when_complete(output / "detailed_results.html") as partial:
+        partial.write_text(_page(judged), encoding="utf-8")
+    with replace_when_complete(output / "scores.json") as partial:
+        partial.write_text(json.dumps({column.key: judged.scores[column.name] for column in COLUMNS}))
+    print(judged.about["signature"])
+    return 0
+
+
+def evalai(test_annotation_file: str, user_submission_file: str, phase_codename: str, **_: Any) -> dict[str, Any]:
+    """`evaluate` of EvalAI: scores, half widths of the 95 % intervals as error bars, and a file for the participant.
+
+    Raises:
+        RefusedError: with all problems of the submission.
+    """
+    try:
+        judged = judge(Path(user_submission_file), Path(test_annotation_file))
+    except RefusedError as error:
+        raise RefusedError(printable(str(error))) from None
+    split = f"{phase_codename}_split"
+    bars = {name: (high - low) / 2 for name, (low, high) in judged.intervals.items()}
+    return {
+        "result": [{split: {column.name: judged.scores[column.name] for column in COLUMNS}}],
+        "error": [{split: {column.name: bars[column.name] for column in COLUMNS}}],
+        "submission_result": plain(judged.about | {"scores": judged.scores, "intervals": judged.intervals}),
+        "submission_metadata": judged.about,
+    }
+
+
+def printable(text: str) -> str:
+    """Text of strangers for a log: what cannot be printed is shown as its code."""
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+
+
+def _page(judged: Judged) -> str:
+    rows = "".join(
+        f"<tr><th>{html.escape(name)}</th><td>{score:.2f}</td>"
+        f"<td>{judged.intervals[name][0]:.2f} .. {judged.intervals[name][1]:.2f}</td></tr>"
+        for name, score in judged.scores.items()
+    )
+    note = "<p>Synthetic data.</p>" if judged.about["synthetic"] else ""
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Scores</title>'
+        "<style>body{font:16px sans-serif;margin:2em}td,th{padding:.2em 1em;text-align:right}</style>"
+        f"<table><tr><th>metric</th><th>score</th><th>95 % interval</th></tr>{rows}</table>{note}"
+        f"<p><code>{html.escape(judged.about['signature'])}</code></p></html>\n"
+    )

@@ -1,0 +1,164 @@
+"""Scoring a split: the one path that every number of this project comes from.
+
+Invariants:
+* the same captions give the same bits on every run, with any number of threads and in any line order: integer
+  statistics are summed exactly, real ones with math.fsum;
+* scores are in the scale of the paper's tables (x 100), lengths in characters;
+* a slice is summed from the statistics of the whole split, so CIDEr keeps the split's document frequencies.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..dataset.store import Split
+from ..metrics import bleu, cider, diversity, exact, length_fit, meteor
+from ..metrics.corpus import Corpus
+from .significance import RESAMPLES, SEED, Aggregate, interval, resampled_sums
+from .slices import slices
+
+#: Raised whenever a score can change for unchanged predictions; see CHANGELOG.md, "Changes scores".
+METRIC_VERSION = "0.1"
+
+_IN_CHARACTERS = {"Length", "Length error"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """The additive statistics of one metric module over a split.
+
+    Attributes:
+        names: of its metrics.
+        statistics: one row per box, or per image where `of_images`; additive.
+        aggregate: from summed rows to metric values in natural scale.
+        of_images: whether rows stand for images.
+    """
+
+    names: tuple[str, ...]
+    statistics: np.ndarray
+    aggregate: Aggregate
+    of_images: bool = False
+
+    @property
+    def scale(self) -> np.ndarray:
+        """From natural to table scale, shape (len(names),)."""
+        return np.array([1.0 if name in _IN_CHARACTERS else 100.0 for name in self.names])
+
+    def scores(self, rows: np.ndarray | None = None) -> dict[str, float]:
+        """Scores over all rows, or over those of a mask."""
+        statistics = self.statistics if rows is None else self.statistics[rows]
+        values = self.aggregate(_exact_sum(statistics)) * self.scale
+        return dict(zip(self.names, values.tolist(), strict=True))
+
+
+def _exact_sum(statistics: np.ndarray) -> np.ndarray:
+    if statistics.dtype.kind == "i":
+        return statistics.sum(axis=0)
+    return np.array([math.fsum(column) for column in statistics.T.tolist()])
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictions measured against the references of a split.
+
+    `aspect_ratios` (shape (n_boxes,)) may be left out; there is no length fitness then.
+    """
+
+    corpus: Corpus
+    aspect_ratios: np.ndarray | None = None
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """All metrics, in the order of the tables."""
+        corpus = self.corpus
+        parts = [
+            Part(bleu.NAMES, bleu.statistics(corpus), bleu.aggregate),
+            Part(meteor.NAMES, self.meteor_statistics, meteor.aggregate),
+            Part(cider.NAMES, cider.statistics(corpus), cider.aggregate),
+            Part(diversity.NAMES, diversity.statistics(corpus), diversity.aggregate, of_images=True),
+            Part(exact.NAMES, exact.statistics(corpus), exact.aggregate),
+        ]
+        if self.aspect_ratios is not None:
+            statistics = length_fit.statistics(corpus, self.aspect_ratios)
+            parts.append(Part(length_fit.NAMES, statistics, length_fit.aggregate))
+        return parts
+
+    @cached_property
+    def meteor_statistics(self) -> np.ndarray:
+        """`meteor.pair_statistics` of each box; the dearest metric, so each distinct pair is aligned once."""
+        pairs: dict[tuple[str, str], int] = {}
+        both = zip(self.corpus.predictions, self.corpus.references, strict=True)
+        inverse = [pairs.setdefault(pair, len(pairs)) for pair in both]
+        predictions, references = zip(*pairs, strict=True)
+        return meteor.pair_statistics(predictions, references)[inverse]
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """Every metric of the split, by name."""
+        return {name: value for part in self.parts for name, value in part.scores().items()}
+
+    @cached_property
+    def image_statistics(self) -> np.ndarray:
+        """The statistics of all parts summed per image, side by side; shape (n_images, K)."""
+        by_image = [p.statistics if p.of_images else self.corpus.sum_by_image(p.statistics) for p in self.parts]
+        return np.concatenate(by_image, axis=1, dtype=np.float64)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of what `aggregate` returns."""
+        return [name for part in self.parts for name in part.names]
+
+    def aggregate(self, sums: np.ndarray) -> np.ndarray:
+        """From summed `image_statistics`, shape (..., K), to all scores, shape (..., len(names))."""
+        values, first = [], 0
+        for part in self.parts:
+            width = part.statistics.shape[1]
+            values.append(part.aggregate(sums[..., first : first + width]) * part.scale)
+            first += width
+        return np.concatenate(values, axis=-1)
+
+    def intervals(self, resamples: int = RESAMPLES, seed: int = SEED) -> dict[str, tuple[float, float]]:
+        """95 % intervals of every score, from an image-clustered bootstrap."""
+        low, high = interval(self.aggregate(resampled_sums(self.image_statistics, resamples, seed)))
+        return dict(zip(self.names, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+
+    def segments(self) -> dict[str, np.ndarray]:
+        """Scores of each box in table scale: bleu (BLEU-4), meteor, cider, exact; arrays of shape (n_boxes,)."""
+        statistics = {part.names[0]: part.statistics for part in self.parts}
+        return {
+            "bleu": bleu.aggregate(statistics["BLEU-1"])[:, 3] * 100,
+            "meteor": meteor.segment_scores(self.meteor_statistics) * 100,
+            "cider": statistics["CIDEr"][:, 0] * 100,
+            "exact": statistics["Exact"][:, 0],
+        }
+
+    def slice_scores(self, split: Split) -> dict[str, dict[str, dict[str, float]]]:
+        """Scores by slice: {"category": {"面霜": {"boxes": 120, "CIDEr": ...}}}; Div@n only of whole images."""
+        tables: dict[str, dict[str, dict[str, float]]] = {}
+        for part_of_split in slices(split):
+            scores: dict[str, float] = {"boxes": int(part_of_split.boxes.sum())}
+            for part in self.parts:
+                rows = part_of_split.images if part.of_images else part_of_split.boxes
+                if rows is not None:
+                    scores |= part.scores(rows)
+            tables.setdefault(part_of_split.by, {})[part_of_split.name] = scores
+        return tables
+
+    def length_curve(self) -> length_fit.Curve | None:
+        """Figure 4b of these predictions; None without aspect ratios."""
+        if self.aspect_ratios is None:
+            return None
+        return length_fit.length_curve(self.corpus, self.aspect_ratios)
+
+
+def evaluate(split: Split, captions: Sequence[str]) -> Evaluation:
+    """Measure predicted captions, one per box in the split's order.
+
+    Raises:
+        InputError: if the references of the split are hidden.
+    """
+    corpus = Corpus.from_captions(predictions=captions, references=split.captions, offsets=split.offsets)
+    return Evaluation(corpus, split.aspect_ratios)

@@ -1,0 +1,73 @@
+"""The recipe lens (`--lens`): one prediction file under the recipes that papers use for "the same" metrics.
+
+Most confusion about scores in this field comes from here, so the official recipe is marked and the others are shown
+beside it. Any tokenisation is handed to the metrics by giving every distinct token a code point of its own.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+from ..dataset.store import Split
+from ..grid import Grid, number
+from ..metrics import bleu, cider, diversity, meteor
+from ..metrics.corpus import Corpus
+from .evaluation import evaluate
+
+_FIRST_PRIVATE = 0xF0000  # planes 15 and 16: 131,068 code points that mean nothing
+
+
+def lens_table(split: Split, captions: Sequence[str]) -> Grid:
+    """The same predictions under each recipe; `*` marks the official one."""
+    grid = Grid("recipe lens (* official)", ["metric", "recipe", "score"])
+    evaluation = evaluate(split, captions)
+    corpus = evaluation.corpus
+    tokenisers: list[tuple[str, Callable[[str], list[str]] | None]] = [
+        ("tok:char *", list),
+        ("tok:word (jieba)", _jieba()),
+        ("tok:blank (a Chinese phrase is one token, as for PTB)", str.split),
+    ]
+    for name, tokenise in tokenisers:
+        if tokenise is None:
+            grid.notes.append("tok:word needs the package jieba: pip install 'caponimage[lens]'")
+            continue
+        scores = _accuracy(_retokenised(split, captions, tokenise))
+        grid.rows += [(metric, name, number(value)) for metric, value in scores.items()]
+    grid.rows.sort(key=lambda row: row[0])
+
+    mean_cider = math.fsum(cider.segment_scores(corpus, clipped=False)) / corpus.n_boxes * 100
+    segments = meteor.segment_scores(evaluation.meteor_statistics)
+    bigrams = diversity.per_image(corpus, 2, denominator="n-grams")
+    grid.rows += [
+        ("CIDEr", "CIDEr-D: clipped, length penalty *", number(evaluation.scores["CIDEr"])),
+        ("CIDEr", "CIDEr: neither", number(mean_cider)),
+        ("METEOR", "of summed statistics *", number(evaluation.scores["METEOR"])),
+        ("METEOR", "mean of segments", number(math.fsum(segments) / corpus.n_boxes * 100)),
+        ("Div@2", "over characters *", number(evaluation.scores["Div@2"])),
+        ("Div@2", "over bigrams", number(math.fsum(bigrams) / corpus.n_images * 100)),
+    ]
+    return grid
+
+
+def _accuracy(corpus: Corpus) -> dict[str, float]:
+    values = bleu.aggregate(bleu.statistics(corpus).sum(axis=0)) * 100
+    scores = dict(zip(bleu.NAMES, values.tolist(), strict=True))
+    scores["CIDEr"] = math.fsum(cider.segment_scores(corpus)) / corpus.n_boxes * 100
+    return scores
+
+
+def _retokenised(split: Split, captions: Sequence[str], tokenise: Callable[[str], list[str]]) -> Corpus:
+    points: dict[str, str] = {}
+
+    def encode(caption: str) -> str:
+        return "".join(points.setdefault(t, chr(_FIRST_PRIVATE + len(points))) for t in tokenise(caption))
+
+    return Corpus([encode(c) for c in captions], [encode(c) for c in split.captions], split.offsets)
+
+
+def _jieba() -> Callable[[str], list[str]] | None:
+    try:
+        import jieba
+    except ImportError:
+        return None
+    jieba.setLogLevel("ERROR")
+    return lambda caption: jieba.lcut("".join(caption.split()))

@@ -1,0 +1,115 @@
+"""Scores as tables: of one receipt, of one system's seeds, of several systems, of two systems' difference."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..dataset.store import Split
+from ..grid import SYNTHETIC_NOTE, Grid, number, pm
+from ..metrics.length_fit import BIN_EDGES
+from .evaluation import Evaluation
+from .significance import Difference, mean_and_deviation
+from .systems import System
+
+
+def tables(receipt: dict[str, Any], *, slices: bool) -> list[Grid]:
+    """A receipt as tables: scores, then whatever else it holds; slices only when asked for."""
+    data = receipt["data"]
+    title = f"{data['name']}, {data['split']}: {data['images']} images, {data['boxes']} boxes"
+    grid = Grid(title, ["metric", "score", "95 % interval"])
+    for name, value in receipt["scores"].items():
+        low, high = receipt["intervals"][name]
+        grid.rows.append([name, number(value), f"{number(low)} .. {number(high)}"])
+    grid.notes = [
+        f"CIDEr ceiling (the references as predictions): {number(receipt['ceilings']['CIDEr'])}; "
+        "short captions have no 3- and 4-grams",
+        *([SYNTHETIC_NOTE] if data["synthetic"] else []),
+        f"known split {data['known_split']}" if data["known_split"] else "unpinned data set (fingerprint not known)",
+        receipt["signature"],
+    ]
+    grids = [grid]
+    if "length_fit" in receipt:
+        grids.append(_length_grid(receipt["length_fit"]))
+    if "types" in receipt:
+        grids.append(_flat_grid("caption types", receipt["types"]))
+    if "copying" in receipt:
+        grids.append(_flat_grid("copy check (Table A6 is info_to_caption; scale 0..1)", receipt["copying"]))
+    for by, parts in receipt["slices"].items() if slices else ():
+        columns = ["boxes", "BLEU-4", "METEOR", "CIDEr", "Div@1", "Div@2", "Exact", "Length", "Length error"]
+        columns = [name for name in columns if any(name in scores for scores in parts.values())]
+        rows: list[Sequence[str]] = [
+            [name, *(number(scores.get(c), 0 if c == "boxes" else 2) for c in columns)]
+            for name, scores in parts.items()
+        ]
+        grids.append(Grid(f"by {by}", [by, *columns], rows))
+    return grids
+
+
+def _length_grid(fit: dict[str, Any]) -> Grid:
+    edges = [f"{edge}-{edge + 1}" for edge in BIN_EDGES[:-1]] + [f">{BIN_EDGES[-1]}"]
+    seen = [i for i, boxes in enumerate(fit["boxes"]) if boxes]
+    return Grid(
+        "mean caption length by aspect ratio of the box (Figure 4b)",
+        ["aspect ratio", *(edges[i] for i in seen)],
+        [
+            ["predictions", *(number(fit["predictions"][i]) for i in seen)],
+            ["references", *(number(fit["references"][i]) for i in seen)],
+            ["boxes", *(str(fit["boxes"][i]) for i in seen)],
+        ],
+        [
+            f"distance of the curves {number(fit['distance'])} characters; "
+            f"Spearman of length and aspect ratio {number(fit['spearman'], 3)}"
+        ],
+    )
+
+
+def _flat_grid(title: str, values: dict[str, Any]) -> Grid:
+    def cell(value: Any) -> str:
+        if isinstance(value, list):
+            return "  ".join(map(cell, value))
+        return number(value, 4) if isinstance(value, float) else str(value)
+
+    return Grid(title, ["", "value"], [[key.replace("_", " "), cell(value)] for key, value in values.items()])
+
+
+def seeds_table(split: Split, evaluations: list[Evaluation]) -> Grid:
+    """One system's seeds side by side, with mean and unbiased standard deviation."""
+    grid = Grid(
+        f"{split.dataset}, {split.name}: one system, {len(evaluations)} seeds",
+        ["metric", f"mean ± sd (n={len(evaluations)})", *(f"file {i + 1}" for i in range(len(evaluations)))],
+        notes=[SYNTHETIC_NOTE] if split.synthetic else [],
+    )
+    for name in evaluations[0].names:
+        values = [evaluation.scores[name] for evaluation in evaluations]
+        grid.rows.append([name, pm(*mean_and_deviation(values)), *map(number, values)])
+    return grid
+
+
+def scores_grid(systems: list[System]) -> Grid:
+    """Scores of every system, with the deviation over seeds where there are several."""
+    names = systems[0].seeds[0].names
+    grid = Grid("scores", ["metric", *(f"{s.name} (n={len(s.seeds)})" for s in systems)])
+    for name in names:
+        cells = [pm(*mean_and_deviation([seed.scores[name] for seed in system.seeds])) for system in systems]
+        grid.rows.append([name, *cells])
+    return grid
+
+
+def difference_grid(a: System, b: System, difference: Difference) -> Grid:
+    """One pair of systems, metric by metric."""
+    columns = ["metric", "difference", "95 % interval", "p bootstrap", "p randomisation", "resolvable"]
+    grid = Grid(f"{a.name} minus {b.name}", columns)
+    for i, name in enumerate(a.seeds[0].names):
+        grid.rows.append(
+            [
+                name,
+                f"{difference.value[i]:+.2f}",
+                f"{difference.low[i]:+.2f} .. {difference.high[i]:+.2f}",
+                number(float(difference.p_bootstrap[i]), 4),
+                number(float(difference.p_randomisation[i]), 4),
+                number(float(difference.resolvable[i])),
+            ]
+        )
+    grid.notes.append(
+        "paired over images; resolvable: the smallest true difference found with 80 % power at p < 0.05 on this split"
+    )
+    return grid

@@ -1,0 +1,39 @@
+"""All figures by name, and drawing every one that can be drawn."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmark import cli
+from reports.figures import examples, figure3, figure4a, figure4b, figure_a7, figure_a8, figure_a10, table1, table_a6
+from reports.figures.material import Material, NotThereError
+
+FIGURES: dict[str, Callable[[Material, Path], list[Path]]] = {
+    "figure3": figure3.draw,
+    "figure4a": figure4a.draw,
+    "figure4b": figure4b.draw,
+    "figure5": examples.draw_figure5,
+    "figureA7": figure_a7.draw,
+    "figureA8": figure_a8.draw,
+    "figureA9": examples.draw_figure_a9,
+    "figureA10": figure_a10.draw,
+    "table1": table1.draw,
+    "tablea6": table_a6.draw,
+}
+
+
+def draw_all(material: Material, output: Path) -> None:
+    """Draw every figure that can be drawn; at the end stands what was left out, and why."""
+    left_out = []
+    for name, draw in FIGURES.items():
+        try:
+            tell(draw(material, output))
+        except NotThereError as error:
+            left_out.append(f"{name} was left out: {'; '.join(error.problems)}")
+    for line in left_out:
+        cli.stderr.print(line, markup=False, soft_wrap=True)
+
+
+def tell(paths: Sequence[Path]) -> None:
+    """Print the paths of what was drawn, one a line."""
+    for path in paths:
+        print(path)

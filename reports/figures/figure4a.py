@@ -1,0 +1,127 @@
+"""Figure 4 a1-a3: layers, width and grid of the context model against BLEU-4 and CIDEr, and what they cost.
+
+Invariants: scores are means over seeds, with their deviation where there are several; parameters are counted; seconds
+are those of `size_speed`, all points by turns on one machine, and missing where they were not measured.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reports.experiments import Row, Table, tables
+from reports.figures.drawing import COLOURS, MARKERS, canvas, save
+from reports.figures.material import Material, NotThereError
+from reports.runs.stored import RESULTS
+from reports.tables.measured import Measurer
+from reports.tables.sizes import Seconds, count_parameters, read_seconds
+
+#: Panel -> how the ids of its points begin; they end with the value: F4a1-L6, F4a2-d1024, F4a3-g8.
+PANELS = {"layers": "F4a1-L", "width": "F4a2-d", "grid side": "F4a3-g"}
+TIMES = ("training", "decoding")
+COLUMNS = (
+    *("panel", "value", "seeds", "BLEU-4", "BLEU-4 deviation", "CIDEr", "CIDEr deviation"),
+    *("parameters", *(f"seconds per caption, {what}" for what in TIMES)),
+)
+FEWEST = 2  # values of a panel; one alone is no curve
+
+Point = tuple[str, int, int, float, float, float, float, int, float, float]
+
+
+def points(rows: Sequence[Row], measurer: Measurer, split: str) -> list[Point]:
+    """One row of `COLUMNS` for each point with a complete run; NaN for what is not known.
+
+    Args:
+        rows: of the figure's table.
+        measurer: of the rows.
+        split: name of the one that is scored.
+    """
+    from reference_model.training.vocabulary import Vocabulary
+
+    found: list[Point] = []
+    seconds, unknown = read_seconds(RESULTS, measurer.profile), Seconds(math.nan, math.nan)
+    for measured in measurer.measure([row for row in rows if _panel(row)], split):
+        row = measured.row
+        config = row.config(measurer.profile, measurer.changes)
+        entries = len(Vocabulary.of_split(measurer.splits["train"], config.inputs.vocabulary))
+        cost = seconds.get(config.hash, unknown)
+        panel = _panel(row)
+        value = int(row.id.removeprefix(PANELS[panel]))
+        scores = (*measured.score("BLEU-4"), *measured.score("CIDEr"))
+        parameters = count_parameters(config, entries)[0]
+        found.append((panel, value, len(measured.captions), *scores, parameters, cost.training, cost.decoding))
+    return found
+
+
+def write(table: Table, measurer: Measurer, split: str, label: str, folder: Path) -> list[Path]:
+    """Write the figure; returns its files.
+
+    Args:
+        table: of the figure.
+        measurer: of its rows.
+        split: name of the one that is scored.
+        label: what the picture says of its data.
+        folder: for the files.
+
+    Raises:
+        NotThereError: if no panel has `FEWEST` points.
+    """
+    wanted = [row for row in table.rows if _panel(row)]
+    found = [row for row in wanted if measurer.runs_of(row)]
+    if max((sum(_panel(row) == panel for row in found) for panel in PANELS), default=0) < FEWEST:
+        missing = ", ".join(row.id for row in wanted if row not in found)
+        raise NotThereError(
+            f"it needs runs of the context model at other sizes, and {len(found)} of {len(wanted)} points are there; "
+            f"missing: {missing}; train them: python -m reports.reproduce {table.name}"
+        )
+    rows = points(found, measurer, split)
+    with canvas(3, len(PANELS), (4.6, 2.9)) as (figure, axes):
+        for k, panel in enumerate(PANELS):
+            mine = np.array([row[1:] for row in rows if row[0] == panel], dtype=np.float64).reshape(
+                -1, len(COLUMNS) - 1
+            )
+            above, middle, below = axes[k :: len(PANELS)]
+            above.set_title(f"a{k + 1}: {panel}")
+            _pair(above, mine[:, 0], ("BLEU-4", mine[:, 2], mine[:, 3]), ("CIDEr", mine[:, 4], mine[:, 5]))
+            none = np.full(len(mine), np.nan)
+            times = [(f"{what}, ms a caption", 1e3 * mine[:, 7 + i], none) for i, what in enumerate(TIMES)]
+            _pair(middle, mine[:, 0], *times, from_zero=True)
+            _pair(below, mine[:, 0], ("parameters, millions", mine[:, 6] / 1e6, none), from_zero=True)
+            below.set_xlabel(panel)
+        title = f"Figure 4 a: sizes of the context model, {split} ({label})"
+        missing = ", ".join(row.id for row in wanted if row not in found)
+        note = "bars: deviation over seeds; times: one CPU thread, all points by turns on the same captions"
+        return save(
+            figure, folder, "figure4a", title, COLUMNS, rows, note + (f"; no run: {missing}" if missing else "")
+        )
+
+
+def draw(material: Material, folder: Path) -> list[Path]:
+    """Write the figure from stored runs; returns its files.
+
+    Raises:
+        NotThereError: without runs of the context model at two sizes or more.
+    """
+    table = tables(material.profile)["figure4"]
+    return write(table, material.measurer, material.evaluated.name, material.label, folder)
+
+
+def _panel(row: Row) -> str:
+    return next((panel for panel, prefix in PANELS.items() if row.id.startswith(prefix)), "")
+
+
+def _pair(axis: Any, x: np.ndarray, *sides: tuple[str, np.ndarray, np.ndarray], from_zero: bool = False) -> None:
+    """Two quantities over one x, each with a scale, a colour, a marker and a line of its own."""
+    axis.grid(alpha=0.3)
+    axis.set_xticks(x)
+    for k, (name, mean, deviation) in enumerate(sides):
+        side, colour = (axis.twinx() if k else axis), COLOURS[(0, 3)[k]]
+        bars = np.nan_to_num(deviation)
+        style = {"color": colour, "marker": MARKERS[k], "linestyle": "-:"[k], "capsize": 3 if bars.any() else 0}
+        side.errorbar(x, mean, bars, **style)
+        side.set_ylabel(f"{name} ({('solid', 'dotted')[k]})", color=colour)
+        side.margins(0.12, 0.2)
+        if from_zero:
+            side.set_ylim(0, 1.2 * float(np.nanmax([*mean, 0])) or 1)

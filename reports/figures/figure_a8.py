@@ -1,0 +1,54 @@
+"""Figure A8: examples of the data set, chosen by rule: images as they are, with boxes, captions and product info.
+
+The rule: an image of each of the `EXAMPLES` largest categories of the first split with captions, the one that comes
+first in the order drawn by seed (see `examples.drawn`); of categories of one size, the first by name.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.dataset.show import show
+from benchmark.dataset.store import Split
+from reports.figures.drawing import canvas, save
+from reports.figures.examples import SEED, drawn
+from reports.figures.material import Material
+
+EXAMPLES = 6
+COLUMNS = ("image_id", "category", "title", "attributes", "box", "x1", "y1", "x2", "y2", "caption")
+
+
+def chosen(split: Split, n: int) -> list[int]:
+    """Positions of the examples, the largest category first."""
+    sizes = Counter(split.categories)
+    largest = sorted(sizes, key=lambda category: (-sizes[category], category))[:n]
+    first: dict[str, int] = {}
+    for i in drawn(split, split.n_images):
+        first.setdefault(split.categories[i], i)
+    return [first[category] for category in largest]
+
+
+def draw(material: Material, folder: Path) -> list[Path]:
+    """Write the figure; returns its files.
+
+    Raises:
+        NotThereError: if no split has captions.
+    """
+    split = next(iter(material.with_references.values()))
+    positions = chosen(split, EXAMPLES)
+    rows: list[tuple[object, ...]] = []
+    across = min(2, len(positions))
+    with canvas(-(-len(positions) // across), across, (7, 3.6)) as (figure, axes):
+        for axis in axes:
+            axis.axis("off")
+        for axis, i in zip(axes, positions, strict=False):
+            image_id = split.image_ids[i]
+            axis.imshow(np.asarray(show(split, image_id)), interpolation="antialiased")
+            info = (split.categories[i], split.titles[i], split.attributes[i])
+            for k, box in enumerate(range(int(split.offsets[i]), int(split.offsets[i + 1]))):
+                rows.append((image_id, *info, k, *map(float, split.boxes[box]), split.captions[box]))
+        title = f"Figure A8: examples, {split.name} ({material.data_label})"
+        note = f"one image of each of the {len(positions)} largest categories, drawn by seed {SEED}; "
+        note += "beside it: title, attributes, category, and the captions of its boxes"
+        return save(figure, folder, "figureA8", title, COLUMNS, rows, note)

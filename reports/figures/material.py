@@ -1,0 +1,127 @@
+"""What figures are drawn from: the splits of a data set, and the stored runs of named systems.
+
+Invariant: captions always belong to this data set; a run of other data is refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from benchmark.dataset.store import Split
+from benchmark.errors import InputError
+from reports.runs.stored import Run, check_data
+from reports.tables.measured import Measurer
+
+LABEL = "synthetic data"
+
+
+class NotThereError(InputError):
+    """What a figure is drawn from is not there; others can be drawn all the same."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """A data set and where runs on it are kept.
+
+    Attributes:
+        splits: of the data set, by name.
+        roots: run folders, or folders of `<variant>/<hash>/seed<k>`.
+        split: name of the one whose predictions are drawn.
+        profile: of the runs.
+        changes: made to the configurations of all rows alike.
+        types: type model (see `caption_types.load_type_model`); None: that of mini, for synthetic data alone.
+    """
+
+    splits: dict[str, Split]
+    roots: Sequence[Path]
+    split: str = "test"
+    profile: str = "mini"
+    changes: tuple[str, ...] = ()
+    types: str | None = None
+
+    @property
+    def evaluated(self) -> Split:
+        """The split whose predictions are drawn.
+
+        Raises:
+            InputError: if the data set does not have it.
+        """
+        if self.split not in self.splits:
+            raise InputError(f"--split: got {self.split!r}, expected one of {', '.join(self.splits)}")
+        return self.splits[self.split]
+
+    @property
+    def with_references(self) -> dict[str, Split]:
+        """The splits that have captions.
+
+        Raises:
+            NotThereError: if those of every split are hidden.
+        """
+        if found := {name: split for name, split in self.splits.items() if split.has_references}:
+            return found
+        raise NotThereError("it needs captions; those of every split of this data set are hidden")
+
+    @property
+    def data_label(self) -> str:
+        """What every picture says of its data."""
+        first = next(iter(self.splits.values()))
+        return f"{first.dataset}: {LABEL}" if first.synthetic else first.dataset
+
+    @property
+    def label(self) -> str:
+        """What every picture of systems says of its data and of them."""
+        return self.data_label + ("" if self.profile == "paper" else f"; scaled-down models, profile {self.profile}")
+
+    @cached_property
+    def _runs(self) -> list[Run]:
+        found: list[Path] = []
+        for root in self.roots:
+            inside = (
+                [root]
+                if (root / "config.json").is_file()
+                else sorted(p.parent for p in root.glob("*/*/seed*/config.json"))
+            )
+            if not inside:
+                raise NotThereError(
+                    f"no run in {root}: expected config.json there, or VARIANT/HASH/seedK/config.json below it"
+                )
+            found += inside
+        return [run for run in map(Run, found) if run.complete]
+
+    def captions(self, variant: str) -> list[str]:
+        """Captions of a variant's run of the lowest seed, for the evaluated split.
+
+        Raises:
+            NotThereError: if there is no complete run of it.
+            InputError: if there are runs of several configurations, or one of other data.
+        """
+        mine = [run for run in self._runs if _variant(run) == variant]
+        if not mine:
+            places = ", ".join(map(str, self.roots))
+            raise NotThereError(f"no complete run of {variant!r} in {places}; train it, or name its folder: --run DIR")
+        if len({run.folder.parent.resolve() for run in mine}) > 1:
+            places = ", ".join(str(run.folder) for run in mine)
+            raise InputError(f"runs of several configurations of {variant!r}: {places}; name one: --run DIR")
+        run = min(mine, key=lambda run: int(run.content["seed"]))
+        if "train" in self.splits:
+            check_data(run, self.splits["train"])
+        return run.captions(self.evaluated)
+
+    @cached_property
+    def measurer(self) -> Measurer:
+        """Measures rows of tables by these runs, all seeds, each found by its configuration's hash."""
+        runs: dict[str, dict[str, Run]] = {}
+        for run in self._runs:
+            runs.setdefault(run.folder.parent.name, {}).setdefault(run.folder.name, run)
+        by_hash = {key: [seeds[name] for name in sorted(seeds)] for key, seeds in runs.items()}
+        return Measurer(self.splits, by_hash, self.profile, self.changes)
+
+
+def _variant(run: Run) -> str:
+    try:
+        return str(run.content["config"]["name"])
+    except (KeyError, TypeError, ValueError):
+        raise InputError(
+            f"{run.folder / 'config.json'}: expected the configuration of a run, got something else"
+        ) from None

@@ -1,0 +1,52 @@
+"""The version of the code that makes a run: a hash of what decides its weights and captions.
+
+What is hashed is the syntax tree, without comments and docstrings, so that explaining or formatting code does not make
+finished runs look outdated; and the weights which small models start from.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+#: Of `reference_model/`: their values stand in every configuration's hash, or they do not touch a run.
+_NO_MATTER = {"variants.py", "config.py", "plan.py", "caption.py", "naive.py", "speed.py", "pretrain_backbone.py"}
+
+
+@cache
+def code_version(system: str, root: Path = ROOT) -> str:
+    """12 hex digits for one kind of network.
+
+    Args:
+        system: as in `Config.system`: "reference", or a folder of `baselines/`.
+        root: of the repository.
+    """
+    files = [path for path in _files(root / "reference_model") if path.name not in _NO_MATTER]
+    if system != "reference":
+        baselines = root / "baselines"
+        own = baselines / system
+        files += _files(baselines) if not own.is_dir() else [*_files(own), *sorted(baselines.glob("*.py"))]
+    digest = hashlib.sha256()
+    for path in files:
+        content = repr(_shape(ast.parse(path.read_bytes()))).encode() if path.suffix == ".py" else path.read_bytes()
+        digest.update(f"{path.relative_to(root).as_posix()} {hashlib.sha256(content).hexdigest()}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".safetensors"))
+
+
+def _shape(node: Any) -> Any:
+    """A syntax tree as plain data, the same in every version of Python: what is empty is left out."""
+    if isinstance(node, list):
+        return [_shape(item) for item in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = dict(ast.iter_fields(node))
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
+        fields["body"] = node.body[1:]
+    return [type(node).__name__, *((name, _shape(value)) for name, value in fields.items() if value not in (None, []))]

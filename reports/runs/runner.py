@@ -1,0 +1,207 @@
+"""Runs the runs that a report needs: what is there is left alone, what was interrupted goes on, the rest is trained.
+
+Invariants:
+* a run's folder belongs to one process at a time (`locks`);
+* a run made by another version of the code is not taken for a new one; it is moved aside, never deleted;
+* Ctrl-C and SIGTERM reach every training, which saves and ends; SIGKILL loses what came after the last save;
+* a run that fails does not stop the others.
+"""
+
+import contextlib
+import os
+import platform
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+
+from reference_model.config import Config
+from reference_model.run_folder import run_folder
+from reports.runs.locks import locked
+from reports.runs.stored import Run, find_runs, set_aside, state
+
+Verdict = Literal["reused", "trained", "failed", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to be there in the end.
+
+    Attributes:
+        row: id of the first row that needs it.
+        config: what to train.
+        seed: of everything random.
+        arguments: of `reference_model.train`, which lead to `config`.
+        runs: folder of run folders.
+        code: version that the run must be made by.
+        keep_old: accept a run of any version.
+        command: what trains; the arguments are put behind it.
+    """
+
+    row: str
+    config: Config
+    seed: int
+    arguments: tuple[str, ...]
+    runs: Path
+    code: str
+    keep_old: bool = False
+    command: tuple[str, ...] = (sys.executable, "-m", "reference_model.train")
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"{self.row} seed {self.seed}"
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Jobs with equal keys are one run."""
+        return self.config.hash, self.seed
+
+    @property
+    def run(self) -> Run:
+        """Its run, wherever it is or will be."""
+        found = find_runs([self.runs], self.config, self.seed)
+        return found[0] if found else Run(run_folder(self.runs, self.config, self.seed))
+
+    @property
+    def updates(self) -> int:
+        """Of the whole run."""
+        return self.config.train.pretrain_updates + self.config.train.finetune_updates
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended, after how many seconds; `why` it failed."""
+
+    job: Job
+    verdict: Verdict
+    seconds: float = 0.0
+    why: str = ""
+
+
+class Children:
+    """The trainings of this process, to pass signals on to."""
+
+    def __init__(self) -> None:
+        self.stopping = False
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.RLock()  # a signal may come while the main thread holds it
+
+    @contextlib.contextmanager
+    def watch(self, process: "subprocess.Popen[bytes]") -> Iterator[None]:
+        """Pass signals on to a process while the block runs; also one that came just before."""
+        with self._lock:
+            self._running.add(process)
+            if self.stopping:
+                process.send_signal(signal.SIGTERM)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.discard(process)
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM ask all trainings to save and end; where this is not the main thread, that one does it."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def pass_on(number: int, frame: FrameType | None) -> None:
+            with self._lock:
+                # SIGTERM, since Ray's workers, and so their children, block SIGINT; a second Ctrl-C: at once.
+                passed = number if self.stopping else signal.SIGTERM
+                self.stopping = True
+                for process in self._running:
+                    process.send_signal(passed)
+
+        before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+CHILDREN = Children()
+
+
+def work(job: Job, *, wait: bool = True) -> Outcome | None:
+    """Make sure that a job's run is complete; runs in any process on any machine that sees the folder.
+
+    Args:
+        job: the run.
+        wait: for another process that has the run; otherwise return None.
+    """
+    with CHILDREN.signals(), locked(job.run.folder, wait=wait, stop=lambda: CHILDREN.stopping) as lock:
+        if CHILDREN.stopping:
+            return Outcome(job, "interrupted")
+        if lock is None:
+            return None
+        found = state(job.run, job.code, keep_old=job.keep_old)
+        if found == "complete":
+            return Outcome(job, "reused")
+        if found == "other code":
+            set_aside(job.run, job.runs)
+        if found != "begun":
+            command = ["python -m reference_model.train", *_portable(job.arguments)]
+            job.run.note(code=job.code, command=" ".join(command), seconds=0.0)
+        return _train(job, job.run, lock)
+
+
+def _train(job: Job, run: Run, lock: int) -> Outcome:
+    started = time.time()
+    output = run.folder / "output.txt"
+    with output.open("ab") as file:
+        try:
+            process = subprocess.Popen(
+                [*job.command, *job.arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "1000"},
+                start_new_session=True,  # the terminal's Ctrl-C reaches it once, through us
+                pass_fds=(lock,),
+            )
+        except OSError as error:
+            return Outcome(job, "failed", 0.0, f"{job.command[0]}: {error.strerror}")
+        with CHILDREN.watch(process):
+            while (code := process.poll()) is None:
+                time.sleep(0.2)  # awake now and then: Ray's signals do not end a system call
+    seconds = time.time() - started
+    run.note(seconds=run.made_by.get("seconds", 0.0) + seconds)
+    if run.complete:
+        run.note(seconds_per_update=run.seconds_per_update, python=platform.python_version(), machine=_machine())
+        return Outcome(job, "trained", seconds)
+    if CHILDREN.stopping:
+        return Outcome(job, "interrupted", seconds)
+    return Outcome(job, "failed", seconds, f"{_ending(code)}: {_last_line(output)}")
+
+
+def _portable(arguments: Sequence[str]) -> list[str]:
+    """Without --runs and --data, which name places on one machine."""
+    kept, skip = [], False
+    for argument in arguments:
+        if not skip and argument not in ("--runs", "--data"):
+            kept.append(argument)
+        skip = not skip and argument in ("--runs", "--data")
+    return kept
+
+
+def _machine() -> str:
+    return f"{platform.system()} {platform.machine()}"
+
+
+def _ending(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+
+
+def _last_line(output: Path) -> str:
+    lines = [line.strip() for line in output.read_text(encoding="utf-8", errors="replace").splitlines()]
+    return next((line for line in reversed(lines) if line), "no message")[-500:]

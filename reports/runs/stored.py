@@ -1,0 +1,174 @@
+"""Runs on disk: which there are, what made them, their captions and their log.
+
+A run is looked for by its configuration's hash, whatever variant it was made for. Two layouts, read alike:
+
+* run folders, as `reference_model.train` leaves them (`RUNS/<variant>/<hash>/seed<k>/`), and beside their files
+  `made_by.json`, which the runner writes: version of the code, command, seconds;
+* stored results (`reports/results/<profile>/<variant>/<hash>/seed<k>/`): what is committed of a run, without weights.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmark.dataset.store import Split
+from benchmark.errors import InputError
+from benchmark.files import folder_when_complete, replace_when_complete
+from benchmark.predictions import read_predictions, write_predictions
+from reference_model.config import Config
+from reference_model.run_folder import EVALUATED, is_complete, read_config
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+State = Literal["complete", "begun", "missing", "other code"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder, complete or not."""
+
+    folder: Path
+
+    @property
+    def complete(self) -> bool:
+        """Whether it was trained and has its predictions."""
+        return is_complete(self.folder)
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """`config.json`: seed, data, fingerprint of the training split, configuration; empty before it is written."""
+        return _json(self.folder / "config.json")
+
+    @property
+    def made_by(self) -> dict[str, Any]:
+        """Version of the code, command, seconds; empty for a run that was not made by the runner."""
+        return _json(self.folder / "made_by.json")
+
+    def note(self, **more: Any) -> None:
+        """Add to `made_by.json`."""
+        with replace_when_complete(self.folder / "made_by.json") as partial:
+            partial.write_text(json.dumps(self.made_by | more, indent=1) + "\n", encoding="utf-8")
+
+    def captions(self, split: Split) -> list[str]:
+        """Of a split, in its order.
+
+        Raises:
+            InputError: if they do not fit the split, or are not there.
+        """
+        packed = self.folder / f"preds.{split.name}.jsonl.gz"
+        return read_predictions(packed if packed.exists() else packed.with_suffix(""), split)
+
+    @property
+    def updates_done(self) -> int:
+        """As far as the log says."""
+        entries = _log_lines(_tail(self.folder / "log.jsonl"))
+        return max((entry["update"] for entry in entries), default=0)
+
+    @property
+    def validations(self) -> dict[int, dict[str, float]]:
+        """Validation scores by update."""
+        lines = (self.folder / "log.jsonl").read_text(encoding="utf-8")
+        return {entry["update"]: entry["validation"] for entry in _log_lines(lines) if "validation" in entry}
+
+    @property
+    def seconds_per_update(self) -> float | None:
+        """Median of the log; from `made_by.json` if the log is thin."""
+        path = self.folder / "log.jsonl"
+        lines = path.read_text(encoding="utf-8") if path.exists() else ""
+        seconds = sorted(entry["seconds"] for entry in _log_lines(lines) if "seconds" in entry)
+        return seconds[len(seconds) // 2] if seconds else self.made_by.get("seconds_per_update")
+
+
+def find_runs(roots: Sequence[Path], config: Config, seed: int | None = None) -> list[Run]:
+    """The runs of a configuration, of one seed or of all; earlier roots first, complete runs before others."""
+    name = "seed*" if seed is None else f"seed{seed}"
+    found = [Run(path) for root in roots for path in sorted(root.glob(f"*/{config.hash}/{name}"))]
+    return sorted(found, key=lambda run: not run.complete)
+
+
+def state(run: Run | None, code: str, *, keep_old: bool) -> State:
+    """What is there of a run, for code of this version; `keep_old` accepts runs of any version."""
+    if run is None or not (run.complete or (run.folder / "checkpoint").exists()):
+        return "missing"
+    if run.made_by.get("code") != code and not keep_old:
+        return "other code"
+    return "complete" if run.complete else "begun"
+
+
+def set_aside(run: Run, runs: Path) -> Path:
+    """Move a run out of the way of a new one; nothing is ever deleted. Returns where it is now."""
+    base = runs / "set-aside" / run.folder.relative_to(runs)
+    place = next(p for n in range(1, 10_000) if not (p := base.with_name(f"{base.name}.{n}")).exists())
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return run.folder.rename(place)
+
+
+def store(run: Run, splits: dict[str, Split], results: Path = RESULTS) -> Path:
+    """Copy what is committed of a complete run: configuration, packed predictions, receipts, validations.
+
+    Args:
+        run: the run.
+        splits: of its data set.
+        results: `<profile>/<variant>/<hash>/seed<k>` is made below.
+
+    Raises:
+        InputError: if the run is not complete, or belongs to other data.
+    """
+    config, seed = read_config(run.folder)
+    if not run.complete:
+        raise InputError(f"{run.folder} is not complete; go on with it: python -m reports.reproduce")
+    check_data(run, splits["train"])
+    target = results / config.profile / config.name / config.hash / f"seed{seed}"
+    with folder_when_complete(target) as folder:
+        for name in ("config.json", "made_by.json", "prepared.json", *(f"scores.{split}.json" for split in EVALUATED)):
+            if (run.folder / name).exists():
+                shutil.copyfile(run.folder / name, folder / name)
+        for split in EVALUATED:
+            write_predictions(folder / f"preds.{split}.jsonl.gz", splits[split], run.captions(splits[split]))
+        lines = (json.dumps({"update": u, "validation": scores}) for u, scores in run.validations.items())
+        (folder / "log.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        Run(folder).note(seconds_per_update=run.seconds_per_update)
+    return target
+
+
+def check_data(run: Run, train: Split) -> None:
+    """Refuse a run of other data.
+
+    Raises:
+        InputError: if it was trained on another training split.
+    """
+    here = train.fingerprint.hexdigest()
+    there = run.content.get("fingerprint", here)
+    if there != here:
+        raise InputError(
+            f"{run.folder} was trained on other data: {run.content.get('data')}, fingerprint {there:.12}, "
+            f"here {train.dataset}, {here:.12}; "
+            "keep runs of other data apart: --runs DIR (stored results: --results DIR)"
+        )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _tail(path: Path, size: int = 4096) -> str:
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - size))
+        return file.read().decode(errors="replace")
+
+
+def _log_lines(text: str) -> list[dict[str, Any]]:
+    """Entries of a log; lines that are cut off, at either end, do not count."""
+    entries = []
+    for line in text.splitlines():
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            continue
+    return [entry for entry in entries if isinstance(entry, dict) and "update" in entry]

@@ -1,0 +1,170 @@
+"""The sentences of the paper's analysis, tested on our runs: each holds, does not hold, or is undecided.
+
+* "above": the first system scores higher, p at most 5 % (paired, over images), and the effect is larger than twice its
+  standard error over seeds, where there are seeds to tell;
+* "same": the 95 % interval of the difference, over images, and two standard errors over seeds to either side of it lie
+  within +-2 % of the second system's score; it does not hold if both lie outside;
+* "not above": both end below +2 %; it does not hold if both begin above.
+
+A claim about several systems is tested for every pair, and told for the pair that speaks most against it.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmark.grid import Grid, number
+from benchmark.scoring.systems import compare
+from reports.experiments import TABLE2
+from reports.tables.measured import Measured
+
+LEVEL, MARGIN = 0.05, 0.02
+
+Verdict = Literal["holds", "does not hold", "undecided"]
+ORDER: tuple[Verdict, ...] = ("does not hold", "undecided", "holds")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence about every one of `first` and every one of `second` (row ids), in some metrics."""
+
+    sentence: str
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    metrics: tuple[str, ...] = ("CIDEr",)
+    kind: Literal["above", "same", "not above"] = "above"
+
+
+_SEPARATE = ("T2-udt", "T2-m2t", "T2-rstt")
+_MODELS = tuple(row.id for row in TABLE2 if row.variant and not row.control)
+
+CLAIMS: dict[str, tuple[Claim, ...]] = {
+    "table2": (
+        Claim("text attention helps Up-Down", ("T2-udt",), ("T2-ud",)),
+        Claim("text attention helps M2", ("T2-m2t",), ("T2-m2",)),
+        Claim("text attention helps RSTNet", ("T2-rstt",), ("T2-rst",)),
+        Claim("a joint transformer is above separate attentions", ("T2-base",), _SEPARATE),
+        Claim("copying makes no real difference", ("T2-m4cp",), ("T2-m4c",), kind="same"),
+        Claim("location matters: baseline above no-locations", ("T2-base",), ("T2-noloc",), ("CIDEr", "Div@1")),
+        Claim("product info matters: baseline above no-info", ("T2-base",), ("T2-noinfo",)),
+        Claim("the image matters: baseline above no-image", ("T2-base",), ("T2-noimg",)),
+        Claim("location matters more than info", ("T2-noinfo",), ("T2-noloc",)),
+        Claim("info matters more than the image", ("T2-noimg",), ("T2-noinfo",)),
+        Claim("context is above baseline", ("T2-ctx",), ("T2-base",), ("BLEU-4", "METEOR", "CIDEr", "Div@1")),
+        Claim("full is above context", ("T2-full",), ("T2-ctx",), ("BLEU-4", "METEOR", "CIDEr", "Div@1")),
+        Claim("human captions are the most diverse", ("T2-human",), _MODELS, ("Div@1", "Div@2")),
+        Claim("every system is above the blind ones (ours)", _MODELS, ("T2-nearest", "T2-title", "T2-majority")),
+        Claim("text on the picture gives the answer away (ours)", ("T2-leak",), ("T2-ctx",)),
+    ),
+    "table3": (
+        Claim("level I of Caption Matching helps", ("T3-2",), ("T3-1",)),
+        Claim("level II adds to level I", ("T3-3",), ("T3-2",)),
+        Claim("level III adds to levels I and II", ("T3-4",), ("T3-3",)),
+        Claim("progressive levels are above fixed ones", ("T3-5",), ("T3-4",)),
+        Claim("Caption Matching helps at equal updates (ours)", ("T3-5",), ("T3-0",)),
+    ),
+    "tablea5": (
+        Claim("the nearest neighbours help", ("A5-n1",), ("A5-0",), ("BLEU-4", "CIDEr", "Div@1")),
+        Claim("random neighbours do not help", ("A5-r2",), ("A5-0",), ("BLEU-4", "CIDEr", "Div@1"), "not above"),
+        Claim("nearest neighbours are above random ones", ("A5-n1",), ("A5-r2",), ("CIDEr", "Div@1")),
+        Claim("more neighbours are better in CIDEr", ("A5-n2",), ("A5-n1",)),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim in one metric: the effect (first minus second), its interval, p, error over seeds, and the verdict.
+
+    `first` and `second` are row ids, `between` is what the two rows are called.
+    """
+
+    claim: Claim
+    metric: str
+    first: str
+    second: str
+    between: str
+    effect: float
+    low: float
+    high: float
+    p: float
+    seed_error: float
+    verdict: Verdict
+
+
+def findings(claims: Sequence[Claim], rows: Sequence[Measured]) -> list[Finding]:
+    """Every claim whose rows are all there, in each of its metrics; against several rows, those that are there."""
+    by_id = {measured.row.id: measured for measured in rows}
+    found = []
+    for claim in claims:
+        pairs = [(by_id[a], by_id[b]) for a in claim.first for b in claim.second if a in by_id and b in by_id]
+        tested = [_test(claim, first, second) for first, second in pairs]
+        for metric in claim.metrics if tested else ():
+            found.append(min((test[metric] for test in tested), key=lambda f: (ORDER.index(f.verdict), f.effect)))
+    return found
+
+
+def _test(claim: Claim, first: Measured, second: Measured) -> dict[str, Finding]:
+    difference = compare(first.system, second.system)
+    results = {}
+    for metric in claim.metrics:
+        i = first.names.index(metric)
+        effect, low, high = (float(v[i]) for v in (difference.value, difference.low, difference.high))
+        # With unequal numbers of seeds there is no randomisation test.
+        p = float(difference.p_randomisation[i])
+        p = float(difference.p_bootstrap[i]) if math.isnan(p) else p
+        error = _seed_error(first, second, metric)
+        margin = MARGIN * abs(second.score(metric)[0])
+        verdict = judge(claim.kind, effect, low, high, p, error, margin)
+        ids, between = (first.row.id, second.row.id), f"{first.row.label} - {second.row.label}"
+        results[metric] = Finding(claim, metric, *ids, between, effect, low, high, p, error, verdict)
+    return results
+
+
+def _seed_error(first: Measured, second: Measured, metric: str) -> float:
+    """Standard error of the difference over seeds; NaN where a trained system has one seed only."""
+    variance = 0.0
+    for measured in (first, second):
+        if measured.row.variant:
+            variance += measured.score(metric)[1] ** 2 / len(measured.system.seeds)
+    return math.sqrt(variance)
+
+
+def judge(kind: str, effect: float, low: float, high: float, p: float, seed_error: float, margin: float) -> Verdict:
+    """The verdict on a difference; see the top of this file."""
+    if kind == "above":
+        if p > LEVEL or abs(effect) <= 2 * seed_error:  # false for NaN: one seed tells nothing of the spread
+            return "undecided"
+        return "holds" if effect > 0 else "does not hold"
+    if not math.isnan(seed_error):
+        low, high = min(low, effect - 2 * seed_error), max(high, effect + 2 * seed_error)
+    lowest = -math.inf if kind == "not above" else -margin
+    if low >= lowest and high <= margin:
+        return "holds"
+    return "does not hold" if low > margin or high < lowest else "undecided"
+
+
+def claims_grid(found: Mapping[str, Sequence[Finding]], title: str, labels: Sequence[str]) -> Grid:
+    """The findings of each split."""
+    columns = ["claim", "split", "metric", "between", "effect", "95 % interval", "p", "seed error", "verdict"]
+    grid = Grid(title, columns)
+    for split, tested in found.items():
+        for f in tested:
+            grid.rows.append(
+                [
+                    *(f.claim.sentence, split, f.metric, f.between, f"{f.effect:+.2f}"),
+                    *(f"{f.low:+.2f} .. {f.high:+.2f}", f"{f.p:.4f}", number(f.seed_error), f.verdict),
+                ]
+            )
+    grid.notes += [
+        *labels,
+        "p: paired approximate randomisation over images, seeds averaged (bootstrap where numbers of seeds differ); "
+        f"undecided above {LEVEL}, or if the effect is within two standard errors over seeds (-: one seed)",
+    ]
+    if any(f.claim.kind != "above" for tested in found.values() for f in tested):
+        grid.notes.append(
+            f"claims of no difference, or of no gain: the interval, and two standard errors over seeds to either side "
+            f"of the effect, must lie within, or below, {MARGIN:.0%} of the second system's score"
+        )
+    return grid

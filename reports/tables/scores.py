@@ -1,0 +1,196 @@
+"""The paper's tables, with our numbers: mean and deviation over seeds, the paper's value, the difference.
+
+Systems with the same small letter in a column are not significantly different in it. All grids are built from measured
+rows alone, so equal prediction files give equal tables, byte for byte.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from benchmark import paper
+from benchmark.dataset.store import Split
+from benchmark.grid import SYNTHETIC_NOTE, Grid, number, pm
+from benchmark.metrics.copying import copy_check
+from benchmark.metrics.tokens import characters
+from reports.experiments import Table
+from reports.tables.measured import Measured
+
+CSV_COLUMNS = (
+    *("table", "row", "label", "variant", "configuration", "split", "metric"),
+    *("seeds", "mean", "deviation", "paper", "difference", "ties"),
+)
+
+#: The measured rows of each split.
+Rows = Mapping[str, Sequence[Measured]]
+
+
+def score_grid(table: Table, rows: Rows, labels: Sequence[str]) -> Grid:
+    """A table as in the paper: its splits side by side, three lines a row where the paper has one.
+
+    Args:
+        table: which.
+        rows: its measured rows on one split or on both.
+        labels: what a reader must know first, such as that the data are synthetic.
+    """
+    columns = [(split, metric) for split in rows for metric in table.metrics]
+    letters = {split: tie_letters(measured) for split, measured in rows.items()}
+    grid = Grid(table.title, ["", "seeds", *(f"{split} {metric}" for split, metric in columns)])
+    by_id = {split: {m.row.id: m for m in measured} for split, measured in rows.items()}
+    for row in table.rows:
+        here = {split: by_id[split][row.id] for split in rows if row.id in by_id[split]}
+        if not here:
+            continue
+        cells = [_cells(table, here.get(split), split, metric, letters[split]) for split, metric in columns]
+        ours, theirs, gaps = (list(line) for line in zip(*cells, strict=True))
+        seeds = str(len(next(iter(here.values())).system.seeds)) if row.variant else ""
+        grid.rows.append([f"control: {row.label}" if row.control else row.label, seeds, *ours])
+        if set(theirs) != {"-"}:
+            grid.rows += [["· paper", "", *theirs], ["· difference", "", *gaps]]
+    grid.notes += [*labels, *_same_runs(table, rows), *(f"{row.label}: {row.note}" for row in table.rows if row.note)]
+    grid.notes.append(
+        "one letter in a column: not significantly different (95 % interval of the paired difference over images, "
+        "seeds averaged, each pair by itself)"
+    )
+    return grid
+
+
+def _cells(
+    table: Table, measured: Measured | None, split: str, metric: str, letters: Mapping[tuple[str, str], str]
+) -> tuple[str, str, str]:
+    """Our score with its letters, the paper's, and the difference."""
+    if measured is None or (measured.row.shows and metric not in measured.row.shows):
+        return "-", "-", "-"
+    mean, deviation = measured.score(metric)
+    printed = paper.value(table.name, measured.row.paper, split, metric)
+    ours = f"{pm(mean, deviation)} {letters.get((measured.row.id, metric), '')}".rstrip()
+    return ours, number(printed), "-" if printed is None else f"{mean - printed:+.2f}"
+
+
+def _same_runs(table: Table, rows: Rows) -> Iterator[str]:
+    """Rows that are one run, in words; they are told by having one system."""
+    groups: dict[int, list[str]] = {}
+    for measured in next(iter(rows.values()), []):
+        groups.setdefault(id(measured.system.seeds), []).append(measured.row.label)
+    for group in groups.values():
+        if len(group) > 1:
+            yield f"one run: {'; '.join(group)}"
+
+
+def tie_letters(rows: Sequence[Measured]) -> dict[tuple[str, str], str]:
+    """(row id, metric) -> letters; rows share one if no two of those that have it are significantly different."""
+    found: dict[tuple[str, str], str] = {}
+    distinct = list({id(m.system.seeds): m for m in rows}.values())
+    same = {m.row.id: id(m.system.seeds) for m in rows}
+    if len(distinct) < 2:
+        return found
+    tied = np.array([[a.not_different(b) for b in distinct] for a in distinct])
+    for i, metric in enumerate(distinct[0].names):
+        graph = {a: {b for b in range(len(distinct)) if b != a and tied[a, b, i]} for a in range(len(distinct))}
+        groups = sorted(sorted(clique) for clique in _cliques(set(), set(graph), set(), graph) if len(clique) > 1)
+        for place, group in enumerate(groups):
+            systems = {id(distinct[member].system.seeds) for member in group}
+            for row, system in same.items():
+                if system in systems:
+                    found[row, metric] = found.get((row, metric), "") + _letter(place)
+    return found
+
+
+def _cliques(
+    inside: set[int], candidates: set[int], done: set[int], graph: Mapping[int, set[int]]
+) -> Iterator[set[int]]:
+    """Maximal cliques (Bron and Kerbosch 1973)."""
+    if not candidates and not done:
+        yield inside
+    for node in sorted(candidates):
+        yield from _cliques(inside | {node}, candidates & graph[node], done & graph[node], graph)
+        candidates = candidates - {node}
+        done = done | {node}
+
+
+def _letter(place: int) -> str:
+    return chr(ord("a") + place % 26) * (1 + place // 26)
+
+
+def role_grid(rows: Sequence[Measured], split: Split) -> Grid | None:
+    """Exact match by what the generator meant a box to say; None for real data."""
+    if split.roles is None:
+        return None
+    roles = np.array(split.roles)
+    references = [characters(caption) for caption in split.captions]
+    kinds = sorted(set(split.roles))
+    grid = Grid(f"exact match by role, {split.name}, per cent", ["", *kinds])
+    for measured in rows:
+        if measured.row.blind == "references":  # the references beside themselves
+            continue
+        seeds = measured.captions
+        right = np.mean([[characters(c) == r for c, r in zip(s, references, strict=True)] for s in seeds], axis=0)
+        grid.rows.append([measured.row.label, *(f"{100 * right[roles == kind].mean():.1f}" for kind in kinds)])
+    grid.notes.append(
+        "one caption in twenty, drawn by chance, follows from no input, so about 95 is the most that a system can reach"
+    )
+    return grid
+
+
+def copying_grid(table: Table, rows: Sequence[Measured], split: Split, labels: Sequence[str]) -> Grid:
+    """Table A6: how much of the captions stands word for word in the product info."""
+    infos = [title + attributes for title, attributes in zip(split.titles, split.attributes, strict=True)]
+    infos = [infos[i] for i in split.image_of_box.tolist()]
+    orders = range(1, 5)
+    grid = Grid(table.title, ["", "direction", "seeds", *(f"BLEU-{n}" for n in orders)])
+    for measured in rows:
+        checks = [copy_check(captions, infos) for captions in measured.captions]
+        label, seeds = measured.row.label, str(len(checks)) if measured.row.variant else ""
+        for direction, values in (
+            ("info as hypothesis", np.mean([c.info_to_caption for c in checks], axis=0)),
+            ("caption as hypothesis", np.mean([c.caption_to_info for c in checks], axis=0)),
+        ):
+            grid.rows.append([label, direction, seeds, *(f"{value:.3f}" for value in values)])
+        if not measured.row.control:
+            grid.rows.append(["· paper", "not stated", "5", *(f"{paper.copying(n):.3f}" for n in orders)])
+    grid.notes += [
+        *labels,
+        f"{split.name}, from 0 to 1; the paper's numbers are possible with the info as hypothesis only; "
+        "the other direction is without brevity penalty",
+    ]
+    return grid
+
+
+def labels(profile: str, split: Split) -> list[str]:
+    """What must stand at numbers that are not the paper's kind."""
+    found = []
+    if profile != "paper":
+        found.append(f"SCALED DOWN: profile {profile}, small models and few updates; orders and gaps count, not values")
+    if split.synthetic:
+        found.append(f"SYNTHETIC DATA: {split.dataset}; {SYNTHETIC_NOTE.partition(': ')[2]}")
+    return found
+
+
+def long_csv(table: Table, rows: Rows, hashes: Mapping[str, str]) -> str:
+    """Every metric of every row at full precision, one a line.
+
+    Args:
+        table: which.
+        rows: its measured rows on each split.
+        hashes: configuration hash of each row id that was trained.
+    """
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(CSV_COLUMNS)
+    for split, measured in rows.items():
+        letters = tie_letters(measured)
+        for m in measured:
+            for metric in m.names:
+                mean, deviation = m.score(metric)
+                printed = paper.value(table.name, m.row.paper, split, metric)
+                lines.writerow(
+                    [
+                        *(table.name, m.row.id, m.row.label, m.row.variant, hashes.get(m.row.id, ""), split, metric),
+                        *(len(m.system.seeds), repr(mean), "" if deviation != deviation else repr(deviation)),
+                        *(("", "") if printed is None else (printed, repr(mean - printed))),
+                        letters.get((m.row.id, metric), ""),
+                    ]
+                )
+    return text.getvalue()

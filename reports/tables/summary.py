@@ -1,0 +1,61 @@
+"""A table on a page's width, as the README shows it: main metrics beside the paper's, and verdicts on claims.
+
+Invariant: made of the same measured rows and findings as the full table, so the two cannot disagree.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from benchmark import paper
+from benchmark.grid import Grid, number, pm
+from reports.experiments import Table
+from reports.tables.claims import Finding
+from reports.tables.measured import Measured
+
+METRICS = ("BLEU-4", "METEOR", "CIDEr", "Div@1")
+
+
+def summary_grid(table: Table, rows: Sequence[Measured], split: str, labels: Sequence[str]) -> Grid:
+    """Ours and, in brackets, the paper's.
+
+    Args:
+        table: which.
+        rows: its measured rows on the split.
+        split: name of it.
+        labels: what a reader must know first.
+    """
+    metrics = [metric for metric in METRICS if metric in table.metrics]
+    grid = Grid(f"{table.title}, {split}: ours (paper's)", ["", "seeds", *metrics], notes=list(labels))
+    for measured in rows:
+        row = measured.row
+        cells = []
+        for metric in metrics:
+            if row.shows and metric not in row.shows:
+                cells.append("-")
+                continue
+            printed = paper.value(table.name, row.paper, split, metric)
+            cells.append(pm(*measured.score(metric)) + (f" ({number(printed)})" if printed is not None else ""))
+        seeds = str(len(measured.system.seeds)) if row.variant else ""
+        grid.rows.append([f"control: {row.label}" if row.control else row.label, seeds, *cells])
+    return grid
+
+
+def verdict_grid(found: Mapping[str, Sequence[Finding]], title: str, labels: Sequence[str]) -> Grid:
+    """One line a claim: its verdict on each split; several where its metrics differ.
+
+    Args:
+        found: findings by split.
+        title: of the grid.
+        labels: what a reader must know first.
+    """
+    sentences = dict.fromkeys(f.claim.sentence for findings in found.values() for f in findings)
+    grid = Grid(title, ["claim", *found], notes=list(labels))
+    for sentence in sentences:
+        cells = []
+        for findings in found.values():
+            by_verdict: dict[str, list[str]] = {}
+            for f in findings:
+                if f.claim.sentence == sentence:
+                    by_verdict.setdefault(f.verdict, []).append(f.metric)
+            cells.append("; ".join(f"{verdict} ({', '.join(metrics)})" for verdict, metrics in by_verdict.items()))
+        grid.rows.append([sentence, *cells])
+    return grid
