@@ -12,6 +12,7 @@ The command lines (`python -m benchmark` lists them) and this small API share on
 Importing this package loads nothing heavy: no torch, no pyarrow, no numpy.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .dataset.store import Split
     from .scoring.evaluation import Evaluation
+
+#: In a checkout this folder is `benchmark`; installed, it is `caponimage`. Of both in one process each would have its
+#: own classes, and an error raised by one would not be caught by the other.
+_other = sys.modules.get({"benchmark": "caponimage", "caponimage": "benchmark"}.get(__name__, ""))
+if _other is not None and getattr(_other, "__file__", None) == __file__:
+    raise ImportError(f"this process has imported {__file__} as {_other.__name__}; do not import it as {__name__} too")
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "evaluate", "evaluate_file", "open_split"]

@@ -1,9 +1,12 @@
-"""`python -m benchmark VERB ...`: the same as `python -m benchmark.VERB ...`; alone, it lists the verbs."""
+"""The command `caponimage VERB ...`, in a checkout also `python -m benchmark VERB ...`; alone, it lists the verbs.
+
+`python -m benchmark VERB ...` and `python -m benchmark.VERB ...` are the same command.
+"""
 
 import runpy
 import sys
 
-from .cli import stderr, stdout
+from .cli import as_called, stderr, stdout
 
 VERBS = {
     "score": "score prediction files",
@@ -13,6 +16,7 @@ VERBS = {
     "submit": "make an entry of the leaderboard",
     "leaderboard": "check entries, build the board, export for other platforms",
     "dataset": "build, describe, show, import data sets",
+    "fit_types": "fit the caption types of a data set",
     "demo": "score four systems that need no model",
     "speed": "measure the harness beside pycocoevalcap",
 }
@@ -22,12 +26,12 @@ def main() -> None:
     """Run a verb as if its module had been called."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
-        stdout.print("Usage: python -m benchmark VERB [OPTIONS]\n")
+        stdout.print(as_called("Usage: python -m benchmark VERB [OPTIONS]\n"), markup=False)
         for verb, meaning in VERBS.items():
             stdout.print(f"  {verb:12} {meaning}")
-        stdout.print("\nEach has --help with examples: python -m benchmark score --help")
+        stdout.print(as_called("\nEach has --help with examples: python -m benchmark score --help"))
     elif arguments[0] in VERBS:
-        sys.argv = [f"python -m benchmark.{arguments[0]}", *arguments[1:]]
+        sys.argv = [as_called(f"python -m benchmark.{arguments[0]}"), *arguments[1:]]
         runpy.run_module(f"{__package__}.{arguments[0]}", run_name="__main__", alter_sys=False)
     else:
         stderr.print(f"error: no verb {arguments[0]!r}; there are {', '.join(VERBS)}", markup=False)

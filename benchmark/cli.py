@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import typer
@@ -18,6 +19,11 @@ from .errors import InputError
 # Tables are read in terminals, pipes and CI logs alike: never cut a number to fit 80 columns.
 stdout = Console(width=None if sys.stdout.isatty() else 160)
 stderr = Console(stderr=True, highlight=False)
+
+
+def as_called(text: str) -> str:
+    """Help or a message with its commands as the reader types them: installed, `caponimage score` is the command."""
+    return re.sub(r"python -m benchmark[. ]", "caponimage ", text) if __package__ == "caponimage" else text
 
 
 def group() -> typer.Typer:
@@ -37,13 +43,13 @@ def run(command: Callable[..., Any] | typer.Typer) -> None:
         app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
         app.command(context_settings={"help_option_names": ["-h", "--help"]})(command)
     for registered in app.registered_commands:
-        registered.help = _fenced(inspect.getdoc(registered.callback) or "")
+        registered.help = as_called(_fenced(inspect.getdoc(registered.callback) or ""))
     try:
         app()
     except InputError as error:
         for problem in error.problems:
             stderr.print("error:", style="bold red", end=" ")
-            stderr.print(problem, markup=False, soft_wrap=True)
+            stderr.print(as_called(problem), markup=False, soft_wrap=True)
         sys.exit(2)
     except KeyboardInterrupt:
         stderr.print("interrupted")
@@ -56,6 +62,17 @@ def run(command: Callable[..., Any] | typer.Typer) -> None:
         stderr.print("error:", style="bold red", end=" ")
         stderr.print(f"{error.strerror or error}: {error.filename or ''}", markup=False)
         sys.exit(2)
+
+
+def require_board_extra() -> None:
+    """Say in words which packages the verbs of the leaderboard lack.
+
+    Raises:
+        InputError: if pydantic or PyYAML is not installed.
+    """
+    missing = [package for module, package in [("pydantic", "pydantic"), ("yaml", "PyYAML")] if not find_spec(module)]
+    if missing:
+        raise InputError(f"submissions need {' and '.join(missing)}; try `pip install 'caponimage[board]'`")
 
 
 def _fenced(documentation: str) -> str:

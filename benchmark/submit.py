@@ -18,7 +18,6 @@ from .dataset import open_dataset
 from .dataset.store import Split
 from .errors import InputError
 from .files import replace_when_complete
-from .leaderboard import require_extra
 from .predictions import read_predictions
 from .scoring.evaluation import Evaluation, evaluate
 from .scoring.tables import seeds_table
@@ -50,7 +49,7 @@ def main(
         python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl --metadata metadata.yaml
         python -m benchmark.submit seed1.test.jsonl seed2.test.jsonl --val seed1.val.jsonl --val seed2.val.jsonl
     """
-    require_extra()
+    cli.require_board_extra()
     from .leaderboard.check import Checker
     from .leaderboard.entries import entry_name
     from .leaderboard.new_entry import fill_entry, workplace
@@ -92,7 +91,7 @@ def init(
         python -m benchmark.submit init metadata.yaml
         python -m benchmark.submit init --interactive        # Ctrl-C stops; what was answered is written
     """
-    require_extra()
+    cli.require_board_extra()
     from .leaderboard.interview import Interview
     from .leaderboard.metadata import template
 
@@ -110,7 +109,7 @@ def init(
     if not complete:
         print(f"wrote {out} with the answers so far; fill in the rest of it")
         raise typer.Exit(130)
-    then = "python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl"
+    then = cli.as_called("python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl")
     print(f"wrote {out}; {'then' if interactive else 'fill it in, then'}: {then}")
 
 

@@ -21,7 +21,7 @@ def open_dataset(data: str | Path | None = None) -> dict[str, Split]:
     """
     data = data or os.environ.get("CAPONIMAGE_DATA") or "mini"
     if str(data) == "mini":
-        from .mini.build import mini_directory
+        from .mini import mini_directory
 
         data = mini_directory()
     return open_directory(Path(data))

@@ -43,7 +43,8 @@ def build_command(
         python -m benchmark.dataset build --out data/mini
         python -m benchmark.dataset build --out data/large --images test=20000 --annotations-only
     """
-    from .mini.build import SIZES, build
+    from .mini import SIZES
+    from .mini.build import build
 
     sizes = {}
     problems = []

@@ -16,7 +16,6 @@ from ..dataset import open_dataset
 from ..errors import InputError
 from ..files import replace_when_complete
 from ..platforms import commands as exports
-from . import require_extra
 
 app = cli.group()
 
@@ -50,7 +49,7 @@ def check(
         python -m benchmark.leaderboard check submissions/20270131_my-system --data DIR
         python -m benchmark.leaderboard check --new --json result.json           # as on a pull request
     """
-    require_extra()
+    cli.require_board_extra()
     from .accepted import read_hashes
     from .check import Checker
     from .entries import HASH_LIST, all_entries
@@ -95,7 +94,7 @@ def accept(
         python -m benchmark.leaderboard accept submissions/20270131_my-system
         python -m benchmark.leaderboard accept submissions/20270131_my-system --replace "two more seeds"
     """
-    require_extra()
+    cli.require_board_extra()
     from .accepted import read_hashes
     from .check import Checker
     from .entries import HASH_LIST, look_at
@@ -125,7 +124,7 @@ def comment(
 
         python -m benchmark.leaderboard comment result.json > comment.md
     """
-    require_extra()
+    cli.require_board_extra()
     from .comment import comment
 
     print(comment(result, submissions), end="")
@@ -154,7 +153,7 @@ def build(
         python -m benchmark.leaderboard build                       # board/index.html, leaderboard.md, leaderboard.csv
         python -m benchmark.leaderboard build -o board --data DIR
     """
-    require_extra()
+    cli.require_board_extra()
     if site and not find_spec("jinja2"):
         raise InputError("the pages need jinja2; try `pip install 'caponimage[board]'`, or --no-site")
     from .board import gather
@@ -182,7 +181,7 @@ def speed(
 
     Example: `python -m benchmark.leaderboard speed --images 5000`
     """
-    require_extra()
+    cli.require_board_extra()
     from .speed import measure
 
     measure(images, entries, large, jobs or os.cpu_count() or 1).show(cli.stdout)
@@ -196,7 +195,7 @@ def schema() -> None:
 
         python -m benchmark.leaderboard schema > metadata.schema.json
     """
-    require_extra()
+    cli.require_board_extra()
     from .metadata import json_schema
 
     print(json.dumps(json_schema(), indent=1, ensure_ascii=False))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dataset.mini.samples import UNEXPLAINED
+from ..dataset.mini import UNEXPLAINED
 
 #: Test above val, or one seed above all others. Of 11 systems stored in reports/results/mini, the one furthest above
 #: its val has 6.3 % more CIDEr on test; in the paper's Table 2, every system has less.

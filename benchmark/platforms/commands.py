@@ -13,7 +13,6 @@ from .. import cli
 from ..dataset import open_dataset
 from ..errors import InputError
 from ..files import replace_when_complete
-from ..leaderboard import require_extra
 
 SPLITS = ("val", "test")
 #: Bytes beyond which a zip archive has another form (zip64), which platforms need not read.
@@ -59,7 +58,7 @@ def export(
         python -m benchmark.leaderboard export codabench --data DIR -o bundle.zip
         python -m benchmark.leaderboard export evalai --data DIR -o challenge.zip --packages wheels/
     """
-    require_extra()
+    cli.require_board_extra()
     from . import codabench, evalai
     from .bundle import folder_members, write_zip
     from .public import write_public
@@ -127,7 +126,7 @@ def simulate(
 
         python -m benchmark.leaderboard simulate codabench bundle.zip preds.zip --phase val
     """
-    require_extra()
+    cli.require_board_extra()
     from ..grid import Grid
     from .simulate import Worker
     from .simulate import simulate as run

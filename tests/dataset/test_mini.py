@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from benchmark.dataset import known
-from benchmark.dataset.mini.build import NAME, SIZES, build, in_building_order
+from benchmark.dataset.mini import NAME, SIZES, UNEXPLAINED
+from benchmark.dataset.mini.build import build, in_building_order
 from benchmark.dataset.mini.ceilings import ceilings
 from benchmark.dataset.mini.copywriting import FORM_LENGTHS, all_phrases, domains
-from benchmark.dataset.mini.samples import MISREAD, UNEXPLAINED, Sample, samples
+from benchmark.dataset.mini.samples import MISREAD, Sample, samples
 from benchmark.dataset.store import Split, open_directory
 
 

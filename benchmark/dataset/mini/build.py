@@ -1,7 +1,6 @@
-"""Builds CapOnImage-Mini, the embedded SYNTHETIC data set, on first use into the cache folder.
+"""Builds CapOnImage-Mini, the embedded SYNTHETIC data set, in a folder.
 
-Invariant: the same sizes give the same annotations, and so the same fingerprints, on every machine; those of the
-default sizes are pinned in `known_fingerprints.json`, and a cached copy with other fingerprints is built anew.
+Invariant: the same sizes give the same annotations, and so the same fingerprints, on every machine.
 """
 
 import json
@@ -19,33 +18,16 @@ from rich.progress import Progress
 
 from ...cli import stderr
 from ...errors import InputError
-from ...files import cache_directory, folder_when_complete
+from ...files import folder_when_complete
 from ...rendering import draw_captions
-from ..known import known_split
-from ..store import SplitWriter, open_directory, write_description
+from ..store import SplitWriter, write_description
+from . import NAME, SIZES
 from .drawing import draw_product
 from .layouts import choose
 from .samples import Sample, samples
 
-NAME = "mini-1"
-SIZES = {"train": 6000, "val": 1000, "test": 1000}
-
 #: Texts without a caption, such as the collection pipeline filters out: digits and Latin letters.
 DECOYS = ("NO.1", "PRO", "24H", "500ML", "SINCE 1998", "A5", "NEW IN", "TOP 10", "X-LINE", "3 IN 1", "MADE WELL", "2.0")
-
-
-def mini_directory() -> Path:
-    """The data set with its default sizes, built if it is not in the cache yet (a minute or so on two cores)."""
-    directory = cache_directory() / NAME
-    try:
-        splits = open_directory(directory).values()
-        if all(known_split(split.fingerprint.hexdigest()) == f"{NAME}/{split.name}" for split in splits):
-            return directory
-    except InputError:
-        pass
-    stderr.print(f"building {NAME}, the embedded synthetic data set, in {directory} (once)", markup=False)
-    build(directory)
-    return directory
 
 
 def in_building_order(sizes: dict[str, int]) -> dict[str, int]:

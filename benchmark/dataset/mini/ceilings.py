@@ -7,9 +7,10 @@ leak, and a full model far below its ceiling has not learned to read something.
 
 from collections.abc import Callable, Iterable
 
+from . import UNEXPLAINED
 from .copywriting import visible
 from .layouts import Slot, best_stack_guess
-from .samples import UNEXPLAINED, Product, Sample
+from .samples import Product, Sample
 
 _Chance = Callable[[Product, Slot], float]  # that the best guess of a slot's caption is right
 _EXPLAINED = 1 - UNEXPLAINED

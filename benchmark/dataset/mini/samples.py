@@ -21,13 +21,14 @@ from itertools import combinations, count
 from random import Random
 
 from ..schema import Row
+from . import UNEXPLAINED
 from .copywriting import Category, Domain, Phrase, domains, visible
 from .layouts import Layout, Slot, T, choose, sample_layout
 
 SEED = "caponimage-mini-1"
 
-#: Captions that nothing explains, and train captions with a recognition error: share.
-UNEXPLAINED, MISREAD = 0.05, 0.04
+#: Share of the train captions that have a recognition error.
+MISREAD = 0.04
 #: Characters of a title: sellers fill it up to its limit.
 TITLE_LENGTH = 12
 MAX_SHARED = 0.7  # paper, appendix: images whose captions overlap more are dropped
