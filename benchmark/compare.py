@@ -13,7 +13,7 @@ from .dataset import open_split
 from .errors import InputError
 from .grid import SYNTHETIC_NOTE
 from .predictions import read_predictions
-from .scoring.evaluation import evaluate
+from .scoring.evaluation import Evaluation, evaluate
 from .scoring.receipt import plain
 from .scoring.significance import Difference
 from .scoring.systems import System, compare
@@ -43,7 +43,7 @@ def main(
     if len(systems) < 2:
         raise InputError(f"got {len(systems)} system, expected two or more; seeds of one system: use benchmark.score")
     opened = open_split(data, split)
-    evaluated: list[System] = []
+    evaluated: list[System[Evaluation]] = []
     for argument in systems:
         name, _, files = argument.rpartition("=")
         seeds = [evaluate(opened, read_predictions(Path(file), opened)) for file in files.split(",")]
@@ -63,7 +63,9 @@ def main(
             grid.show(cli.stdout)
 
 
-def _as_json(systems: list[System], pairs: list[tuple[System, System, Difference]]) -> dict[str, Any]:
+def _as_json(
+    systems: list[System[Evaluation]], pairs: list[tuple[System[Evaluation], System[Evaluation], Difference]]
+) -> dict[str, Any]:
     names = systems[0].seeds[0].names
     return {
         "systems": {s.name: [seed.scores for seed in s.seeds] for s in systems},

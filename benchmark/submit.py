@@ -159,7 +159,7 @@ def _show_place(
     submissions: Path,
 ) -> None:
     """What the board would show: the place on val and test, and the nearest entries with their differences."""
-    from .leaderboard.board import System, gather
+    from .leaderboard.board import Listed, gather
     from .leaderboard.statistics_cache import Statistics
     from .leaderboard.tables import neighbours_grid
 
@@ -167,7 +167,7 @@ def _show_place(
         print("trained on val or test: it will be listed, not ranked")
         return
     statistics = {split: [Statistics.of(splits[split], one[split]) for one in evaluations] for split in evaluations[0]}
-    candidate = System(name, about.name, statistics, about, "self-scored")
+    candidate = Listed(name, about.name, statistics, about, "self-scored")
     jobs = os.cpu_count() or 1
     board = gather(submissions, splits, candidate=candidate, jobs=jobs, tell=cli.stderr.print)
     for split in statistics:

@@ -16,17 +16,17 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-import numpy as np
-
 from ..dataset.store import Split
 from ..scoring import blind
 from ..scoring.receipt import signature
 from ..scoring.significance import mean_and_deviation
+from ..scoring.systems import System
+from ..scoring.ties import Comparison
 from .accepted import Status, read_hashes
 from .candidates import Draft
 from .check import Checker
 from .entries import HASH_LIST, IN_THE_MAKING, SPLITS, all_entries
-from .ranking import HEADLINE, Comparison, Place
+from .ranking import HEADLINE, Place, rank
 from .result import printable
 from .statistics_cache import Statistics, StatisticsCache, caption_hashes
 
@@ -40,13 +40,11 @@ HUMAN_METRICS = ("Div@1", "Div@2")
 
 Division = Literal["all", "closed", "open"]
 DIVISIONS: tuple[Division, ...] = ("all", "closed", "open")
-#: Checks of `Checker` that the board does itself, from cached statistics; `notes` only makes notes.
-_FROM_STATISTICS = ("predictions", "receipts", "duplicates", "leak", "notes")
 
 
 @dataclass(frozen=True)
-class System:
-    """A system with its statistics.
+class Listed:
+    """What the board has a line for: an entry, the human row, or a system without a model; on both splits.
 
     Attributes:
         name: of the entry's folder, or of the blind system.
@@ -63,6 +61,10 @@ class System:
     metadata: "Metadata | None" = None
     status: Status | Literal[""] = ""
     older: Mapping[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
+
+    def on(self, split: str) -> System[Statistics]:
+        """It on one split, to be ranked and compared."""
+        return System(self.name, self.statistics[split], trained=self.metadata is not None)
 
     def score(self, split: str, metric: str) -> tuple[float, float]:
         """Mean and unbiased deviation over seeds; NaN where the metric is not defined."""
@@ -124,8 +126,8 @@ class Board:
     """
 
     splits: Mapping[str, Split]
-    entries: Sequence[System]
-    scale: Sequence[System]
+    entries: Sequence[Listed]
+    scale: Sequence[Listed]
     refused: Sequence[Refused] = ()
     elsewhere: Sequence[str] = ()
 
@@ -142,27 +144,19 @@ class Board:
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:
         """All pairs of entries on each split."""
-        return {
-            name: Comparison(
-                [[one.cider for one in entry.statistics[name]] for entry in self.entries],
-                np.diff(split.offsets),
-                [entry.score(name, HEADLINE)[0] for entry in self.entries],
-                [entry.name for entry in self.entries],
-            )
-            for name, split in self.splits.items()
-        }
+        return {name: Comparison([entry.on(name) for entry in self.entries], HEADLINE) for name in self.splits}
 
-    def ranked(self, split: str, division: Division = "all") -> list[tuple[Place, System]]:
+    def ranked(self, split: str, division: Division = "all") -> list[tuple[Place, Listed]]:
         """Entries of a division, best first."""
         return self._rankings[split, division]
 
     @cached_property
-    def _rankings(self) -> dict[tuple[str, Division], list[tuple[Place, System]]]:
+    def _rankings(self) -> dict[tuple[str, Division], list[tuple[Place, Listed]]]:
         found = {}
         for division in DIVISIONS:
             chosen = [i for i, entry in enumerate(self.entries) if division in ("all", entry.division)]
             for split, comparison in self.comparisons.items():
-                found[split, division] = [(place, self.entries[place.system]) for place in comparison.rank(chosen)]
+                found[split, division] = [(place, self.entries[place.system]) for place in rank(comparison, chosen)]
         return found
 
 
@@ -176,7 +170,7 @@ def gather(
     splits: dict[str, Split],
     cache: StatisticsCache | None = None,
     *,
-    candidate: System | None = None,
+    candidate: Listed | None = None,
     jobs: int = 1,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Board:
@@ -223,11 +217,11 @@ def gather(
             accepted.append(draft)
     accepted.sort(key=lambda draft: draft.path.name)
     refused.sort(key=lambda one: one.name)
-    entries = [System.of_draft(draft) for draft in accepted] + ([candidate] if candidate else [])
+    entries = [Listed.of_draft(draft) for draft in accepted] + ([candidate] if candidate else [])
     return Board(opened, entries, _scale(splits, cache, tell), refused, elsewhere)
 
 
-def _scale(splits: dict[str, Split], cache: StatisticsCache, tell: Callable[[str], None]) -> list[System]:
+def _scale(splits: dict[str, Split], cache: StatisticsCache, tell: Callable[[str], None]) -> list[Listed]:
     """The human row (the references) and the blind rows; these need the train split."""
     train = splits.get("train")
     systems = []
@@ -249,5 +243,5 @@ def _scale(splits: dict[str, Split], cache: StatisticsCache, tell: Callable[[str
             ]
             for split in SPLITS
         }
-        systems.append(System(label, label, statistics))
+        systems.append(Listed(label, label, statistics))
     return systems

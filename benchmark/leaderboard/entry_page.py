@@ -19,19 +19,19 @@ from ..metrics.length_fit import BIN_EDGES
 from ..site.browser import link
 from ..site.pages import Site
 from . import tables
-from .board import METRICS, Board, System
+from .board import METRICS, Board, Listed
 from .entries import SPLITS
 from .ranking import HEADLINE
 from .statistics_cache import sample_images
 
 
-def entry_place(system: System) -> str:
+def entry_place(system: Listed) -> str:
     """Of an entry's page; empty for systems without a model."""
     return f"entries/{system.name}.html" if system.metadata else ""
 
 
 def write_entry(
-    site: Site, board: Board, entry: System, shown: Mapping[str, str], types: dict[str, Any] | None
+    site: Site, board: Board, entry: Listed, shown: Mapping[str, str], types: dict[str, Any] | None
 ) -> None:
     """Write it.
 
@@ -66,14 +66,14 @@ def write_entry(
     )
 
 
-def _beside(board: Board, entry: System) -> System:
+def _beside(board: Board, entry: Listed) -> Listed:
     """The system to compare with at first: the next better one, for the best one the next."""
     ranked = [system for _, system in board.ranked("test")]
     at = ranked.index(entry)
     return ranked[at - 1] if at else ranked[1] if len(ranked) > 1 else board.scale[1]
 
 
-def _scores_grid(entry: System, split: str) -> Grid:
+def _scores_grid(entry: Listed, split: str) -> Grid:
     """All metrics: mean over seeds, and each seed with its interval."""
     receipts = [one.receipt for one in entry.statistics[split]]
     seeds = sorted(entry.metadata.seeds) if entry.metadata else []
@@ -91,7 +91,7 @@ def _with_interval(receipt: dict[str, Any], metric: str) -> str:
     return f"{number(receipt['scores'][metric])} [{number(low)}, {number(high)}]"
 
 
-def _entry_slices(entry: System) -> Iterator[Grid]:
+def _entry_slices(entry: Listed) -> Iterator[Grid]:
     columns = [HEADLINE, "BLEU-4", "METEOR", "Exact", "Length error"]
     for by, parts in entry.statistics["test"][0].receipt["slices"].items():
         grid = Grid("", [by, "boxes", *columns])
@@ -101,7 +101,7 @@ def _entry_slices(entry: System) -> Iterator[Grid]:
         yield grid
 
 
-def _facts(entry: System) -> Iterator[tuple[str, str, str]]:
+def _facts(entry: Listed) -> Iterator[tuple[str, str, str]]:
     """What the metadata says: words, kind ("text", "url" or "command"), value."""
     assert entry.metadata is not None
     for name, value in entry.metadata:
@@ -115,7 +115,7 @@ def _facts(entry: System) -> Iterator[tuple[str, str, str]]:
         yield name.replace("_", " "), kind, text or "none"
 
 
-def _write_receipts(site: Site, entry: System) -> Iterator[tuple[str, str]]:
+def _write_receipts(site: Site, entry: Listed) -> Iterator[tuple[str, str]]:
     """Words and place of each receipt."""
     assert entry.metadata is not None
     for split in SPLITS:
@@ -138,7 +138,7 @@ _TEX = {
 }
 
 
-def bibtex(entry: System) -> str:
+def bibtex(entry: Listed) -> str:
     """An entry as BibTeX; all text is plain for TeX."""
     about = entry.metadata
     assert about is not None
@@ -173,7 +173,7 @@ class Plot:
     words: str
 
 
-def _length_plot(entry: System) -> Plot | None:
+def _length_plot(entry: Listed) -> Plot | None:
     """Figure 4b of an entry's test captions, mean over seeds."""
     fits = [fit for one in entry.statistics["test"] if (fit := one.receipt.get("length_fit"))]
     if not fits:
@@ -202,7 +202,7 @@ def _length_plot(entry: System) -> Plot | None:
     return Plot(width, height, left, ticks, [(x(i), name) for i, name in enumerate(names)], lines, words)
 
 
-def type_scorer(split: Split, encoder: str) -> Callable[[System], dict[str, Any]]:
+def type_scorer(split: Split, encoder: str) -> Callable[[Listed], dict[str, Any]]:
     """Caption types of an entry's first seed, on the images of which captions are kept.
 
     Raises:
@@ -214,7 +214,7 @@ def type_scorer(split: Split, encoder: str) -> Callable[[System], dict[str, Any]
     rows = [b for i in images for b in range(split.offsets[i], split.offsets[i + 1])]
     references = [split.captions[b] for b in rows]
 
-    def score(entry: System) -> dict[str, Any]:
+    def score(entry: Listed) -> dict[str, Any]:
         corpus = Corpus.from_captions(predictions=entry.statistics["test"][0].samples, references=references)
         found = score_types(corpus, split.boxes[rows], encoder=encoder)
         pairs = enumerate(zip(found["shares"], found["reference_shares"], strict=True), 1)

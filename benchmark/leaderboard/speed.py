@@ -22,7 +22,7 @@ from ..dataset.store import Split
 from ..grid import Grid
 from ..scoring.blind import perturbed
 from ..scoring.evaluation import evaluate
-from .board import Board, System, gather
+from .board import Board, Listed, gather
 from .build import write_board
 from .entries import SPLITS, entry_name
 from .metadata import Metadata
@@ -119,7 +119,7 @@ def _add_entry(submissions: Path, splits: dict[str, Split], k: int) -> None:
     fill_entry(submissions / entry_name(about), about, [captions], [evaluations], splits)
 
 
-def _made_systems(board: Board, count: int) -> Sequence[System]:
+def _made_systems(board: Board, count: int) -> Sequence[Listed]:
     """Systems as good as those of the board, each a little different from all others."""
     random = np.random.default_rng(0)
 
@@ -131,5 +131,5 @@ def _made_systems(board: Board, count: int) -> Sequence[System]:
     for k in range(count):
         like, about = board.entries[k % len(board.entries)], _metadata(k)
         statistics = {split: [made(one, k / count) for one in like.statistics[split]] for split in SPLITS}
-        systems.append(System(entry_name(about), about.name, statistics, about, "self-scored"))
+        systems.append(Listed(entry_name(about), about.name, statistics, about, "self-scored"))
     return systems

@@ -9,6 +9,7 @@ Invariants:
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ import numpy as np
 from ..dataset.store import Split, open_directory
 from ..errors import InputError
 from ..files import cache_directory, replace_when_complete
+from ..metrics import cider as metrics_cider
 from ..metrics.tokens import characters
 from ..predictions import read_predictions
 from ..scoring.evaluation import METRIC_VERSION, Evaluation, evaluate
@@ -47,12 +49,31 @@ class Statistics:
         cider: sum of the CIDEr of an image's boxes, natural scale (0 to 10 a box), float64, shape (n_images,).
         hashes: of each caption's tokens, uint32, shape (n_boxes,); equal captions have equal ones.
         samples: the captions of the images that the site shows, see `sample_images`, as tokens.
+        boxes: number of boxes of each image, shape (n_images,).
     """
 
     receipt: dict[str, Any]
     cider: np.ndarray
     hashes: np.ndarray
     samples: list[str]
+    boxes: np.ndarray
+
+    #: What can be resampled of it; see `scoring.systems.Seed`.
+    names = metrics_cider.NAMES
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Every metric, NaN where it is not defined."""
+        return {name: math.nan if value is None else value for name, value in self.receipt["scores"].items()}
+
+    @property
+    def image_statistics(self) -> np.ndarray:
+        """Those of CIDEr: sum and number of boxes, shape (n_images, 2)."""
+        return np.stack([self.cider, self.boxes], axis=1)
+
+    def aggregate(self, sums: np.ndarray) -> np.ndarray:
+        """CIDEr in table scale, shape (..., 1)."""
+        return metrics_cider.aggregate(sums) * 100
 
     @classmethod
     def of(cls, split: Split, evaluation: Evaluation) -> Self:
@@ -61,7 +82,8 @@ class Statistics:
         cider = evaluation.corpus.sum_by_image(per_box)[:, 0]
         captions, offsets = evaluation.corpus.predictions, split.offsets
         samples = [captions[b] for i in sample_images(split) for b in range(offsets[i], offsets[i + 1])]
-        return cls(make_receipt(split, evaluation), cider, caption_hashes(captions), samples)
+        boxes = np.diff(split.offsets)
+        return cls(make_receipt(split, evaluation), cider, caption_hashes(captions), samples, boxes)
 
     def equal_share(self, hashes: np.ndarray) -> float:
         """Share of boxes whose captions have the same tokens as those of other hashes."""
@@ -100,7 +122,8 @@ class StatisticsCache:
         try:
             with np.load(self._place(key), allow_pickle=False) as stored:
                 receipt, samples = (json.loads(stored[name].tobytes()) for name in ("receipt", "samples"))
-                statistics = Statistics(receipt, stored["cider"], stored["hashes"], samples)
+                boxes = np.diff(split.offsets)
+                statistics = Statistics(receipt, stored["cider"], stored["hashes"], samples, boxes)
                 found = stored["key"].tobytes().decode()
         except (OSError, ValueError, KeyError, BadZipFile, EOFError):
             return None

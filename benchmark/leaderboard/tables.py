@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from ..grid import SYNTHETIC_NOTE, Grid, number, pm
 from ..scoring.evaluation import METRIC_VERSION
-from .board import DIVISIONS, METRICS, Board, Division, System, paper_rows
+from .board import DIVISIONS, METRICS, Board, Division, Listed, paper_rows
 from .candidates import claimed_score, inner
 from .entries import SPLITS
 from .ranking import HEADLINE, Place
@@ -45,9 +45,9 @@ def ranking_grid(board: Board, split: str, division: Division = "all", metrics: 
     )
 
 
-def lines(board: Board, split: str, division: Division) -> list[tuple[Place | None, System]]:
+def lines(board: Board, split: str, division: Division) -> list[tuple[Place | None, Listed]]:
     """Ranked entries and rows for scale (without a place), from the best CIDEr down, human first."""
-    found: list[tuple[Place | None, System]] = list(board.ranked(split, division))
+    found: list[tuple[Place | None, Listed]] = list(board.ranked(split, division))
     human = [(None, system) for system in board.scale if HEADLINE not in system.shows]
     for system in board.scale:
         if HEADLINE in system.shows:
@@ -57,7 +57,7 @@ def lines(board: Board, split: str, division: Division) -> list[tuple[Place | No
     return [*human, *found]
 
 
-def _row(board: Board, split: str, place: Place | None, system: System, metrics: Sequence[str]) -> list[str]:
+def _row(board: Board, split: str, place: Place | None, system: Listed, metrics: Sequence[str]) -> list[str]:
     cells = [pm(*system.score(split, metric)) if metric in system.shows else "-" for metric in metrics]
     about = system.metadata
     if place is None or about is None:
@@ -92,7 +92,7 @@ def slice_kinds(board: Board, split: str) -> list[str]:
     return list(board.scale[0].statistics[split][0].receipt["slices"])
 
 
-def history_grid(systems: Sequence[System], metrics: Sequence[str] = (HEADLINE,)) -> Grid:
+def history_grid(systems: Sequence[Listed], metrics: Sequence[str] = (HEADLINE,)) -> Grid:
     """Scores that were handed in with older metric versions against those of this one; no rows if there are none."""
     grid = Grid(
         f"re-scored with metrics {METRIC_VERSION}",
@@ -137,8 +137,8 @@ def neighbours_grid(board: Board, split: str, name: str, around: int = 2) -> Gri
     for place, system in ranked[max(0, here - around) : here + around + 1]:
         cells = ["", "", "", ""]
         if place is not own:
-            d = comparison.difference(own.system, place.system)
-            cells = [f"{d.value:+.2f}", f"{d.low:+.2f} .. {d.high:+.2f}", number(d.p, 4), number(d.p_board, 4)]
+            d = comparison.gap(own.system, place.system)
+            cells = [f"{d.value:+.2f}", f"{d.low:+.2f} .. {d.high:+.2f}", number(d.p, 4), number(d.p_all, 4)]
         grid.rows.append([system.label, place.range, pm(*system.score(split, HEADLINE)), *cells])
     grid.notes.append(
         "p: paired bootstrap over images, of this pair by itself; all pairs: as the board counts, below 0.05 is no tie"

@@ -22,6 +22,7 @@ Aggregate = Callable[[np.ndarray], np.ndarray]
 
 _QUANTUM = 2.0**-20
 _CHUNK = 1 << 22  # resample weights held at once
+_PAIRS = 1 << 21  # resampled differences held at once
 
 
 def resampled_sums(statistics: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
@@ -161,6 +162,46 @@ def _randomisation(
     differences = np.abs(mean(swapped_a) - mean(swapped_b))
     # A rounding error must not decide between "as large" and "smaller".
     return np.asarray((differences >= differences[0] - 1e-9).sum(axis=0) / (1 + trials))
+
+
+def step_down_max_t(observed: np.ndarray, resampled: np.ndarray) -> np.ndarray:
+    """P-values of all pairs of systems, tested together by step-down max-T.
+
+    Westfall and Young (1993); Romano and Wolf (2005).
+
+    Args:
+        observed: a metric of each system, shape (n_systems,).
+        resampled: the same on bootstrap resamples, paired over systems, shape (resamples, n_systems).
+
+    Returns:
+        Shape (n_systems, n_systems), symmetric, 1 on the diagonal. Two systems whose resamples never differ have 1.
+    """
+    n, resamples = len(observed), len(resampled)
+    first, second = np.triu_indices(n, k=1)
+    p_values = np.ones((n, n))
+    if not len(first):
+        return p_values
+    difference = observed[first] - observed[second]
+
+    def deviations() -> Iterator[np.ndarray]:
+        """How far resampled differences lie from the observed ones, in chunks of shape (some resamples, pairs)."""
+        per_chunk = max(1, _PAIRS // len(first))
+        for start in range(0, resamples, per_chunk):
+            part = resampled[start : start + per_chunk]
+            yield part[:, first] - part[:, second] - difference
+
+    error = np.sqrt(sum((d**2).sum(axis=0) for d in deviations()) / resamples)
+    unlike = error > 0  # two systems whose resamples never differ tie
+    error[~unlike] = 1
+    statistic = np.abs(difference) / error * unlike
+    order = np.argsort(-statistic, kind="stable")
+    at_least = np.zeros(len(order), np.int64)
+    for part in deviations():
+        # The largest deviation among a pair and all that are less different, on each resample.
+        studentised = (np.abs(part) / error)[:, order[::-1]]
+        at_least += (np.maximum.accumulate(studentised, axis=1)[:, ::-1] >= statistic[order]).sum(axis=0)
+    p_values[first[order], second[order]] = np.maximum.accumulate((1 + at_least) / (1 + resamples))
+    return np.minimum(p_values, p_values.T)
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float]:

@@ -84,7 +84,7 @@ def seeds_table(split: Split, evaluations: list[Evaluation]) -> Grid:
     return grid
 
 
-def scores_grid(systems: list[System]) -> Grid:
+def scores_grid(systems: list[System[Evaluation]]) -> Grid:
     """Scores of every system, with the deviation over seeds where there are several."""
     names = systems[0].seeds[0].names
     grid = Grid("scores", ["metric", *(f"{s.name} (n={len(s.seeds)})" for s in systems)])
@@ -94,7 +94,7 @@ def scores_grid(systems: list[System]) -> Grid:
     return grid
 
 
-def difference_grid(a: System, b: System, difference: Difference) -> Grid:
+def difference_grid(a: System[Evaluation], b: System[Evaluation], difference: Difference) -> Grid:
     """One pair of systems, metric by metric."""
     columns = ["metric", "difference", "95 % interval", "p bootstrap", "p randomisation", "resolvable"]
     grid = Grid(f"{a.name} minus {b.name}", columns)

@@ -28,12 +28,12 @@ def names(measured: Sequence[Measured]) -> dict[str, str]:
     Args:
         measured: rows of any tables on one split; the references are not among the systems.
     """
-    of_run: dict[int, str] = {}
+    of_run: dict[object, str] = {}
     systems = [m for m in measured if m.row.blind != "references"]
     for m in sorted(systems, key=lambda m: (*FIRST, m.row.label).index(m.row.label)):
         taken = m.row.label in of_run.values()
-        of_run.setdefault(id(m.system.seeds), f"{m.row.label} ({m.row.id})" if taken else m.row.label)
-    return {m.row.id: of_run[id(m.system.seeds)] for m in systems}
+        of_run.setdefault(m.system, f"{m.row.label} ({m.row.id})" if taken else m.row.label)
+    return {m.row.id: of_run[m.system] for m in systems}
 
 
 def link_to(finding: Finding, split: str, called: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """The sentences of the paper's analysis, tested on our runs: each holds, does not hold, or is undecided.
 
-* "above": the first system scores higher, p at most 5 % (paired, over images), and the effect is larger than twice its
-  standard error over seeds, where there are seeds to tell;
+* "above": the first system scores higher, and the two differ by the rule of `benchmark.scoring.ties`, all pairs of the
+  table taken together: p below 5 % over images, and an effect larger than two standard errors over seeds;
 * "same": the 95 % interval of the difference, over images, and two standard errors over seeds to either side of it lie
   within +-2 % of the second system's score; it does not hold if both lie outside;
 * "not above": both end below +2 %; it does not hold if both begin above.
@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmark.grid import Grid, number
-from benchmark.scoring.systems import compare
+from benchmark.scoring.ties import ALPHA, Comparison, Gap, comparisons
 from reports.experiments import TABLE2
 from reports.tables.measured import Measured
 
-LEVEL, MARGIN = 0.05, 0.02
+#: Two systems count as the same within this share of the second one's score.
+MARGIN = 0.02
 
 Verdict = Literal["holds", "does not hold", "undecided"]
 ORDER: tuple[Verdict, ...] = ("does not hold", "undecided", "holds")
@@ -96,49 +97,34 @@ class Finding:
 def findings(claims: Sequence[Claim], rows: Sequence[Measured]) -> list[Finding]:
     """Every claim whose rows are all there, in each of its metrics; against several rows, those that are there."""
     by_id = {measured.row.id: measured for measured in rows}
+    tests = comparisons(list(dict.fromkeys(measured.system for measured in rows)))
     found = []
     for claim in claims:
         pairs = [(by_id[a], by_id[b]) for a in claim.first for b in claim.second if a in by_id and b in by_id]
-        tested = [_test(claim, first, second) for first, second in pairs]
-        for metric in claim.metrics if tested else ():
-            found.append(min((test[metric] for test in tested), key=lambda f: (ORDER.index(f.verdict), f.effect)))
+        for metric in claim.metrics if pairs else ():
+            tested = [_test(claim, first, second, tests[metric]) for first, second in pairs]
+            found.append(min(tested, key=lambda f: (ORDER.index(f.verdict), f.effect)))
     return found
 
 
-def _test(claim: Claim, first: Measured, second: Measured) -> dict[str, Finding]:
-    difference = compare(first.system, second.system)
-    results = {}
-    for metric in claim.metrics:
-        i = first.names.index(metric)
-        effect, low, high = (float(v[i]) for v in (difference.value, difference.low, difference.high))
-        # With unequal numbers of seeds there is no randomisation test.
-        p = float(difference.p_randomisation[i])
-        p = float(difference.p_bootstrap[i]) if math.isnan(p) else p
-        error = _seed_error(first, second, metric)
-        margin = MARGIN * abs(second.score(metric)[0])
-        verdict = judge(claim.kind, effect, low, high, p, error, margin)
-        ids, between = (first.row.id, second.row.id), f"{first.row.label} - {second.row.label}"
-        results[metric] = Finding(claim, metric, *ids, between, effect, low, high, p, error, verdict)
-    return results
+def _test(claim: Claim, first: Measured, second: Measured, comparison: Comparison) -> Finding:
+    gap = comparison.gap(comparison.systems.index(first.system), comparison.systems.index(second.system))
+    margin = MARGIN * abs(second.score(comparison.metric)[0])
+    ids, between = (first.row.id, second.row.id), f"{first.row.label} - {second.row.label}"
+    verdict = judge(claim.kind, gap, margin)
+    numbers = (gap.value, gap.low, gap.high, gap.p_all, gap.seed_error)
+    return Finding(claim, comparison.metric, *ids, between, *numbers, verdict)
 
 
-def _seed_error(first: Measured, second: Measured, metric: str) -> float:
-    """Standard error of the difference over seeds; NaN where a trained system has one seed only."""
-    variance = 0.0
-    for measured in (first, second):
-        if measured.row.variant:
-            variance += measured.score(metric)[1] ** 2 / len(measured.system.seeds)
-    return math.sqrt(variance)
-
-
-def judge(kind: str, effect: float, low: float, high: float, p: float, seed_error: float, margin: float) -> Verdict:
+def judge(kind: str, gap: Gap, margin: float) -> Verdict:
     """The verdict on a difference; see the top of this file."""
     if kind == "above":
-        if p > LEVEL or abs(effect) <= 2 * seed_error:  # false for NaN: one seed tells nothing of the spread
+        if not gap.differ:
             return "undecided"
-        return "holds" if effect > 0 else "does not hold"
-    if not math.isnan(seed_error):
-        low, high = min(low, effect - 2 * seed_error), max(high, effect + 2 * seed_error)
+        return "holds" if gap.value > 0 else "does not hold"
+    low, high = gap.low, gap.high
+    if not math.isnan(gap.seed_error):
+        low, high = min(low, gap.value - 2 * gap.seed_error), max(high, gap.value + 2 * gap.seed_error)
     lowest = -math.inf if kind == "not above" else -margin
     if low >= lowest and high <= margin:
         return "holds"
@@ -159,8 +145,8 @@ def claims_grid(found: Mapping[str, Sequence[Finding]], title: str, labels: Sequ
             )
     grid.notes += [
         *labels,
-        "p: paired approximate randomisation over images, seeds averaged (bootstrap where numbers of seeds differ); "
-        f"undecided above {LEVEL}, or if the effect is within two standard errors over seeds (-: one seed)",
+        "p: all pairs of the table tested together over images (step-down max-T), seeds averaged; "
+        f"undecided from {ALPHA} on, or if the effect is within two standard errors over seeds (-: one seed)",
     ]
     if any(f.claim.kind != "above" for tested in found.values() for f in tested):
         grid.notes.append(

@@ -5,14 +5,12 @@ A stored score is never read. Rows that are one run are evaluated once.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from benchmark.dataset.store import Split
 from benchmark.scoring import blind
 from benchmark.scoring.evaluation import Evaluation, evaluate
-from benchmark.scoring.significance import interval, mean_and_deviation, resampled_sums
 from benchmark.scoring.systems import System
 from reports.experiments import Row
 from reports.runs.stored import Run, check_data
@@ -20,31 +18,28 @@ from reports.runs.stored import Run, check_data
 
 @dataclass(frozen=True)
 class Measured:
-    """A row on one split: its captions and their evaluations, one for each seed."""
+    """A row on one split: its captions, a list for each seed, and the system that they make.
+
+    Rows that are one run have one system.
+    """
 
     row: Row
     captions: list[list[str]]
-    system: System
+    system: System[Evaluation]
 
     @property
     def names(self) -> list[str]:
-        """Of all metrics."""
-        return self.system.seeds[0].names
+        """Names of all metrics."""
+        return list(self.system.names)
 
     def score(self, metric: str) -> tuple[float, float]:
         """Mean and deviation over seeds."""
-        return mean_and_deviation([seed.scores[metric] for seed in self.system.seeds])
+        return self.system.score(metric)
 
-    @cached_property
+    @property
     def resampled(self) -> np.ndarray:
         """All metrics on bootstrap resamples of the images, means over seeds, shape (resamples, metrics)."""
-        seeds = self.system.seeds
-        return np.asarray(np.mean([seed.aggregate(resampled_sums(seed.image_statistics)) for seed in seeds], axis=0))
-
-    def not_different(self, other: "Measured") -> np.ndarray:
-        """Per metric: whether the 95 % interval of the paired difference holds zero, shape (metrics,)."""
-        low, high = interval(self.resampled - other.resampled)
-        return np.asarray((low <= 0) & (high >= 0))
+        return self.system.resampled
 
 
 class Measurer:
@@ -62,7 +57,7 @@ class Measurer:
     ) -> None:
         self.splits, self.runs, self.profile, self.changes = splits, runs, profile, changes
         self._captions: dict[tuple[str, str], list[list[str]]] = {}
-        self._evaluations: dict[tuple[str, str], list[Evaluation]] = {}
+        self._systems: dict[tuple[str, str], System[Evaluation]] = {}
 
     def runs_of(self, row: Row) -> list[Run]:
         """The complete runs of a row."""
@@ -75,10 +70,10 @@ class Measurer:
             key = (row.config(self.profile, self.changes).hash if row.variant else row.blind, split)
             if key not in self._captions:
                 self._captions[key] = self._captions_of(row, self.splits[split])
-                self._evaluations[key] = [evaluate(self.splits[split], c) for c in self._captions[key]]
+                seeds = [evaluate(self.splits[split], c) for c in self._captions[key]]
+                self._systems[key] = System(row.id, seeds, trained=bool(row.variant))
             if self._captions[key]:
-                system = System(row.id, self._evaluations[key])
-                found.append(Measured(row, self._captions[key], system))
+                found.append(Measured(row, self._captions[key], self._systems[key]))
         return found
 
     def _captions_of(self, row: Row, split: Split) -> list[list[str]]:

@@ -1,7 +1,7 @@
 """The paper's tables, with our numbers: mean and deviation over seeds, the paper's value, the difference.
 
-Systems with the same small letter in a column are not significantly different in it. All grids are built from measured
-rows alone, so equal prediction files give equal tables, byte for byte.
+Systems with the same small letter in a column do not differ in it, by the rule of `benchmark.scoring.ties`. All grids
+are built from measured rows alone, so equal prediction files give equal tables, byte for byte.
 """
 
 import csv
@@ -15,6 +15,7 @@ from benchmark.dataset.store import Split
 from benchmark.grid import SYNTHETIC_NOTE, Grid, number, pm
 from benchmark.metrics.copying import copy_check
 from benchmark.metrics.tokens import characters
+from benchmark.scoring.ties import comparisons
 from reports.experiments import Table
 from reports.tables.measured import Measured
 
@@ -51,8 +52,8 @@ def score_grid(table: Table, rows: Rows, labels: Sequence[str]) -> Grid:
             grid.rows += [["· paper", "", *theirs], ["· difference", "", *gaps]]
     grid.notes += [*labels, *_same_runs(table, rows), *(f"{row.label}: {row.note}" for row in table.rows if row.note)]
     grid.notes.append(
-        "one letter in a column: not significantly different (95 % interval of the paired difference over images, "
-        "seeds averaged, each pair by itself)"
+        "one letter in a column: not different by the rule of the board (all pairs of the table tested together over "
+        "images, and within two standard errors over seeds)"
     )
     return grid
 
@@ -70,31 +71,30 @@ def _cells(
 
 
 def _same_runs(table: Table, rows: Rows) -> Iterator[str]:
-    """Rows that are one run, in words; they are told by having one system."""
-    groups: dict[int, list[str]] = {}
+    """Rows that are one run, in words."""
+    groups: dict[object, list[str]] = {}
     for measured in next(iter(rows.values()), []):
-        groups.setdefault(id(measured.system.seeds), []).append(measured.row.label)
+        groups.setdefault(measured.system, []).append(measured.row.label)
     for group in groups.values():
         if len(group) > 1:
             yield f"one run: {'; '.join(group)}"
 
 
 def tie_letters(rows: Sequence[Measured]) -> dict[tuple[str, str], str]:
-    """(row id, metric) -> letters; rows share one if no two of those that have it are significantly different."""
+    """(row id, metric) -> letters; rows share one if no two of those that have it differ by `scoring.ties`."""
     found: dict[tuple[str, str], str] = {}
-    distinct = list({id(m.system.seeds): m for m in rows}.values())
-    same = {m.row.id: id(m.system.seeds) for m in rows}
+    distinct = list(dict.fromkeys(m.system for m in rows))
     if len(distinct) < 2:
         return found
-    tied = np.array([[a.not_different(b) for b in distinct] for a in distinct])
-    for i, metric in enumerate(distinct[0].names):
-        graph = {a: {b for b in range(len(distinct)) if b != a and tied[a, b, i]} for a in range(len(distinct))}
+    for metric, comparison in comparisons(distinct).items():
+        everyone = range(len(distinct))
+        graph = {a: {b for b in everyone if b != a and not comparison.differ(a, b)} for a in everyone}
         groups = sorted(sorted(clique) for clique in _cliques(set(), set(graph), set(), graph) if len(clique) > 1)
         for place, group in enumerate(groups):
-            systems = {id(distinct[member].system.seeds) for member in group}
-            for row, system in same.items():
-                if system in systems:
-                    found[row, metric] = found.get((row, metric), "") + _letter(place)
+            systems = {distinct[member] for member in group}
+            for m in rows:
+                if m.system in systems:
+                    found[m.row.id, metric] = found.get((m.row.id, metric), "") + _letter(place)
     return found
 
 

@@ -9,6 +9,7 @@ from made_split import made_split
 from made_systems import measured, spoilt, system
 
 from benchmark.dataset.store import Split
+from benchmark.scoring.ties import Gap
 from reports.experiments import Row
 from reports.tables.claims import Claim, claims_grid, findings, judge
 
@@ -92,7 +93,8 @@ def test_a_claim_about_many_is_told_for_the_worst_pair(split: Split) -> None:
 )
 def test_rules(kind: str, low: float, high: float, p: float, verdict: str) -> None:
     """The rules as written down, with a margin of 2."""
-    assert judge(kind, (low + high) / 2, low, high, p, math.nan, 2) == verdict
+    gap = Gap((low + high) / 2, low, high, p, p, math.nan, differ=p < 0.05)
+    assert judge(kind, gap, 2) == verdict
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,8 @@ def test_rules(kind: str, low: float, high: float, p: float, verdict: str) -> No
 )
 def test_no_difference_is_claimed_across_seeds_too(kind: str, effect: float, seed_error: float, verdict: str) -> None:
     """Two systems called alike since the images are many, where the next seeds would part them; margin 2."""
-    assert judge(kind, effect, effect - 1, effect + 1, 0.5, seed_error, 2) == verdict
+    gap = Gap(effect, effect - 1, effect + 1, 0.5, 0.5, seed_error, differ=False)
+    assert judge(kind, gap, 2) == verdict
 
 
 def test_grid(split: Split) -> None:
