@@ -42,6 +42,8 @@ def run(command: Callable[..., Any] | typer.Typer) -> None:
     if not isinstance(app, typer.Typer):
         app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
         app.command(context_settings={"help_option_names": ["-h", "--help"]})(command)
+    if app.registered_callback is not None:
+        app.registered_callback.help = as_called(inspect.getdoc(app.registered_callback.callback) or "")
     for registered in app.registered_commands:
         registered.help = as_called(_fenced(inspect.getdoc(registered.callback) or ""))
     try:
