@@ -22,7 +22,7 @@ assert "numpy" in sys.modules
 script = "caponimage.exe" if sys.platform == "win32" else "caponimage"
 command = [str(Path(sys.executable).parent / script)]
 listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-for verb in (
+for verb in [
     "score",
     "validate",
     "compare",
@@ -33,7 +33,7 @@ for verb in (
     "fit_types",
     "demo",
     "speed",
-):
+]:
     assert f"  {verb} " in listed, listed
     shown = subprocess.run([*command, verb, "--help"], capture_output=True, text=True, encoding="utf-8", check=False)
     assert shown.returncode == 0, shown.stderr

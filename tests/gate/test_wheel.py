@@ -45,7 +45,7 @@ def test_it_holds_every_file_of_the_package_and_no_other(wheel: Path) -> None:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
-    """An environment with the wheel, which finds the dependencies of this one, but neither our checkout nor our name."""
+    """An environment with the wheel, which finds the dependencies of this one, but not the checkout."""
     home = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
     binaries = home / ("Scripts" if os.name == "nt" else "bin")
@@ -115,12 +115,3 @@ def test_one_process_never_holds_the_package_twice() -> None:
     done = subprocess.run([sys.executable, "-c", code + twice, str(ROOT)], capture_output=True, text=True, check=False)
     assert "ImportError" in done.stderr
     assert "do not import it as caponimage too" in done.stderr
-
-
-def test_the_version_stands_in_one_place() -> None:
-    """A release whose citation names another version than the package has."""
-    import benchmark
-
-    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    assert f"\nversion: {benchmark.__version__}\n" in citation
-    assert 'dynamic = ["version"]' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
