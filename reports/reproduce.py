@@ -54,7 +54,7 @@ def main(
     ] = None,
     runs: Annotated[Path, typer.Option(help="Where run folders are kept.")] = Path("runs"),
     keep_old: Annotated[
-        bool, typer.Option("--keep-old", help="Reuse runs made by other versions of the code.")
+        bool, typer.Option("--keep-old", help="Reuse runs made by other versions of their systems.")
     ] = False,
     stored: Annotated[bool, typer.Option("--stored", help="Reuse the results that come with this project.")] = False,
     results: Annotated[
