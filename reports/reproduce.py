@@ -20,6 +20,7 @@ from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
 from benchmark.formatting import Grid
 from reference_model.variants import PROFILES
+from reports.agreement_with_stored import agreement_grid
 from reports.draw import draw_all
 from reports.estimate import Cost, duration
 from reports.experiments import chosen, tables
@@ -107,9 +108,12 @@ def main(
     grids = write_report(wanted, Measurer(splits, complete, profile, plan.changes), folder)
     for grid in grids:
         grid.show(cli.stdout)
+    used = [run for runs_of_one in complete.values() for run in runs_of_one]
+    agreement = agreement_grid(used, results / profile, splits)
+    if agreement.rows:
+        agreement.show(cli.stdout)
     if "all" in names and not only:
-        roots = [run.folder for runs_of_one in complete.values() for run in runs_of_one]
-        draw_all(Material(splits, roots, profile=profile, changes=plan.changes), folder)
+        draw_all(Material(splits, [run.folder for run in used], profile=profile, changes=plan.changes), folder)
     if any(outcome.verdict == "failed" for outcome in outcomes):
         sys.exit(1)
 
