@@ -1,12 +1,13 @@
 """The folder of a run: `RUNS/<variant>/<configuration hash>/seed<k>/`.
 
-    config.json  vocabulary.json  log.jsonl  tensorboard/
+    config.json  made_by.json  vocabulary.json  log.jsonl  tensorboard/
     checkpoint/{last,best}.safetensors  preds.<split>.jsonl  scores.<split>.json
 
 A run whose scores are there is complete, and never trained again; see `is_complete`.
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
 from reference_model.config import Config, from_dict, override, to_dict
+from reference_model.processor import Processor
 from reference_model.systems import system
 from reference_model.training.checkpoint import load_checkpoint
 from reference_model.training.vocabulary import Vocabulary
@@ -53,6 +55,42 @@ def read_config(folder: Path) -> tuple[Config, int]:
         raise InputError(f"{folder} holds no run (no config.json); expected RUNS/<variant>/<hash>/seed<k>") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder / 'config.json'}: not a run's configuration ({error})") from None
+
+
+def made_by(folder: Path) -> dict[str, Any]:
+    """What `made_by.json` says of a run's making; empty if there is no such file.
+
+    Training notes `version`, the version of the run's system, and `processors`, which trained it, in order; whoever
+    starts the training may note more.
+    """
+    path = folder / "made_by.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def note(folder: Path, **more: Any) -> None:
+    """Add to `made_by.json`."""
+    with replace_when_complete(folder / "made_by.json") as partial:
+        partial.write_text(json.dumps(made_by(folder) | more, indent=1) + "\n", encoding="utf-8")
+
+
+def note_training(folder: Path, version: str, processor: Processor) -> None:
+    """Note which version of the system trains a run, and on which processor; call it before the first update.
+
+    A run that goes on from a checkpoint keeps what was noted: further processors are added, and a version other than
+    the one before is added in words ("1, then 2"), which is no version that a table accepts.
+
+    Args:
+        folder: the folder of the run.
+        version: `System.version` of the code that trains.
+        processor: the processor that trains.
+    """
+    known = made_by(folder) if (folder / "checkpoint" / "last.safetensors").exists() else None
+    processors = [] if known is None else known.get("processors", [])
+    if asdict(processor) not in processors:
+        processors = [*processors, asdict(processor)]
+    before = [version] if known is None else known.get("version", "unknown").split(", then ")
+    versions = before if before[-1] == version else [*before, version]
+    note(folder, version=", then ".join(versions), processors=processors)
 
 
 def build_model(config: Config, vocabulary_size: int) -> nn.Module:

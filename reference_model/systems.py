@@ -30,6 +30,11 @@ class System:
         official: overrides of `--preset official`, the recipe of the network's own authors.
         prepare: called before the first update with (model, configuration, splits by name, vocabulary, seed), for what
             a fresh network starts from; returns what to note in the run's folder.
+        version: the version of the numbers of its runs. Runs of one version are taken for runs of today's code, and
+            those of another are trained anew. Raise it by hand when a change of the network, of the training loop, of
+            what models are given or of decoding makes the same configuration and seed end with other weights or other
+            captions; a change of the code that all systems share raises the version of each. Help texts, names and
+            speed do not raise it. `tests/reference_model/test_digests.py` fails if this is forgotten.
     """
 
     config: type[Config]
@@ -38,6 +43,7 @@ class System:
     sizes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     official: tuple[str, ...] = ()
     prepare: Callable[[Any, Any, Any, Any, int], dict[str, Any]] | None = None
+    version: str = "1"
 
 
 @cache

@@ -111,21 +111,34 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
     import torch
 
     from reference_model.predict import predict_and_score
-    from reference_model.run_folder import EVALUATED, build_model, is_complete, load_run, run_folder, write_config
+    from reference_model.processor import this_processor
+    from reference_model.run_folder import (
+        EVALUATED,
+        build_model,
+        is_complete,
+        load_run,
+        made_by,
+        note_training,
+        run_folder,
+        write_config,
+    )
     from reference_model.training.distributed import world
     from reference_model.training.inputs import PreparedSplit
     from reference_model.training.trainer import Trainer
     from reference_model.training.vocabulary import Vocabulary
 
-    folder = run_folder(runs, config, seed)
+    folder, version = run_folder(runs, config, seed), system(config.system).version
     if is_complete(folder):
-        cli.stderr.print(f"complete: {folder}", markup=False)
+        made = made_by(folder).get("version", "unknown")
+        other = f" (made by version {made} of {config.system}, which now has version {version})"
+        cli.stderr.print(f"complete: {folder}{other if made != version else ''}", markup=False)
         return folder
     with world() as here:
         split = splits["train"]
         vocabulary_file = folder / "vocabulary.json"
         if here.is_main:
             write_config(folder, config, seed, split.dataset, split.fingerprint.hexdigest())
+            note_training(folder, version, this_processor(here.device))
             if not vocabulary_file.exists():
                 Vocabulary.of_split(split, config.inputs.vocabulary).save(vocabulary_file)
         here.barrier()

@@ -20,6 +20,7 @@ from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
 from benchmark.grid import Grid
 from reference_model.variants import PROFILES
+from reports.agreement_with_stored import agreement_grid
 from reports.experiments import chosen, tables
 from reports.figures.catalogue import draw_all
 from reports.figures.material import Material
@@ -54,7 +55,7 @@ def main(
     ] = None,
     runs: Annotated[Path, typer.Option(help="Where run folders are kept.")] = Path("runs"),
     keep_old: Annotated[
-        bool, typer.Option("--keep-old", help="Reuse runs made by other versions of the code.")
+        bool, typer.Option("--keep-old", help="Reuse runs made by other versions of their systems.")
     ] = False,
     stored: Annotated[bool, typer.Option("--stored", help="Reuse the results that come with this project.")] = False,
     results: Annotated[
@@ -107,9 +108,12 @@ def main(
     grids = write_report(wanted, Measurer(splits, complete, profile, plan.changes), folder)
     for grid in grids:
         grid.show(cli.stdout)
+    used = [run for runs_of_one in complete.values() for run in runs_of_one]
+    agreement = agreement_grid(used, results / profile, splits)
+    if agreement.rows:
+        agreement.show(cli.stdout)
     if "all" in names and not only:
-        roots = [run.folder for runs_of_one in complete.values() for run in runs_of_one]
-        draw_all(Material(splits, roots, profile=profile, changes=plan.changes), folder)
+        draw_all(Material(splits, [run.folder for run in used], profile=profile, changes=plan.changes), folder)
     if any(outcome.verdict == "failed" for outcome in outcomes):
         sys.exit(1)
 

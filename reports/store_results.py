@@ -1,6 +1,7 @@
 """`python -m reports.store_results`: copy what is committed of finished runs to `reports/results/`.
 
-Only runs that a table needs, made by the code as it is now: results that nobody could make again are not kept.
+Only runs that a table needs, made by the version that their system has now: results that nobody could make again are
+not kept.
 """
 
 from pathlib import Path
@@ -11,8 +12,8 @@ import typer
 from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
+from reference_model.systems import system
 from reports.experiments import tables
-from reports.runs.code_version import code_version
 from reports.runs.stored import RESULTS, find_runs, state, store
 
 
@@ -25,7 +26,9 @@ def main(
     results: Annotated[
         Path, typer.Option(help="Where stored results are kept.", show_default="reports/results")
     ] = RESULTS,
-    keep_old: Annotated[bool, typer.Option("--keep-old", help="Also runs made by other versions of the code.")] = False,
+    keep_old: Annotated[
+        bool, typer.Option("--keep-old", help="Also runs made by other versions of their systems.")
+    ] = False,
 ) -> None:
     """Store the finished runs of all tables: configuration, packed predictions, receipts, validation scores.
 
@@ -37,10 +40,12 @@ def main(
     done = [
         store(run, splits, results)
         for run, config in found
-        if state(run, code_version(config.system), keep_old=keep_old) == "complete"
+        if state(run, system(config.system).version, keep_old=keep_old) == "complete"
     ]
     if not done:
-        raise InputError(f"{runs} holds no finished run of a table at profile {profile}, made by this code")
+        raise InputError(
+            f"{runs} holds no finished run of a table at profile {profile}, made by the version that its system has now"
+        )
     for path in done:
         cli.stdout.print(f"stored {path}", markup=False, soft_wrap=True)
 

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from reference_model.training.vocabulary import Vocabulary
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--record-digests",
+        action="store_true",
+        help="Record the numbers of tests/reference_model/test_digests.py instead of comparing them.",
+    )
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAPONIMAGE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

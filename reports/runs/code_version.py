@@ -1,7 +1,7 @@
-"""The version of the code that makes a run: a hash of what decides its weights and captions.
+"""A hash of the source that makes a run, noted with the run as its provenance: which state of the code trained it.
 
-What is hashed is the syntax tree, without comments and docstrings, so that explaining or formatting code does not make
-finished runs look outdated; and the weights which small models start from.
+It accepts or refuses no run: that is what `System.version` is for, since most changes of the source change no number.
+What is hashed is the syntax tree, without comments and docstrings, and the weights which small models start from.
 """
 
 import ast

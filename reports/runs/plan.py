@@ -6,9 +6,9 @@ from pathlib import Path
 from benchmark import cli
 from benchmark.dataset.store import Split
 from benchmark.grid import Grid
+from reference_model.systems import system
 from reports.experiments import Row, Table
 from reports.runs import estimate
-from reports.runs.code_version import code_version
 from reports.runs.estimate import Cost, duration
 from reports.runs.runner import Job
 from reports.runs.stored import Run, check_data, find_runs, state
@@ -29,7 +29,7 @@ class Plan:
         splits: of the data set.
         runs: folder of run folders.
         results: folder of stored results that may be reused; None to train everything here.
-        keep_old: reuse runs made by other versions of the code.
+        keep_old: reuse runs made by other versions of their systems.
         command: what trains, and the arguments that every run ends with.
     """
 
@@ -71,8 +71,8 @@ class Plan:
         start, ending = self.command
         sizes = ("--profile", self.profile, "--seed", str(seed), "--runs", str(self.runs))
         arguments = (row.variant, *row.overrides, *self.changes, *sizes, *ending)
-        code = code_version(config.system)
-        return Job(row.id, config, seed, arguments, self.runs, code, self.keep_old, start)
+        version = system(config.system).version
+        return Job(row.id, config, seed, arguments, self.runs, version, self.keep_old, start)
 
     def run_of(self, job: Job) -> Run | None:
         """The complete run of a job, if there is one that may be used.
@@ -82,9 +82,9 @@ class Plan:
         """
         for run in find_runs(self.roots, job.config, job.seed):
             check_data(run, self.splits["train"])
-            # Stored results are asked for as they are; `summary` says how many other code has made.
+            # Stored results are asked for as they are; `summary` says how many another version has made.
             old = self.keep_old or self._is_stored(run)
-            if state(run, job.code, keep_old=old) == "complete":
+            if state(run, job.version, keep_old=old) == "complete":
                 return run
         return None
 
@@ -148,16 +148,17 @@ class Plan:
         lines = [f"{len(jobs) - len(todo)} of {len(jobs)} runs are there, {len(todo)} to train"]
         used = [(job, run) for job in jobs if (run := self.run_of(job))]
         if self.results:
-            old = sum(run.made_by.get("code") != job.code for job, run in used)
+            old = sum(run.made_by.get("version") != job.version for job, run in used)
             stored = sum(self._is_stored(run) for _, run in used)
-            lines.append(f"{stored} runs reused from stored results; {old} made by another version of the code")
+            lines.append(f"{stored} runs reused from stored results; {old} made by another version of their systems")
         begun = [job for job in todo if (job.run.folder / "checkpoint").exists()]
-        states = [state(job.run, job.code, keep_old=self.keep_old) for job in begun]
+        states = [state(job.run, job.version, keep_old=self.keep_old) for job in begun]
         if n := states.count("begun"):
             lines.append(f"{n} of them begun; they go on where they were")
-        if n := states.count("other code"):
+        if n := states.count("other version"):
             lines.append(
-                f"{n} there, but made by another version of the code: moved aside and trained anew (or --keep-old)"
+                f"{n} there, but made by other versions of their systems, or naming none: "
+                "moved aside and trained anew (or --keep-old)"
             )
         known = [(job, cost.seconds) for job in todo if (cost := costs.get(job.config.hash)) and cost.seconds]
         if known:
@@ -178,7 +179,7 @@ class Plan:
 
 def share_done(job: Job) -> float:
     """Share of a job's updates that are behind it; predictions, at the end, are not counted."""
-    if state(job.run, job.code, keep_old=job.keep_old) != "begun":
+    if state(job.run, job.version, keep_old=job.keep_old) != "begun":
         return 0.0
     return min(0.99, job.run.updates_done / job.updates)
 

@@ -2,7 +2,7 @@
 
 Invariants:
 * a run's folder belongs to one process at a time (`locks`);
-* a run made by another version of the code is not taken for a new one; it is moved aside, never deleted;
+* a run made by another version of its system is not taken for a new one; it is moved aside, never deleted;
 * Ctrl-C and SIGTERM reach every training, which saves and ends; SIGKILL loses what came after the last save;
 * a run that fails does not stop the others.
 """
@@ -23,6 +23,7 @@ from typing import Literal
 
 from reference_model.config import Config
 from reference_model.run_folder import run_folder
+from reports.runs.code_version import code_version
 from reports.runs.locks import locked
 from reports.runs.stored import Run, find_runs, set_aside, state
 
@@ -39,7 +40,7 @@ class Job:
         seed: of everything random.
         arguments: of `reference_model.train`, which lead to `config`.
         runs: folder of run folders.
-        code: version that the run must be made by.
+        version: the version of its system that the run must be made by.
         keep_old: accept a run of any version.
         command: what trains; the arguments are put behind it.
     """
@@ -49,7 +50,7 @@ class Job:
     seed: int
     arguments: tuple[str, ...]
     runs: Path
-    code: str
+    version: str
     keep_old: bool = False
     command: tuple[str, ...] = (sys.executable, "-m", "reference_model.train")
 
@@ -144,14 +145,14 @@ def work(job: Job, *, wait: bool = True) -> Outcome | None:
             return Outcome(job, "interrupted")
         if lock is None:
             return None
-        found = state(job.run, job.code, keep_old=job.keep_old)
+        found = state(job.run, job.version, keep_old=job.keep_old)
         if found == "complete":
             return Outcome(job, "reused")
-        if found == "other code":
+        if found == "other version":
             set_aside(job.run, job.runs)
         if found != "begun":
             command = ["python -m reference_model.train", *_portable(job.arguments)]
-            job.run.note(code=job.code, command=" ".join(command), seconds=0.0)
+            job.run.note(code=code_version(job.config.system), command=" ".join(command), seconds=0.0)
         return _train(job, job.run, lock)
 
 

@@ -2,8 +2,8 @@
 
 A run is looked for by its configuration's hash, whatever variant it was made for. Two layouts, read alike:
 
-* run folders, as `reference_model.train` leaves them (`RUNS/<variant>/<hash>/seed<k>/`), and beside their files
-  `made_by.json`, which the runner writes: version of the code, command, seconds;
+* run folders, as `reference_model.train` leaves them (`RUNS/<variant>/<hash>/seed<k>/`); to their `made_by.json`, with
+  the version of the system and the processors, the runner adds the command, the seconds and a hash of the source;
 * stored results (`reports/results/<profile>/<variant>/<hash>/seed<k>/`): what is committed of a run, without weights.
 """
 
@@ -17,14 +17,14 @@ from typing import Any, Literal
 
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
-from benchmark.files import folder_when_complete, replace_when_complete
+from benchmark.files import folder_when_complete
 from benchmark.predictions import read_predictions, write_predictions
 from reference_model.config import Config
-from reference_model.run_folder import EVALUATED, is_complete, read_config
+from reference_model.run_folder import EVALUATED, is_complete, made_by, note, read_config
 
 RESULTS = Path(__file__).parents[1] / "results"
 
-State = Literal["complete", "begun", "missing", "other code"]
+State = Literal["complete", "begun", "missing", "other version"]
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,12 @@ class Run:
 
     @property
     def made_by(self) -> dict[str, Any]:
-        """Version of the code, command, seconds; empty for a run that was not made by the runner."""
-        return _json(self.folder / "made_by.json")
+        """Version of the system and processors, and what the runner adds; see `reference_model.run_folder.made_by`."""
+        return made_by(self.folder)
 
     def note(self, **more: Any) -> None:
         """Add to `made_by.json`."""
-        with replace_when_complete(self.folder / "made_by.json") as partial:
-            partial.write_text(json.dumps(self.made_by | more, indent=1) + "\n", encoding="utf-8")
+        note(self.folder, **more)
 
     def captions(self, split: Split) -> list[str]:
         """Of a split, in its order.
@@ -90,12 +89,18 @@ def find_runs(roots: Sequence[Path], config: Config, seed: int | None = None) ->
     return sorted(found, key=lambda run: not run.complete)
 
 
-def state(run: Run | None, code: str, *, keep_old: bool) -> State:
-    """What is there of a run, for code of this version; `keep_old` accepts runs of any version."""
+def state(run: Run | None, version: str, *, keep_old: bool) -> State:
+    """What is there of a run.
+
+    Args:
+        run: a run of the wanted configuration and seed, if there is one.
+        version: the version that the run's system has now.
+        keep_old: accept runs of other versions, and those that name none.
+    """
     if run is None or not (run.complete or (run.folder / "checkpoint").exists()):
         return "missing"
-    if run.made_by.get("code") != code and not keep_old:
-        return "other code"
+    if run.made_by.get("version") != version and not keep_old:
+        return "other version"
     return "complete" if run.complete else "begun"
 
 

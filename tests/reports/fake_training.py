@@ -1,6 +1,6 @@
 """Stands in for `reference_model.train`: writes what a run leaves behind, in a fraction of a second, without torch.
 
-    python fake_training.py FOLDER MODE [UPDATES]
+    python fake_training.py FOLDER MODE [UPDATES [VERSION]]
 
 Like the real one it goes on from its checkpoint, saves and ends with 0 at SIGTERM and Ctrl-C, and is never complete
 without `scores.*.json`. Modes: ok, fail (exit code 3), slow (20 updates a second).
@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 folder, mode, updates = Path(sys.argv[1]), sys.argv[2], int((sys.argv[3:] or ["10"])[0])
+version = (sys.argv[4:] or ["new"])[0]
 stopped = []
 for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, lambda *_: stopped.append(True))
@@ -23,6 +24,9 @@ first = int(checkpoint.read_text()) if checkpoint.exists() else 0
 with (folder / "starts.txt").open("a") as starts:
     starts.write(f"{first}\n")
 (folder / "config.json").write_text(json.dumps({"seed": 1, "data": "made"}))
+made_by = folder / "made_by.json"
+noted = json.loads(made_by.read_text()) if made_by.exists() else {}
+made_by.write_text(json.dumps(noted | {"version": version}))
 if mode == "fail":
     print("Traceback: something\nValueError: the disk is made of cheese", file=sys.stderr)
     sys.exit(3)

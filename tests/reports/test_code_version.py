@@ -1,4 +1,4 @@
-"""What makes a finished run outdated, and what does not."""
+"""What the provenance of a run tells apart, and what it does not."""
 
 import shutil
 from pathlib import Path
@@ -23,7 +23,7 @@ def version(root: Path, system: str = "reference") -> str:
 
 
 def test_comments_docstrings_and_layout_do_not_matter(root: Path) -> None:
-    """Explaining the code must not cost a night of training."""
+    """Two runs that seem to come from other code because a comment was added between them."""
     before = version(root)
     path = root / "reference_model" / "losses.py"
     text = path.read_text()
@@ -34,7 +34,7 @@ def test_comments_docstrings_and_layout_do_not_matter(root: Path) -> None:
 
 
 def test_code_and_weights_matter(root: Path) -> None:
-    """A changed loss with last month's numbers."""
+    """Two runs that seem to come from one state of the code, though a loss or the first weights changed."""
     versions = {version(root)}
     path = root / "reference_model" / "losses.py"
     path.write_text(path.read_text() + "\nSCALE = 2\n")
@@ -47,8 +47,8 @@ def test_code_and_weights_matter(root: Path) -> None:
     assert len(versions) == 4
 
 
-def test_systems_do_not_outdate_each_other(root: Path) -> None:
-    """A change of one baseline must retrain that baseline alone; one of the trainer, all."""
+def test_systems_have_hashes_of_their_own(root: Path) -> None:
+    """A change of one baseline that shows in the others' provenance, or one of the trainer that does not."""
     for name in ("one", "two"):
         (root / "baselines" / name).mkdir(parents=True)
         (root / "baselines" / name / "model.py").write_text(f"NAME = {name!r}\n")

@@ -23,7 +23,7 @@ def jobs(runs: Path, modes: Sequence[str] = ("ok", "fail", "ok"), updates: int =
     for layers, mode in enumerate(modes, start=2):
         config = override(Config(), [f"model.layers={layers}", f"train.pretrain_updates={updates}"])
         arguments = (str(run_folder(runs, config, 1)), mode, str(updates))
-        made.append(Job(f"row-{layers}", config, 1, arguments, runs, "c", command=(sys.executable, str(FAKE))))
+        made.append(Job(f"row-{layers}", config, 1, arguments, runs, "new", command=(sys.executable, str(FAKE))))
     return made
 
 

@@ -13,7 +13,9 @@ import pytest
 from benchmark.dataset import open_dataset
 from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.receipt import first_difference, make_receipt, read_receipt
-from reports.runs.stored import RESULTS, Run
+from reference_model.run_folder import read_config
+from reference_model.systems import system
+from reports.runs.stored import RESULTS, Run, find_runs, state
 
 
 def command(*arguments: str | Path) -> list[str]:
@@ -129,3 +131,15 @@ def test_the_readme_shows_the_stored_table() -> None:
     """A README whose numbers are older than the results."""
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
     assert (RESULTS / "mini/table2_summary.md").read_text("utf-8") in readme
+
+
+@pytest.mark.skipif(not STORED, reason="no results are stored yet")
+def test_todays_code_accepts_every_stored_run() -> None:
+    """A raised version or a changed configuration that outdates stored results without anybody noticing."""
+    refused = []
+    for folder in STORED:
+        run, (config, seed) = Run(folder), read_config(folder)
+        found = find_runs([RESULTS / "mini"], config, seed)
+        if found != [run] or state(run, system(config.system).version, keep_old=False) != "complete":
+            refused.append(folder.relative_to(RESULTS).as_posix())
+    assert not refused, "train these again and store them: python -m reports.reproduce, python -m reports.store_results"

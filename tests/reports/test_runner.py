@@ -14,6 +14,7 @@ import pytest
 
 from reference_model.config import Config, override
 from reference_model.run_folder import run_folder
+from reports.runs.code_version import code_version
 from reports.runs.launchers import local
 from reports.runs.locks import locked
 from reports.runs.runner import Job, Outcome, work
@@ -22,11 +23,13 @@ from reports.runs.stored import Run
 FAKE = Path(__file__).parent / "fake_training.py"
 
 
-def job(runs: Path, mode: str = "ok", *, seed: int = 1, updates: int = 10, code: str = "new", layers: int = 2) -> Job:
+def job(
+    runs: Path, mode: str = "ok", *, seed: int = 1, updates: int = 10, version: str = "new", layers: int = 2
+) -> Job:
     config = override(Config(), [f"model.layers={layers}", f"train.pretrain_updates={updates}"])
     folder = run_folder(runs, config, seed)
-    arguments = (str(folder), mode, str(updates))
-    return Job(f"row-{layers}", config, seed, arguments, runs, code, command=(sys.executable, str(FAKE)))
+    arguments = (str(folder), mode, str(updates), version)
+    return Job(f"row-{layers}", config, seed, arguments, runs, version, command=(sys.executable, str(FAKE)))
 
 
 def outcomes(jobs: list[Job], at_once: int = 2) -> dict[str, Outcome]:
@@ -50,24 +53,25 @@ def test_a_complete_run_is_not_made_again(tmp_path: Path) -> None:
     assert outcomes([one])[one.name].verdict == "trained"
     assert outcomes([one])[one.name].verdict == "reused"
     assert starts(one) == ["0"]
-    assert one.run.made_by["code"] == "new"
+    assert one.run.made_by["version"] == "new"
+    assert one.run.made_by["code"] == code_version("reference")
     assert one.run.made_by["seconds"] > 0
 
 
-def test_a_run_of_other_code_is_moved_aside(tmp_path: Path) -> None:
+def test_a_run_of_another_version_is_moved_aside(tmp_path: Path) -> None:
     """Numbers of a model that the code no longer describes; or hours of work deleted."""
-    old, new = job(tmp_path, code="old"), job(tmp_path)
+    old, new = job(tmp_path, version="old"), job(tmp_path)
     work(old)
     assert outcomes([new])[new.name].verdict == "trained"
     kept = list(tmp_path.glob("set-aside/*/*/seed1.1"))
-    assert [Run(path).made_by["code"] for path in kept] == ["old"]
+    assert [Run(path).made_by["version"] for path in kept] == ["old"]
     assert Run(kept[0]).complete
-    assert new.run.made_by["code"] == "new"
+    assert new.run.made_by["version"] == "new"
 
 
-def test_keep_old_takes_runs_of_other_code(tmp_path: Path) -> None:
+def test_keep_old_takes_runs_of_another_version(tmp_path: Path) -> None:
     """A reader who wants last month's runs in the table."""
-    work(job(tmp_path, code="old"))
+    work(job(tmp_path, version="old"))
     assert outcomes([replace(job(tmp_path), keep_old=True)])["row-2 seed 1"].verdict == "reused"
 
 

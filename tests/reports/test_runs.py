@@ -33,7 +33,7 @@ def finished(runs: Path, splits: dict[str, Split], config: Config, seed: int = 1
     log.append({"update": 7, "validation": {"CIDEr": 50.0, "Exact": 10.0}})
     (folder / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in log))
     run = Run(folder)
-    run.note(code="now")
+    run.note(version="now")
     return run
 
 
@@ -52,7 +52,7 @@ def test_stored_results_hold_all_that_tables_need(tmp_path: Path, splits: dict[s
         assert first_difference(receipt, again) is None
     assert kept.validations == run.validations == {7: {"CIDEr": 50.0, "Exact": 10.0}}
     assert kept.seconds_per_update == run.seconds_per_update == 0.04
-    assert kept.made_by["code"] == "now"
+    assert kept.made_by["version"] == "now"
     before = {p.name: p.read_bytes() for p in path.iterdir()}
     assert not any("safetensors" in name for name in before)
     store(run, splits, tmp_path / "results")
@@ -93,12 +93,14 @@ def test_states(tmp_path: Path, splits: dict[str, Split]) -> None:
     """What may be reused, what goes on, what is made anew."""
     run = finished(tmp_path, splits, tiny("context"))
     assert state(run, "now", keep_old=False) == "complete"
-    assert state(run, "later", keep_old=False) == "other code"
+    assert state(run, "later", keep_old=False) == "other version"
     assert state(run, "later", keep_old=True) == "complete"
     (run.folder / "scores.test.json").unlink()
     assert state(run, "now", keep_old=False) == "missing"  # nothing of it can be gone on with
     (run.folder / "checkpoint").mkdir()
     assert state(run, "now", keep_old=False) == "begun"
+    run.note(version="now, then later")
+    assert state(run, "later", keep_old=False) == "other version"
     assert state(None, "now", keep_old=False) == "missing"
     moved = [set_aside(run, tmp_path)]
     moved.append(set_aside(finished(tmp_path, splits, tiny("context")), tmp_path))
