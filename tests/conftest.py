@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from chromium import chromium, page  # noqa: F401  # fixtures of all tests of pages
 
+from benchmark.dataset.mini import NAME
 from benchmark.dataset.mini.build import build
 from benchmark.dataset.store import Split, open_directory
 
@@ -36,6 +37,15 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def splits(directory: Path) -> dict[str, Split]:
     return open_directory(directory)
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Split]:
+    """The embedded data set in its default size, without its pictures: they take a minute and score nothing."""
+    place = tmp_path_factory.getbasetemp() / "cache" / NAME
+    if not place.exists():
+        build(place, annotations_only=True)
+    return open_directory(place)
 
 
 @pytest.fixture(scope="session")

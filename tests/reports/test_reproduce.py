@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.dataset import open_dataset
+from benchmark.dataset.store import Split
 from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.receipt import first_difference, make_receipt, read_receipt
 from reference_model.run_folder import read_config
@@ -95,19 +95,18 @@ STORED = sorted(RESULTS.glob("mini/*/*/seed*"))
 
 
 @pytest.mark.skipif(not STORED, reason="no results are stored yet")
-def test_a_stored_receipt_is_what_its_predictions_score() -> None:
+def test_a_stored_receipt_is_what_its_predictions_score(embedded: dict[str, Split]) -> None:
     """Committed numbers that the committed predictions do not give."""
-    splits = open_dataset("mini")
     for name in ("val", "test"):
-        captions = Run(STORED[0]).captions(splits[name])
-        again = make_receipt(splits[name], evaluate(splits[name], captions), slices=False)
+        captions = Run(STORED[0]).captions(embedded[name])
+        again = make_receipt(embedded[name], evaluate(embedded[name], captions), slices=False)
         assert first_difference(read_receipt(STORED[0] / f"scores.{name}.json"), again) is None
 
 
 @pytest.mark.skipif(not STORED, reason="no results are stored yet")
-def test_without_locations_all_boxes_of_an_image_have_one_caption() -> None:
+def test_without_locations_all_boxes_of_an_image_have_one_caption(embedded: dict[str, Split]) -> None:
     """A location that reaches the model `no-locations` by another way."""
-    split = open_dataset("mini")["test"]
+    split = embedded["test"]
     for folder in RESULTS.glob("mini/no-locations/*/seed*"):
         captions = Run(folder).captions(split)
         for first, last in itertools.pairwise(split.offsets.tolist()):
