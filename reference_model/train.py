@@ -14,6 +14,7 @@ from rich.table import Table
 
 from benchmark import cli
 from benchmark.dataset import open_dataset
+from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
@@ -111,7 +112,7 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
     import torch
 
     from reference_model.predict import predict_and_score
-    from reference_model.run_folder import EVALUATED, build_model, is_complete, load_run, run_folder, write_config
+    from reference_model.run_folder import build_model, is_complete, load_run, run_folder, write_config
     from reference_model.training.distributed import world
     from reference_model.training.inputs import PreparedSplit
     from reference_model.training.trainer import Trainer
@@ -159,7 +160,7 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
         if here.is_main:
             _, best, _ = load_run(folder)
             best = best.to(here.device)
-            for name in EVALUATED:
+            for name in EVALUATED_SPLITS:
                 if name in splits:
                     predict_and_score(best, config, vocabulary, splits[name], folder, seed=seed)
         here.barrier()
