@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from ..dataset.store import Split
+from ..metrics import BOARD
 from ..scoring import blind
 from ..scoring.receipt import signature
 from ..scoring.significance import mean_and_deviation
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from .metadata import Metadata
 
 #: Metrics of the tables, in their order.
-METRICS = ("CIDEr", "BLEU-1", "BLEU-4", "METEOR", "Div@1", "Div@2", "Exact", "Length error")
+METRICS = tuple(metric.name for metric in BOARD)
 #: Of the human row: the references measured against themselves say nothing about accuracy.
 HUMAN_METRICS = ("Div@1", "Div@2")
 
@@ -54,7 +55,7 @@ class System:
         statistics: by split, one for each seed.
         metadata: of an entry; None for systems without a model.
         status: what is known of its scores, see `hashes.Status`; "" for systems without a model.
-        older: receipts made with another metric version, by (seed, split).
+        older: receipts with other versions of metrics, by (seed, split).
     """
 
     name: str

@@ -21,11 +21,12 @@ from functools import cached_property
 
 import numpy as np
 
+from .. import metrics
 from ..metrics import cider
 from ..scoring.significance import RESAMPLES, SEED, interval, resampled_sums
 
 #: By what systems are ranked, and when two of them differ.
-HEADLINE, ALPHA = "CIDEr", 0.05
+HEADLINE, ALPHA = metrics.HEADLINE, 0.05
 
 _CHUNK = 1 << 21  # resampled differences held at once
 
