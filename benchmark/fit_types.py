@@ -14,6 +14,7 @@ import typer
 
 from . import cli
 from .dataset import open_dataset
+from .dataset.schema import EVALUATED_SPLITS
 from .errors import InputError
 from .metrics.caption_types import fit_type_model
 from .metrics.tokens import characters
@@ -57,7 +58,7 @@ def main(
         transformer.save(str(output / "encoder"), create_model_card=False)
         encoder = "encoder"
     assert encoder is not None
-    references = [characters(caption) for name in ("val", "test") for caption in splits[name].captions]
+    references = [characters(caption) for name in EVALUATED_SPLITS for caption in splits[name].captions]
     model = fit_type_model(encoder, references, output, seed=seed)
     for kind in range(len(model.centroids)):
         golden = [caption for caption, its in model.golden.items() if its == kind]

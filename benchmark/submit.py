@@ -15,6 +15,7 @@ import typer
 
 from . import cli
 from .dataset import open_dataset
+from .dataset.schema import EVALUATED_SPLITS
 from .dataset.store import Split
 from .errors import InputError
 from .files import replace_when_complete
@@ -59,7 +60,7 @@ def main(
     about, seeds = _read_all(metadata, {"val": val, "test": predictions}, splits, submissions)
     name = entry_name(about)
     evaluations = [{split: evaluate(splits[split], captions[split]) for split in captions} for captions in seeds]
-    for split in ("val", "test"):
+    for split in EVALUATED_SPLITS:
         seeds_table(splits[split], [one[split] for one in evaluations]).show(cli.stdout)
 
     target = submissions / name

@@ -10,7 +10,7 @@ from .dataset import open_split
 from .errors import InputError
 from .predictions import read_predictions
 from .scoring.evaluation import evaluate
-from .scoring.receipt import first_difference, make_receipt, read_receipt
+from .scoring.receipt import first_difference, later_metrics, make_receipt, other_versions, read_receipt
 
 
 def main(
@@ -21,6 +21,9 @@ def main(
     ] = None,
 ) -> None:
     """Recompute a receipt from the predictions and name the first difference (exit code 2), if there is one.
+
+    Metrics that were added after the receipt was made are no difference. A metric whose version has changed since then
+    cannot be compared, so the receipt cannot be confirmed (exit code 2).
 
     Example::
 
@@ -43,6 +46,13 @@ def main(
     difference = first_difference(stored, recomputed)
     if difference:
         raise InputError(f"{receipt} does not belong to {predictions}: {difference}")
+    if others := other_versions(stored):
+        said = "{}: {} was computed with version {}, this is version {}; not compared"
+        raise InputError(
+            *(said.format(receipt, name, ascii(then[:40])[1:-1], now) for name, (then, now) in others.items())
+        )
+    if later := later_metrics(stored):
+        print(f"note: not in this receipt, since added later: {', '.join(later)}")
     print(f"{receipt}: verified, every number recomputed from {predictions}")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import nn
 
+from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
 from reference_model.config import Config, from_dict, override, to_dict
@@ -20,8 +21,6 @@ from reference_model.processor import Processor
 from reference_model.systems import system
 from reference_model.training.checkpoint import load_checkpoint
 from reference_model.training.vocabulary import Vocabulary
-
-EVALUATED = ("val", "test")
 
 
 def run_folder(runs: Path, config: Config, seed: int) -> Path:
@@ -31,7 +30,7 @@ def run_folder(runs: Path, config: Config, seed: int) -> Path:
 
 def is_complete(folder: Path) -> bool:
     """Whether the run was trained and scored on every split."""
-    return all((folder / f"scores.{split}.json").is_file() for split in EVALUATED)
+    return all((folder / f"scores.{split}.json").is_file() for split in EVALUATED_SPLITS)
 
 
 def write_config(folder: Path, config: Config, seed: int, data: str, fingerprint: str) -> None:

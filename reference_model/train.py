@@ -14,6 +14,7 @@ from rich.table import Table
 
 from benchmark import cli
 from benchmark.dataset import open_dataset
+from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
@@ -113,7 +114,6 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
     from reference_model.predict import predict_and_score
     from reference_model.processor import this_processor
     from reference_model.run_folder import (
-        EVALUATED,
         build_model,
         is_complete,
         load_run,
@@ -172,7 +172,7 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
         if here.is_main:
             _, best, _ = load_run(folder)
             best = best.to(here.device)
-            for name in EVALUATED:
+            for name in EVALUATED_SPLITS:
                 if name in splits:
                     predict_and_score(best, config, vocabulary, splits[name], folder, seed=seed)
         here.barrier()

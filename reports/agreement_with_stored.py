@@ -4,18 +4,19 @@ Three verdicts: "same bits" if all captions of val and test are equal; "same wit
 the difference is as small as that of kernels which round otherwise, and the processors may have such; else "different".
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
 from benchmark.grid import Grid, number
 from benchmark.metrics import cider
 from benchmark.metrics.corpus import Corpus
-from benchmark.scoring.evaluation import Part
 from reference_model.processor import Processor
-from reference_model.run_folder import EVALUATED, read_config
+from reference_model.run_folder import read_config
 from reports.runs.stored import Run, find_runs
 
 # Both bounds are the one measured case, rounded up: row `context`, seed 1, trained again on a processor without AVX-512
@@ -70,7 +71,7 @@ def stored_twin(run: Run, results: Path) -> Run | None:
 def compare(run: Run, stored: Run, splits: Mapping[str, Split]) -> dict[str, Comparison]:
     """The captions of two runs side by side, by split; CIDEr is computed from them."""
     found = {}
-    for name in EVALUATED:
+    for name in EVALUATED_SPLITS:
         here, there = run.captions(splits[name]), stored.captions(splits[name])
         differ = sum(one != other for one, other in zip(here, there, strict=True))
         score = _cider(splits[name], there)
@@ -98,7 +99,7 @@ def agreement_grid(runs: Iterable[Run], results: Path, splits: Mapping[str, Spli
         results: the folder of stored results of one profile.
         splits: the splits of the data set.
     """
-    names = " and ".join(EVALUATED)
+    names = " and ".join(EVALUATED_SPLITS)
     columns = ["run", f"captions that differ, {names}", "CIDEr here", "CIDEr stored", "verdict"]
     note = "what the verdicts mean: docs/reproduce.md, The same bits"
     grid = Grid("runs of this machine beside the stored ones", columns, notes=[note])
@@ -123,4 +124,4 @@ def _kinds(run: Run) -> set[str]:
 
 def _cider(split: Split, captions: list[str]) -> float:
     corpus = Corpus.from_captions(predictions=captions, references=split.captions, offsets=split.offsets)
-    return Part(cider.NAMES, cider.statistics(corpus), cider.aggregate).scores()["CIDEr"]
+    return 100 * math.fsum(cider.segment_scores(corpus)) / corpus.n_boxes

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from benchmark import cli
 from benchmark.citation import Citation
 from benchmark.dataset import open_dataset
+from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.errors import InputError
 from benchmark.grid import Grid
 from reference_model.variants import PROFILES
@@ -80,7 +81,7 @@ def main(
         raise InputError(f"--launcher: got {launcher!r}, expected one of {', '.join(LAUNCHERS)}")
     resources = _resources(resource or [])
     splits = open_dataset(data)
-    if missing := [name for name in ("train", "val", "test") if name not in splits]:
+    if missing := [name for name in ("train", *EVALUATED_SPLITS) if name not in splits]:
         raise InputError(f"tables need the splits train, val and test; this data set lacks {', '.join(missing)}")
     plan = Plan(
         wanted,

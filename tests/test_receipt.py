@@ -1,14 +1,20 @@
 """Receipts: complete, recomputable, and unforgiving."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_split import made_split
+from metric_versions import set_versions
 
+from benchmark import verify
 from benchmark.errors import InputError
+from benchmark.metrics import METRICS, cider
+from benchmark.predictions import write_predictions
 from benchmark.scoring.evaluation import evaluate
-from benchmark.scoring.receipt import first_difference, make_receipt, read_receipt, signature
+from benchmark.scoring.receipt import first_difference, make_receipt, other_versions, read_receipt, signature
 
 
 def test_receipt_survives_json_bit_for_bit(tmp_path: Path) -> None:
@@ -63,6 +69,115 @@ def test_signature_names_data_and_recipe(tmp_path: Path) -> None:
         f"caponimage|data:made/test@{split.fingerprint.hexdigest()[:8]}|tok:char|bleu:1-4|meteor:1.5-en-norm"
         "|cider-d:n4,s6|div:char-uni|boot:1000,seed12345|v0.1"
     )
+
+
+def test_a_raised_version_shows_in_the_signature(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Scores of two versions of a metric under one signature."""
+    split, _ = made_split(tmp_path)
+    before = signature(split)
+    for raised, was, now in (
+        ({"CIDEr": "2"}, "cider-d:n4,s6|", "cider-d:n4,s6,v2|"),
+        ({f"BLEU-{n}": "3" for n in (1, 2, 3, 4)}, "bleu:1-4|", "bleu:1-4,v3|"),
+        ({"Div@2": "2"}, "div:char-uni|", "div:char-uni|div_2:v2|"),
+        ({"Exact": "2", "Length error": "5"}, "div:char-uni|", "div:char-uni|exact:v2|length_error:v5|"),
+    ):
+        set_versions(monkeypatch, raised)
+        assert signature(split) == before.replace(was, now)
+
+
+def test_recipes_name_the_parameters_of_their_modules() -> None:
+    """A signature that stays when a constant changes."""
+    assert cider.RECIPE == "cider-d:n4,s6"
+
+
+def old_form(receipt: dict[str, Any]) -> dict[str, Any]:
+    """A receipt from before versions of metrics stood in receipts."""
+    return {key: value for key, value in json.loads(json.dumps(receipt)).items() if key != "metrics"}
+
+
+def test_receipts_without_versions_of_metrics_are_valid(tmp_path: Path) -> None:
+    """Every receipt ever published, void since the form has a key more; and one that hides a bad score."""
+    split, predictions = made_split(tmp_path)
+    receipt = make_receipt(split, evaluate(split, predictions))
+    assert receipt["metrics"] == {metric.name: "1" for metric in METRICS}
+    assert first_difference(old_form(receipt), receipt) is None
+    for stored in (receipt, old_form(receipt)):
+        for metric in METRICS:
+            short = json.loads(json.dumps(stored))
+            for part in (short["scores"], short["intervals"], short.get("metrics", {})):
+                part.pop(metric.name, None)
+            assert "missing in the receipt" in str(first_difference(short, receipt))
+
+
+def test_sections_go_with_the_metrics_that_they_are_made_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A raised version of BLEU after which receipts with a copy check, which is BLEU, are called forged."""
+    split, predictions = made_split(tmp_path)
+    receipt = make_receipt(split, evaluate(split, predictions), copying_from=split)
+    other = old_form(receipt)
+    other["copying"]["info_to_caption"][0] += 1
+    assert "copying.info_to_caption" in str(first_difference(other, receipt))
+    set_versions(monkeypatch, {"BLEU-1": "2"})
+    assert first_difference(other, make_receipt(split, evaluate(split, predictions), copying_from=split)) is None
+
+
+def _take(key: str, value: Any) -> Callable[[dict[str, Any]], object]:
+    return lambda receipt: receipt.__setitem__(key, value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda r: r["metrics"].update(Best="1"), "metrics.Best: in the receipt, but not recomputed"),
+        (lambda r: r["scores"].update(Best=1.0), "scores.Best: in the receipt, but not recomputed"),
+        (lambda r: r["metrics"].update(CIDEr=1), "metrics.CIDEr: the receipt says 1, recomputed '1'"),
+        (lambda r: r["metrics"].pop("CIDEr"), "metrics.CIDEr: missing in the receipt"),
+        (_take("metrics", []), "metrics: the receipt says [], recomputed"),
+        (_take("slices", {"category": 3}), "slices.category: the receipt says 3"),
+        (_take("scores", 3), "scores: the receipt says 3"),
+        (_take("cider", {}), "cider: in the receipt, but not recomputed"),
+        (lambda r: r.pop("length_fit"), "length_fit: missing in the receipt"),
+    ],
+)
+def test_what_is_no_list_of_metrics(change: Callable[[dict[str, Any]], object], said: str, tmp_path: Path) -> None:
+    """A metric made up, one left out, a section that nobody knows, or a crash over any of them."""
+    split, predictions = made_split(tmp_path)
+    receipt = make_receipt(split, evaluate(split, predictions))
+    forged = json.loads(json.dumps(receipt))
+    change(forged)
+    assert said in str(first_difference(forged, receipt))
+
+
+def test_other_versions_are_not_compared(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Old scores of a metric confirmed by a new version of it, or other metrics no longer compared."""
+    split, predictions = made_split(tmp_path / "data")
+    write_predictions(tmp_path / "preds.jsonl", split, predictions)
+    now = make_receipt(split, evaluate(split, predictions))
+    old = old_form(now)
+    old["scores"]["CIDEr"] += 1
+    old["slices"]["category"]["面霜"]["CIDEr"] += 1
+    old["length_fit"]["distance"] += 1
+    set_versions(monkeypatch, {"CIDEr": "2", "Overflow": "2"})
+    again = make_receipt(split, evaluate(split, predictions))
+    assert other_versions(old) == {"CIDEr": ("1", "2"), "Overflow": ("1", "2")}
+    assert first_difference(old, again) is None
+    assert "signature" in str(first_difference(old | {"signature": again["signature"]}, again))
+    (tmp_path / "scores.json").write_text(json.dumps(old))
+    arguments = (tmp_path / "scores.json", tmp_path / "preds.jsonl", str(split.directory))
+    with pytest.raises(InputError) as error:
+        verify.main(*arguments)
+    assert [problem.partition(": ")[2] for problem in error.value.problems] == [
+        "CIDEr was computed with version 1, this is version 2; not compared",
+        "Overflow was computed with version 1, this is version 2; not compared",
+    ]
+    old["scores"]["METEOR"] += 1
+    (tmp_path / "scores.json").write_text(json.dumps(old))
+    with pytest.raises(InputError, match=r"scores\.METEOR: the receipt says"):
+        verify.main(*arguments)
+    (tmp_path / "scores.json").write_text(json.dumps(again))
+    verify.main(*arguments)
+    assert "verified" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..grid import SYNTHETIC_NOTE, Grid
 from ..metrics.tokens import characters
+from .schema import EVALUATED_SPLITS
 from .store import Split
 
 #: Statistic -> (its value for a split, the paper's value for CapOnImage2M; sections 3, A.3 to A.9).
@@ -57,7 +58,7 @@ def ceilings_table(splits: dict[str, Split]) -> Grid:
     of_split: dict[str, list[Sample]] = {name: [] for name in splits}
     for name, sample in samples(in_building_order({name: split.n_images for name, split in splits.items()})):
         of_split[name].append(sample)
-    columns = {name: ceilings(of_split[name]) for name in ("val", "test") if name in splits}
+    columns = {name: ceilings(of_split[name]) for name in EVALUATED_SPLITS if name in splits}
     rows: list[Sequence[str]] = [
         [what, *(f"{100 * c[what]:.1f}" for c in columns.values())] for what in next(iter(columns.values()), {})
     ]

@@ -11,6 +11,9 @@ from typing import Any, TypedDict
 
 import pyarrow as pa
 
+#: The splits that systems are scored on; the third, train, is what they learn from.
+EVALUATED_SPLITS = ("val", "test")
+
 BOXES = pa.list_(pa.list_(pa.float64(), 4))
 
 SCHEMA = pa.schema(

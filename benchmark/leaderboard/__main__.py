@@ -146,7 +146,7 @@ def build(
 ) -> None:
     """Rebuild the whole board from stored predictions: ranking, Markdown, CSV and pages.
 
-    Scores are kept in the cache folder by file, data and metric version; what is new is scored, the rest is read.
+    Scores are kept in the cache folder by file, data and versions of metrics; what is new is scored, the rest is read.
 
     Examples::
 

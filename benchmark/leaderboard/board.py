@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ..dataset.store import Split
+from ..metrics import BOARD, HEADLINE
 from ..scoring import blind
 from ..scoring.receipt import signature
 from ..scoring.significance import mean_and_deviation
@@ -26,7 +27,7 @@ from .accepted import Status, read_hashes
 from .candidates import Draft
 from .check import Checker
 from .entries import HASH_LIST, IN_THE_MAKING, SPLITS, all_entries
-from .ranking import HEADLINE, Place, rank
+from .ranking import Place, rank
 from .result import printable
 from .statistics_cache import Statistics, StatisticsCache, caption_hashes
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from .metadata import Metadata
 
 #: Metrics of the tables, in their order.
-METRICS = ("CIDEr", "BLEU-1", "BLEU-4", "METEOR", "Div@1", "Div@2", "Exact", "Length error")
+METRICS = tuple(metric.name for metric in BOARD)
 #: Of the human row: the references measured against themselves say nothing about accuracy.
 HUMAN_METRICS = ("Div@1", "Div@2")
 
@@ -52,7 +53,7 @@ class Listed:
         statistics: by split, one for each seed.
         metadata: of an entry; None for systems without a model.
         status: what is known of its scores, see `hashes.Status`; "" for systems without a model.
-        older: receipts made with another metric version, by (seed, split).
+        older: receipts with other versions of metrics, by (seed, split).
     """
 
     name: str

@@ -2,7 +2,8 @@
 
 Invariants:
 * no number that an entry claims is believed; its receipts are only compared with what was recomputed;
-* a receipt of an older metric version is no failure if it names the same captions: its scores become history.
+* a receipt with other versions of metrics is no failure if it names the same captions: its scores become history;
+* a metric that was added after a receipt was made is no difference.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,12 +15,12 @@ import numpy as np
 
 from ..dataset.store import Split
 from ..errors import InputError
+from ..metrics import HEADLINE
 from ..scoring.evaluation import METRIC_VERSION
-from ..scoring.receipt import first_difference, read_receipt
+from ..scoring.receipt import first_difference, other_versions, read_receipt
 from .check import Checker, Report
 from .copies import LEAKED, NEAR_DUPLICATE
 from .entries import SPLITS, Entry, look_at, predictions_of, receipt_of
-from .ranking import HEADLINE
 from .statistics_cache import Statistics
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Draft:
         problems: why it cannot be ranked, in words.
         receipts: as they were handed in, by (seed, split).
         statistics: recomputed, by (seed, split).
-        older: the receipts made with another metric version.
+        older: the receipts with another version of a metric, or of what all metrics have in common.
     """
 
     path: Path
@@ -150,6 +151,8 @@ class Draft:
         if version == METRIC_VERSION:
             if difference := first_difference(stored, found.receipt):
                 self.problems.append(f"{where} does not belong to its predictions: {difference}")
+            elif other_versions(stored):
+                self.older[seed, split] = stored
         elif inner(stored, "sha256", "predictions") != found.receipt["sha256"]["predictions"]:
             self.problems.append(f"{where} does not belong to its predictions: sha256.predictions differs")
         else:

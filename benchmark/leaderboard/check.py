@@ -22,7 +22,7 @@ from ..dataset.store import Split
 from ..errors import InputError
 from ..predictions import read_predictions
 from ..scoring.evaluation import METRIC_VERSION, evaluate
-from ..scoring.receipt import first_difference, make_receipt, read_receipt
+from ..scoring.receipt import first_difference, later_metrics, make_receipt, other_versions, read_receipt
 from .accepted import HashList, Status, status
 from .copies import LEAKED, NEAR_DUPLICATE, Neighbours, equal_share, hashed
 from .entries import (
@@ -208,20 +208,28 @@ class Checker:
         return problems
 
     def _receipts(self, entry: Entry, report: Report, beside: Path) -> list[str]:
-        problems = []
+        problems: list[str] = []
+        older: dict[str, int] = {}
         for (seed, split), captions in report.captions.items():
             opened = self._splits[split]
             report.receipts[seed, split] = recomputed = make_receipt(opened, evaluate(opened, captions))
             path = entry.files.get(receipt_of(seed, split))
             if path is not None:
                 try:
-                    problems += self._receipt_problems(path, split, recomputed)
+                    stored = read_receipt(path)
                 except InputError as error:
                     problems += error.problems
+                    continue
+                problems += self._receipt_problems(path, stored, split, recomputed)
+                for name in later_metrics(stored):
+                    older[name] = older.get(name, 0) + 1
+        report.notes += [f"{name} is not in {n} of its receipts, since it was added later" for name, n in older.items()]
         return problems
 
-    def _receipt_problems(self, path: Path, split: str, recomputed: dict[str, Any]) -> list[str]:
-        stored, opened = read_receipt(path), self._splits[split]
+    def _receipt_problems(
+        self, path: Path, stored: dict[str, Any], split: str, recomputed: dict[str, Any]
+    ) -> list[str]:
+        opened = self._splits[split]
         problems = []
         about, versions = stored.get("data"), stored.get("versions")
         fingerprint = about.get("fingerprint") if isinstance(about, dict) else None
@@ -236,6 +244,11 @@ class Checker:
             problems.append(
                 f"{path}:{_line(path, 'versions.metrics')}: versions.metrics: got {version!r:.40}, expected "
                 f"{METRIC_VERSION!r}; score again"
+            )
+        for name, (then, now) in other_versions(stored).items():
+            problems.append(
+                f"{path}:{_line(path, f'metrics.{name}')}: version of {name}: got {then!r:.40}, expected {now!r}; "
+                "score again"
             )
         if difference := first_difference(stored, recomputed):
             line = _line(path, difference.partition(": ")[0])

@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import InputError
+from ..metrics import MORE_IS_BETTER
 from ..scoring.receipt import read_receipt
 from ..scoring.significance import mean_and_deviation
 from .accepted import Status, read_hashes
@@ -26,7 +27,7 @@ MAX_BYTES = 4 << 20
 #: First line of the comment, by which the next run finds and replaces it.
 MARKER = "<!-- caponimage-submission-check -->"
 _MAX_COMMENT, _MAX_LINES, _MAX_ENTRIES, _BESIDE = 60_000, 60, 20, 5
-_METRICS = ("CIDEr", "BLEU-1", "BLEU-4", "METEOR", "Div@1", "Div@2", "Exact")
+_METRICS = tuple(metric.name for metric in MORE_IS_BETTER)
 
 _Text = Annotated[str, Field(max_length=20_000)]
 _Texts = Annotated[list[_Text], Field(max_length=MAX_PROBLEMS)]
@@ -126,7 +127,8 @@ def _accepted(submissions: Path) -> dict[str, list[tuple[str, dict[str, float]]]
             there = [path for seed in entry.seeds if (path := entry.files.get(receipt_of(seed, split)))]
             scores = [read_receipt(path)["scores"] for path in there]
             if scores:  # an entry that has lost a file fails the check; the comment is about others
-                found.setdefault(split, []).append((name, _means({m: [one[m] for one in scores] for m in _METRICS})))
+                means = _means({m: [one.get(m) for one in scores] for m in _METRICS})
+                found.setdefault(split, []).append((name, means))
     return {split: sorted(rows, key=lambda row: -row[1]["CIDEr"]) for split, rows in found.items()}
 
 

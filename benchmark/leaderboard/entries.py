@@ -19,10 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unicodedata import normalize
 
+from ..dataset.schema import EVALUATED_SPLITS
 from ..errors import InputError
 from .metadata import MAX_BYTES, MAX_SEEDS, Metadata
 
-SPLITS = ("val", "test")
+#: The splits that an entry has predictions of.
+SPLITS = EVALUATED_SPLITS
 ENTRY_NAME = re.compile(r"[0-9]{8}_[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_NAME = 80
 MAX_ENTRIES = 2000
@@ -103,7 +105,7 @@ def look_at(path: Path) -> Entry:
         elif seed and item.is_dir(follow_symlinks=False):
             entry.seeds.append(int(seed[1]))
             for inner in _listed(entry, path / item.name, 2 * len(SPLITS)):
-                name = re.fullmatch(r"(preds|scores)\.(val|test)\.(jsonl\.gz|json)", inner.name)
+                name = re.fullmatch(rf"(preds|scores)\.({'|'.join(SPLITS)})\.(jsonl\.gz|json)", inner.name)
                 belongs = name and (name[1] == "preds") == (name[3] == "jsonl.gz")
                 if name and belongs:
                     _take(entry, inner, f"{item.name}/{inner.name}", LIMITS[name[1]])

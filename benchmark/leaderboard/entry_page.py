@@ -14,6 +14,7 @@ import numpy as np
 from ..citation import BIBTEX
 from ..dataset.store import Split
 from ..grid import Grid, number, pm
+from ..metrics import BOARD
 from ..metrics.corpus import Corpus
 from ..metrics.length_fit import BIN_EDGES
 from ..site.browser import link
@@ -21,7 +22,6 @@ from ..site.pages import Site
 from . import tables
 from .board import METRICS, Board, Listed
 from .entries import SPLITS
-from .ranking import HEADLINE
 from .statistics_cache import sample_images
 
 
@@ -92,7 +92,8 @@ def _with_interval(receipt: dict[str, Any], metric: str) -> str:
 
 
 def _entry_slices(entry: Listed) -> Iterator[Grid]:
-    columns = [HEADLINE, "BLEU-4", "METEOR", "Exact", "Length error"]
+    # Most slices cut images apart, which leaves metrics of whole images without a value.
+    columns = [metric.name for metric in BOARD if metric.slices and metric.level == "box"]
     for by, parts in entry.statistics["test"][0].receipt["slices"].items():
         grid = Grid("", [by, "boxes", *columns])
         for part, scores in parts.items():

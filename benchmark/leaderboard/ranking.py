@@ -14,9 +14,6 @@ from dataclasses import dataclass
 
 from ..scoring.ties import Comparison
 
-#: By what systems are ranked.
-HEADLINE = "CIDEr"
-
 
 @dataclass(frozen=True)
 class Place:

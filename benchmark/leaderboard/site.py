@@ -17,13 +17,13 @@ import numpy as np
 
 from ..dataset.store import Split, SplitWriter, open_directory, write_description
 from ..grid import SYNTHETIC_NOTE
+from ..metrics import HEADLINE
 from ..site.browser import write_browser
 from ..site.pages import Site
 from . import tables
 from .board import DIVISIONS, Board, Division
 from .entries import SPLITS
 from .entry_page import entry_place, type_scorer, write_entry
-from .ranking import HEADLINE
 from .statistics_cache import sample_images
 
 _HERE = Path(__file__).parent

@@ -1,8 +1,8 @@
 """What the board needs of a prediction file, computed once: the recomputed receipt, CIDEr per image, caption hashes.
 
 Invariants:
-* a score is a function of (bytes of the prediction file, fingerprint of the split, metric version): that is the key,
-  and a stored file that does not name exactly its key counts as absent;
+* a score is a function of (bytes of the prediction file, fingerprint of the split, versions of the metrics and of what
+  they have in common): that is the key, and a stored file that does not name exactly its key counts as absent;
 * numbers come from `scoring.evaluation` and `scoring.receipt`: the board shows the bits of `benchmark.score`;
 * a file of the cache is complete or absent (written beside, renamed), and holds no pickle.
 """
@@ -23,6 +23,7 @@ import numpy as np
 from ..dataset.store import Split, open_directory
 from ..errors import InputError
 from ..files import cache_directory, replace_when_complete
+from ..metrics import METRICS
 from ..metrics import cider as metrics_cider
 from ..metrics.tokens import characters
 from ..predictions import read_predictions
@@ -31,7 +32,7 @@ from ..scoring.receipt import make_receipt
 from .check import MAX_MEAN_LENGTH
 
 #: Raised when the files of the cache change their form.
-_FORM = 2
+_FORM = 3
 
 #: Images of a split that the site shows; so many that mini is shown whole.
 SAMPLES = 1000
@@ -190,7 +191,8 @@ def _bytes(value: Any) -> np.ndarray:
 
 
 def _key(content: str, split: Split) -> str:
-    return f"{_FORM} {content} {split.fingerprint.hexdigest()} {METRIC_VERSION}"
+    versions = ",".join(f"{metric.name}={metric.version}" for metric in METRICS)
+    return f"{_FORM} {content} {split.fingerprint.hexdigest()} {METRIC_VERSION} {versions}"
 
 
 def _score(work: tuple[Path, str, Path, str, Path]) -> list[str]:

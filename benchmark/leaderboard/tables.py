@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..grid import SYNTHETIC_NOTE, Grid, number, pm
+from ..metrics import HEADLINE
 from ..scoring.evaluation import METRIC_VERSION
+from ..scoring.receipt import other_versions
 from .board import DIVISIONS, METRICS, Board, Division, Listed, paper_rows
 from .candidates import claimed_score, inner
 from .entries import SPLITS
-from .ranking import HEADLINE, Place
+from .ranking import Place
 from .result import printable
 
 RULE = (
@@ -93,20 +95,26 @@ def slice_kinds(board: Board, split: str) -> list[str]:
 
 
 def history_grid(systems: Sequence[Listed], metrics: Sequence[str] = (HEADLINE,)) -> Grid:
-    """Scores that were handed in with older metric versions against those of this one; no rows if there are none."""
+    """Scores that were handed in with other versions of metrics against those of now; no rows if there are none.
+
+    The version is that of what all metrics have in common where that has changed, else that of the metric.
+    """
     grid = Grid(
-        f"re-scored with metrics {METRIC_VERSION}",
-        ["system", "split", "seed", "metric", "metrics then", "then", "now", "change"],
+        "scored again with the metrics of now",
+        ["system", "split", "seed", "metric", "version then", "then", "now", "change"],
         notes=["old scores stand in the receipts that were handed in; the ranking uses the new ones"],
     )
     for system in systems:
         seeds = sorted(system.metadata.seeds) if system.metadata else []
         for (seed, split), receipt in sorted(system.older.items()):
+            common, others = inner(receipt, "versions", "metrics"), other_versions(receipt)
             for metric in metrics:
+                if common == METRIC_VERSION and metric not in others:
+                    continue  # the check has found its score to be that of now
                 new = system.statistics[split][seeds.index(seed)].receipt["scores"].get(metric)
                 old = claimed_score(receipt, metric)
                 change = "-" if old is None or new is None else f"{new - old:+.2f}"
-                version = printable(str(inner(receipt, "versions", "metrics")))[:20]
+                version = printable(str(common if common != METRIC_VERSION else others[metric][0]))[:20]
                 grid.rows.append([system.label, split, str(seed), metric, version, number(old), number(new), change])
     return grid
 

@@ -1,0 +1,117 @@
+"""The registry of metrics: what each is called, which module computes it, its version, and where it is shown.
+
+A new metric takes two files: its module in this package, and an entry in `METRICS`. Scores, intervals, slices,
+receipts, the leaderboard, the bundles for other platforms and the reports follow from the entry. A module offers
+
+* `NAMES`, the names of its metrics in the order in which `aggregate` returns them;
+* `statistics(corpus)`, additive rows: one per box, or one per image where `level` says so. Where
+  `needs_aspect_ratios` is set, it is called with the aspect ratios of the boxes as second argument;
+* `aggregate(sums)`, from summed rows to the values of the metrics in natural scale;
+* `RECIPE`, if the module has one: the words that stand for its metrics in the signature (`scoring.receipt`).
+
+Invariant: modules are named as text and imported when they are asked for, so whoever needs names alone loads no numpy.
+"""
+
+import re
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Literal
+
+#: The metric that ranks systems, and stands first where they are ranked.
+HEADLINE = "CIDEr"
+
+_FOUNDING_RELEASE = "0.1"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: as it stands in every table and file.
+        module: the module of this package that computes it.
+        version: raised when the metric can give other values for unchanged captions.
+        unit: "%" is printed times 100, "characters" as it is.
+        higher_is_better: None for a number that describes and does not judge.
+        level: whether the statistics have a row per box or per image.
+        needs_aspect_ratios: whether it can only be computed where the boxes are known.
+        board: whether it is a column of the leaderboard and of other platforms.
+        slices: whether it is a column of the tables of scores by slice.
+        summary: whether it is a column of the short report tables in the README.
+        report: whether it is a column of the report tables although the paper does not print it.
+        since: the release that brought it. Every receipt has the metrics of the first release.
+    """
+
+    name: str
+    module: str
+    version: str = "1"
+    unit: Literal["%", "characters"] = "%"
+    higher_is_better: bool | None = True
+    level: Literal["box", "image"] = "box"
+    needs_aspect_ratios: bool = False
+    board: bool = False
+    slices: bool = False
+    summary: bool = False
+    report: bool = False
+    since: str = _FOUNDING_RELEASE
+
+    @property
+    def scale(self) -> float:
+        """The factor from natural scale to that of the tables."""
+        return 1.0 if self.unit == "characters" else 100.0
+
+    @property
+    def key(self) -> str:
+        """The name in a-z, 0-9 and _, for platforms and for the signature."""
+        return re.sub("[^a-z0-9]+", "_", self.name.lower())
+
+    @property
+    def founding(self) -> bool:
+        """Whether every receipt must have it."""
+        return self.since == _FOUNDING_RELEASE
+
+
+#: All metrics, in the order of the tables; those of one module stand together.
+METRICS: tuple[Metric, ...] = (
+    Metric("BLEU-1", "bleu", board=True),
+    Metric("BLEU-2", "bleu"),
+    Metric("BLEU-3", "bleu"),
+    Metric("BLEU-4", "bleu", board=True, slices=True, summary=True),
+    Metric("METEOR", "meteor", board=True, slices=True, summary=True),
+    Metric("CIDEr", "cider", board=True, slices=True, summary=True),
+    Metric("Div@1", "diversity", level="image", board=True, slices=True, summary=True),
+    Metric("Div@2", "diversity", level="image", board=True, slices=True),
+    Metric("Exact", "exact", board=True, slices=True, report=True),
+    Metric("Length", "exact", unit="characters", higher_is_better=None, slices=True),
+    Metric("Length error", "length_fit", unit="characters", higher_is_better=False, needs_aspect_ratios=True,
+           board=True, slices=True),
+    Metric("Overflow", "length_fit", higher_is_better=False, needs_aspect_ratios=True),
+    Metric("Underfill", "length_fit", higher_is_better=False, needs_aspect_ratios=True),
+)  # fmt: skip
+
+#: Columns of the leaderboard and of other platforms.
+BOARD = tuple(sorted((metric for metric in METRICS if metric.board), key=lambda metric: metric.name != HEADLINE))
+
+#: Metrics of the comment on a pull request and of the human study: those of the board of which more is better, so
+#: that nobody has to be told which way a number points.
+MORE_IS_BETTER = tuple(metric for metric in BOARD if metric.higher_is_better)
+
+
+def by_module() -> dict[str, tuple[Metric, ...]]:
+    """The metrics of each module, in the order of the tables."""
+    modules = dict.fromkeys(metric.module for metric in METRICS)
+    return {module: tuple(metric for metric in METRICS if metric.module == module) for module in modules}
+
+
+def load(module: str) -> ModuleType:
+    """Import a metric module.
+
+    Raises:
+        ValueError: if the module does not have the metrics that stand in the registry.
+    """
+    loaded = import_module(f".{module}", __name__)
+    registered = tuple(metric.name for metric in by_module()[module])
+    if registered != loaded.NAMES:
+        raise ValueError(f"metrics/{module}.py has NAMES {loaded.NAMES}, the registry has {registered}")
+    return loaded

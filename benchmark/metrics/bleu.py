@@ -12,6 +12,7 @@ import numpy as np
 from .corpus import MAX_ORDER, Corpus
 
 NAMES = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
+RECIPE = "bleu:1-4"
 
 _TINY, _SMALL = 1e-15, 1e-9
 

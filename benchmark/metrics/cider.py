@@ -21,6 +21,8 @@ NAMES = ("CIDEr",)
 
 SIGMA = 6.0
 
+RECIPE = f"cider-d:n{MAX_ORDER},s{SIGMA:g}"
+
 
 def statistics(corpus: Corpus) -> np.ndarray:
     """Per-box score and the constant 1, so that sums of rows can be averaged; float64, shape (n_boxes, 2)."""

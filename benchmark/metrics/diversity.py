@@ -11,6 +11,7 @@ import numpy as np
 from .corpus import Corpus
 
 NAMES = ("Div@1", "Div@2")
+RECIPE = "div:char-uni"
 
 
 def statistics(corpus: Corpus) -> np.ndarray:

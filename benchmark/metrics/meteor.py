@@ -20,9 +20,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from .corpus import Corpus
 from .meteor_alignment import EXACT, PARAPHRASE, SYNONYM, VERSATILE, align
 
 NAMES = ("METEOR",)
+RECIPE = "meteor:1.5-en-norm"
 
 ALPHA, BETA, GAMMA = 0.85, 0.2, 0.6
 
@@ -68,6 +70,15 @@ def _word(point: int) -> int:
 
 
 _WORDS = _Words({ord(mark): ord(plain) for marks, plain in (("‘’`", "'"), ("“”", '"'), ("–", "-")) for mark in marks})
+
+
+def statistics(corpus: Corpus) -> np.ndarray:
+    """`pair_statistics` of each box; METEOR is the dearest metric, so each distinct pair is aligned once."""
+    pairs: dict[tuple[str, str], int] = {}
+    both = zip(corpus.predictions, corpus.references, strict=True)
+    inverse = [pairs.setdefault(pair, len(pairs)) for pair in both]
+    predictions, references = zip(*pairs, strict=True)
+    return pair_statistics(predictions, references)[inverse]
 
 
 def pair_statistics(predictions: Sequence[str], references: Sequence[str]) -> np.ndarray:

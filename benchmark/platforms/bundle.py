@@ -2,8 +2,8 @@
 
     prepare.py    harness.zip    bundle.json    packages.zip or *.whl
 
-Invariant: `harness.zip` holds exactly the modules that the worker's room loads, those of this installation, for any
-Python from 3.9 on (`lowering`).
+Invariant: `harness.zip` holds exactly the modules that the worker loads, those of this installation, for any Python
+from 3.9 on (`python39`). Metric modules are named as text in the registry, so imports do not lead to them.
 """
 
 import ast
@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from ..errors import InputError
+from ..metrics import by_module
 from .python39 import STRICT_ZIP, lowered
 
 #: Distributions which scoring needs.
@@ -87,9 +88,9 @@ def write_program(folder: Path, own: dict[str, str], packages: str) -> str | Non
 
 
 def _harness() -> Iterator[tuple[str, bytes]]:
-    """The worker's module and every module that it imports on loading, directly or through others."""
+    """The worker's module, those of the metrics, and every module that these import on loading."""
     yield "strict_zip.py", STRICT_ZIP.encode()
-    todo, seen = [_ENTRANCE], set()
+    todo, seen = [_ENTRANCE, *(f"metrics.{module}" for module in by_module())], set()
     while todo:
         module = todo.pop()  # its name inside the package; "" is the package itself
         place = _PACKAGE.joinpath(*filter(None, module.split(".")))

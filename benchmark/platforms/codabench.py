@@ -11,8 +11,8 @@ from typing import Any
 
 from ..dataset.store import Split
 from ..errors import InputError
+from ..metrics import BOARD
 from .bundle import PACKAGES, write_program
-from .columns import COLUMNS
 from .data import write_references
 from .public import write_public
 from .texts import Plan, logo, markdown, pages
@@ -109,13 +109,13 @@ def _competition(splits: Mapping[str, Split], plan: Plan, image: str) -> dict[st
                 "submission_rule": "Force_Best",  # the default, Add, shows no score by itself
                 "columns": [
                     {
-                        "title": column.name,
-                        "key": column.key,
+                        "title": metric.name,
+                        "key": metric.key,
                         "index": i,
-                        "sorting": "asc" if column.ascending else "desc",
+                        "sorting": "asc" if metric.higher_is_better is False else "desc",
                         "precision": 2,
                     }
-                    for i, column in enumerate(COLUMNS)
+                    for i, metric in enumerate(BOARD)
                 ],
             }
         ],

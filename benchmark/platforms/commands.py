@@ -11,10 +11,10 @@ import typer
 
 from .. import cli
 from ..dataset import open_dataset
+from ..dataset.schema import EVALUATED_SPLITS
 from ..errors import InputError
 from ..files import replace_when_complete
 
-SPLITS = ("val", "test")
 #: Bytes beyond which a zip archive has another form (zip64), which platforms need not read.
 MAX_BUNDLE = 4_000_000_000
 
@@ -67,9 +67,9 @@ def export(
     if output.is_dir():
         raise InputError(f"{output} is a folder, expected a file to write; try -o {output / 'bundle.zip'}")
     splits = open_dataset(data)
-    if missing := [name for name in SPLITS if name not in splits]:
+    if missing := [name for name in EVALUATED_SPLITS if name not in splits]:
         raise InputError(f"the data set has no split {' and no '.join(missing)}, expected val and test")
-    scored = {name: splits[name] for name in SPLITS}
+    scored = {name: splits[name] for name in EVALUATED_SPLITS}
     first = _day("--start", start, date.today())
     second = _day("--test-start", test_start, first + timedelta(90))
     last = _day("--end", end, second + timedelta(90))

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..dataset.store import Split
+from ..metrics import BOARD
 from .bundle import PACKAGES, folder_members, write_program, write_zip
-from .columns import COLUMNS
 from .data import write_references
 from .texts import Plan, as_html, logo, pages
 
@@ -65,7 +65,7 @@ def fill(folder: Path, splits: Mapping[str, Split], plan: Plan, *, packages: str
 def _challenge(splits: Mapping[str, Split], plan: Plan) -> dict[str, Any]:
     limits = {"val": (20, 200, 1000), "test": (2, 10, 20)}
     starts = {"val": plan.start, "test": plan.test_start}
-    names = [column.name for column in COLUMNS]
+    names = [metric.name for metric in BOARD]
     return {
         "title": plan.title,
         "short_description": "Short Chinese captions for given text boxes on product images",
@@ -83,8 +83,8 @@ def _challenge(splits: Mapping[str, Split], plan: Plan) -> dict[str, Any]:
                     "labels": names,
                     "default_order_by": names[0],
                     "metadata": {
-                        column.name: {"sort_ascending": column.ascending, "description": column.name}
-                        for column in COLUMNS
+                        metric.name: {"sort_ascending": metric.higher_is_better is False, "description": metric.name}
+                        for metric in BOARD
                     },
                 },
             }

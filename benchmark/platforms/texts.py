@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from .columns import COLUMNS
+from ..metrics import BOARD
 
 #: Paragraphs of each page.
 Page = list[str]
@@ -48,7 +48,7 @@ def pages(plan: Plan) -> dict[str, Page]:
         ],
         "evaluation": [
             "Evaluation",
-            f"Columns: {', '.join(column.name for column in COLUMNS)}. {COLUMNS[0].name} ranks. Captions are compared "
+            f"Columns: {', '.join(metric.name for metric in BOARD)}. {BOARD[0].name} ranks. Captions are compared "
             "character by character; scores are those of `python -m benchmark.score`, to the last digit.",
             f"A submission that cannot be scored is refused with all its problems. Limit: {plan.time_limit} seconds.",
         ],

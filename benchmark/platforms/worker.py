@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 
 from ..errors import InputError
 from ..files import replace_when_complete
+from ..metrics import BOARD
 from ..predictions import read_predictions
 from ..scoring.evaluation import evaluate
 from ..scoring.receipt import plain, signature
 from .archives import is_archive, unpack
-from .columns import COLUMNS
 from .data import open_references
 
 NAMES = ("preds.jsonl", "preds.jsonl.gz", "preds.jsonl.zst")
@@ -126,7 +126,7 @@ def codabench(arguments: list[str]) -> int:
     with replace_when_complete(output / "detailed_results.html") as partial:
         partial.write_text(_page(judged), encoding="utf-8")
     with replace_when_complete(output / "scores.json") as partial:
-        partial.write_text(json.dumps({column.key: judged.scores[column.name] for column in COLUMNS}))
+        partial.write_text(json.dumps({metric.key: judged.scores[metric.name] for metric in BOARD}))
     print(judged.about["signature"])
     return 0
 
@@ -144,8 +144,8 @@ def evalai(test_annotation_file: str, user_submission_file: str, phase_codename:
     split = f"{phase_codename}_split"
     bars = {name: (high - low) / 2 for name, (low, high) in judged.intervals.items()}
     return {
-        "result": [{split: {column.name: judged.scores[column.name] for column in COLUMNS}}],
-        "error": [{split: {column.name: bars[column.name] for column in COLUMNS}}],
+        "result": [{split: {metric.name: judged.scores[metric.name] for metric in BOARD}}],
+        "error": [{split: {metric.name: bars[metric.name] for metric in BOARD}}],
         "submission_result": plain(judged.about | {"scores": judged.scores, "intervals": judged.intervals}),
         "submission_metadata": judged.about,
     }

@@ -15,15 +15,15 @@ from functools import cached_property
 import numpy as np
 
 from ..dataset.store import Split
-from ..metrics import bleu, cider, diversity, exact, length_fit, meteor
+from ..metrics import Metric, bleu, by_module, length_fit, load, meteor
 from ..metrics.corpus import Corpus
 from .significance import RESAMPLES, SEED, Aggregate, interval, resampled_sums
 from .slices import slices
 
-#: Raised whenever a score can change for unchanged predictions; see CHANGELOG.md, "Changes scores".
+#: The version of what all metrics have in common: tokens, data, bootstrap. Raised whenever a change of these can change
+#: a score of unchanged predictions; a metric by itself has its own version in the registry. See CHANGELOG.md, "Changes
+#: scores".
 METRIC_VERSION = "0.1"
-
-_IN_CHARACTERS = {"Length", "Length error"}
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,29 @@ class Part:
     """The additive statistics of one metric module over a split.
 
     Attributes:
-        names: of its metrics.
+        metrics: the module's metrics.
         statistics: one row per box, or per image where `of_images`; additive.
         aggregate: from summed rows to metric values in natural scale.
-        of_images: whether rows stand for images.
     """
 
-    names: tuple[str, ...]
+    metrics: tuple[Metric, ...]
     statistics: np.ndarray
     aggregate: Aggregate
-    of_images: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the metrics."""
+        return tuple(metric.name for metric in self.metrics)
+
+    @property
+    def of_images(self) -> bool:
+        """Whether rows stand for images."""
+        return self.metrics[0].level == "image"
 
     @property
     def scale(self) -> np.ndarray:
         """From natural to table scale, shape (len(names),)."""
-        return np.array([1.0 if name in _IN_CHARACTERS else 100.0 for name in self.names])
+        return np.array([metric.scale for metric in self.metrics])
 
     def scores(self, rows: np.ndarray | None = None) -> dict[str, float]:
         """Scores over all rows, or over those of a mask."""
@@ -73,27 +81,19 @@ class Evaluation:
     @cached_property
     def parts(self) -> list[Part]:
         """All metrics, in the order of the tables."""
-        corpus = self.corpus
-        parts = [
-            Part(bleu.NAMES, bleu.statistics(corpus), bleu.aggregate),
-            Part(meteor.NAMES, self.meteor_statistics, meteor.aggregate),
-            Part(cider.NAMES, cider.statistics(corpus), cider.aggregate),
-            Part(diversity.NAMES, diversity.statistics(corpus), diversity.aggregate, of_images=True),
-            Part(exact.NAMES, exact.statistics(corpus), exact.aggregate),
-        ]
-        if self.aspect_ratios is not None:
-            statistics = length_fit.statistics(corpus, self.aspect_ratios)
-            parts.append(Part(length_fit.NAMES, statistics, length_fit.aggregate))
+        parts = []
+        for name, metrics in by_module().items():
+            needs_boxes, module = metrics[0].needs_aspect_ratios, load(name)
+            if needs_boxes and self.aspect_ratios is None:
+                continue
+            given = (self.corpus, self.aspect_ratios) if needs_boxes else (self.corpus,)
+            parts.append(Part(metrics, module.statistics(*given), module.aggregate))
         return parts
 
-    @cached_property
+    @property
     def meteor_statistics(self) -> np.ndarray:
-        """`meteor.pair_statistics` of each box; the dearest metric, so each distinct pair is aligned once."""
-        pairs: dict[tuple[str, str], int] = {}
-        both = zip(self.corpus.predictions, self.corpus.references, strict=True)
-        inverse = [pairs.setdefault(pair, len(pairs)) for pair in both]
-        predictions, references = zip(*pairs, strict=True)
-        return meteor.pair_statistics(predictions, references)[inverse]
+        """`meteor.statistics` of the corpus."""
+        return next(part.statistics for part in self.parts if part.names == meteor.NAMES)
 
     @cached_property
     def scores(self) -> dict[str, float]:

@@ -2,8 +2,11 @@
 
 A receipt never stands in for the predictions: `verify` recomputes it from them and names the first difference.
 
-Invariant: two receipts of the same captions on the same data are equal but for `versions`, whatever the file's line
-order, compression or machine.
+Invariants:
+* two receipts of the same captions on the same data are equal but for `versions`, whatever the file's line order,
+  compression or machine;
+* a receipt stays valid when metrics are added: it says which metrics it has, each with its version, and is compared in
+  these alone. The founding metrics cannot be left out.
 """
 
 import hashlib
@@ -11,7 +14,7 @@ import json
 import math
 import platform
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ from .. import __version__
 from ..dataset.known import known_split
 from ..dataset.store import Split
 from ..errors import InputError
-from ..metrics import cider
+from ..metrics import METRICS, by_module, cider, load
 from ..metrics.copying import copy_check
 from ..metrics.corpus import MAX_ORDER
 from ..metrics.length_fit import BIN_EDGES
@@ -30,17 +33,55 @@ from .significance import RESAMPLES, SEED
 
 FORMAT = "caponimage-receipt/1"
 
+#: The version of every metric at first, and of the founding metrics in receipts that name no versions.
+_FIRST = "1"
+
+#: Metric modules whose section in a receipt does not have the module's name, as that of `length_fit` does.
+_SECTIONS = {"bleu": "copying"}
+
 #: The encoder of caption types which this package ships, trained on mini's training captions.
 DEFAULT_ENCODER = "mini"
 
 
-def signature(split: Split) -> str:
-    """One line for papers: data, tokens, metric variants, bootstrap, version; comparable scores have equal ones."""
+def signature(split: Split, versions: Mapping[str, str] | None = None) -> str:
+    """One line for papers: data, tokens, metric variants, bootstrap, version; comparable scores have equal ones.
+
+    Args:
+        split: what was evaluated.
+        versions: version of each metric that was computed; default: all metrics, as they are now.
+    """
+    about = {"name": split.dataset, "split": split.name, "fingerprint": split.fingerprint.hexdigest()}
+    return signature_of(about, {metric.name: metric.version for metric in METRICS} if versions is None else versions)
+
+
+def signature_of(data: Mapping[str, Any], versions: Mapping[str, str]) -> str:
+    """The signature from the `data` of a receipt and the version of each of its metrics."""
+    recipes = "".join(f"|{recipe}" for recipe in _recipes(versions))
     return (
-        f"caponimage|data:{split.dataset}/{split.name}@{split.fingerprint.hexdigest()[:8]}|tok:char|bleu:1-4"
-        f"|meteor:1.5-en-norm|cider-d:n{MAX_ORDER},s{cider.SIGMA:g}|div:char-uni"
+        f"caponimage|data:{data['name']}/{data['split']}@{data['fingerprint'][:8]}|tok:char{recipes}"
         f"|boot:{RESAMPLES},seed{SEED}|v{METRIC_VERSION}"
     )
+
+
+def _recipes(versions: Mapping[str, str]) -> list[str]:
+    """The words of each module for its founding metrics; then by itself what these words do not tell.
+
+    That is every metric that came later, and every one whose version was raised, unless all metrics of the module were
+    raised to the same version, which stands behind the module's words: `cider-d:n4,s6,v2`.
+    """
+    found = []
+    for module, metrics in by_module().items():
+        present = [metric for metric in metrics if metric.name in versions]
+        told = {versions[metric.name] for metric in present if metric.founding}
+        recipe = getattr(load(module), "RECIPE", "")
+        common = told.pop() if recipe and len(told) == 1 else _FIRST
+        if recipe and any(metric.founding for metric in present):
+            found.append(recipe if common == _FIRST else f"{recipe},v{common}")
+        for metric in present:
+            version = versions[metric.name]
+            if version != (common if metric.founding else None):
+                found.append(f"{metric.key}:v{version}")
+    return found
 
 
 def make_receipt(
@@ -61,9 +102,10 @@ def make_receipt(
         type_encoder: sentence encoder (see `caption_types.load_encoder`), to include the caption types.
     """
     corpus = evaluation.corpus
+    versions = {metric.name: metric.version for part in evaluation.parts for metric in part.metrics}
     receipt: dict[str, Any] = {
         "format": FORMAT,
-        "signature": signature(split),
+        "signature": signature(split, versions),
         "data": {
             "name": split.dataset,
             "split": split.name,
@@ -78,6 +120,7 @@ def make_receipt(
             "references": _digest(corpus.references),
             "document_frequencies": _digest(_document_frequencies(corpus.references)),
         },
+        "metrics": versions,
         "scores": evaluation.scores,
         "intervals": evaluation.intervals(),
         "ceilings": {"CIDEr": cider.ceiling(corpus) * 100},
@@ -163,8 +206,63 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def first_difference(stored: Any, recomputed: Any, where: str = "") -> str | None:
-    """Where two receipts first differ, in words, bit for bit; None if they agree. `versions` do not count."""
+def metric_versions(receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """The version of each metric that a receipt names; one from before they were named has the founding metrics."""
+    told = receipt.get("metrics")
+    return told if isinstance(told, dict) else {metric.name: _FIRST for metric in METRICS if metric.founding}
+
+
+def later_metrics(receipt: Mapping[str, Any]) -> list[str]:
+    """Names of metrics that a receipt does not have since they were added later; this is no difference."""
+    told = metric_versions(receipt)
+    return [metric.name for metric in METRICS if not metric.founding and metric.name not in told]
+
+
+def other_versions(receipt: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Metrics that a receipt has in another version: name -> (version in the receipt, version here).
+
+    `first_difference` leaves their values out, so a receipt with one is not confirmed.
+    """
+    told = metric_versions(receipt)
+    pairs = {metric.name: (told.get(metric.name, metric.version), metric.version) for metric in METRICS}
+    return {name: (then, now) for name, (then, now) in pairs.items() if isinstance(then, str) and then != now}
+
+
+def first_difference(stored: dict[str, Any], recomputed: dict[str, Any]) -> str | None:
+    """Where a receipt first differs from a recomputed one, in words, bit for bit; None if they agree.
+
+    `versions` do not count, nor do metrics that the stored receipt does not have (`later_metrics`) or has in another
+    version (`other_versions`).
+    """
+    others, later = other_versions(stored), later_metrics(stored)
+    named = {module: {metric.name for metric in metrics} for module, metrics in by_module().items()}
+    changed = {_SECTIONS.get(module, module) for module, names in named.items() if names.intersection(others)}
+    unknown = {_SECTIONS.get(module, module) for module, names in named.items() if names.issubset(later)}
+    expected = _without(recomputed, {*others, *later}, changed | unknown)
+    versions = {name: others.get(name, (now,))[0] for name, now in recomputed["metrics"].items() if name not in later}
+    expected["signature"] = signature_of(recomputed["data"], versions)
+    if "metrics" not in stored:
+        del expected["metrics"]
+    return _difference(_without(stored, others, changed), expected)
+
+
+def _without(receipt: Mapping[str, Any], names: Collection[str], sections: Collection[str]) -> dict[str, Any]:
+    """A receipt without some metrics, wherever they stand, and without some whole sections."""
+    kept = {key: value for key, value in receipt.items() if key not in sections}
+    depths = {"metrics": 1, "scores": 1, "intervals": 1, "ceilings": 1, "slices": 3}
+    return {key: _pruned(value, names, depths.get(key, 0)) for key, value in kept.items()}
+
+
+def _pruned(value: Any, names: Collection[str], depth: int) -> Any:
+    """A nested mapping without the keys `names` of its level `depth`; 0 and what is no mapping: as it is."""
+    if not depth or not isinstance(value, dict):
+        return value
+    if depth == 1:
+        return {key: item for key, item in value.items() if key not in names}
+    return {key: _pruned(item, names, depth - 1) for key, item in value.items()}
+
+
+def _difference(stored: Any, recomputed: Any, where: str = "") -> str | None:
     if isinstance(stored, dict) and isinstance(recomputed, dict):
         for key in [*recomputed, *(key for key in stored if key not in recomputed)]:
             if not where and key == "versions":
@@ -174,13 +272,13 @@ def first_difference(stored: Any, recomputed: Any, where: str = "") -> str | Non
                 return f"{place}: missing in the receipt"
             if key not in recomputed:
                 return f"{place}: in the receipt, but not recomputed"
-            difference = first_difference(stored[key], recomputed[key], place)
+            difference = _difference(stored[key], recomputed[key], place)
             if difference:
                 return difference
         return None
     if isinstance(stored, list) and isinstance(recomputed, list) and len(stored) == len(recomputed):
         pairs = enumerate(zip(stored, recomputed, strict=True))
-        return next(filter(None, (first_difference(a, b, f"{where}[{i}]") for i, (a, b) in pairs)), None)
+        return next(filter(None, (_difference(a, b, f"{where}[{i}]") for i, (a, b) in pairs)), None)
     if type(stored) is type(recomputed) and stored == recomputed:
         return None
     return f"{where}: the receipt says {stored!r:.200}, recomputed {recomputed!r:.200}"

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..dataset.store import Split
 from ..grid import SYNTHETIC_NOTE, Grid, number, pm
+from ..metrics import METRICS
 from ..metrics.length_fit import BIN_EDGES
 from .evaluation import Evaluation
 from .significance import Difference, mean_and_deviation
@@ -34,7 +35,7 @@ def tables(receipt: dict[str, Any], *, slices: bool) -> list[Grid]:
     if "copying" in receipt:
         grids.append(_flat_grid("copy check (Table A6 is info_to_caption; scale 0..1)", receipt["copying"]))
     for by, parts in receipt["slices"].items() if slices else ():
-        columns = ["boxes", "BLEU-4", "METEOR", "CIDEr", "Div@1", "Div@2", "Exact", "Length", "Length error"]
+        columns = ["boxes", *(metric.name for metric in METRICS if metric.slices)]
         columns = [name for name in columns if any(name in scores for scores in parts.values())]
         rows: list[Sequence[str]] = [
             [name, *(number(scores.get(c), 0 if c == "boxes" else 2) for c in columns)]

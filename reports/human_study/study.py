@@ -28,6 +28,7 @@ from benchmark.dataset.schema import Row
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.files import folder_when_complete
+from benchmark.metrics import MORE_IS_BETTER
 from benchmark.rendering import draw_captions, mask_boxes
 from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.receipt import plain
@@ -43,7 +44,7 @@ QUESTIONS = {
 }
 CHOICES = {"left": "left", "same": "indistinguishable", "right": "right"}
 
-_METRICS = ("BLEU-1", "BLEU-4", "METEOR", "CIDEr", "Div@1", "Div@2", "Exact")
+_METRICS = {metric.name for metric in MORE_IS_BETTER}
 _LONG_SIDE = 560  # of the rendered pictures, in pixels
 
 

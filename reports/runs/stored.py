@@ -15,12 +15,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.files import folder_when_complete
 from benchmark.predictions import read_predictions, write_predictions
 from reference_model.config import Config
-from reference_model.run_folder import EVALUATED, is_complete, made_by, note, read_config
+from reference_model.run_folder import is_complete, made_by, note, read_config
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -129,10 +130,15 @@ def store(run: Run, splits: dict[str, Split], results: Path = RESULTS) -> Path:
     check_data(run, splits["train"])
     target = results / config.profile / config.name / config.hash / f"seed{seed}"
     with folder_when_complete(target) as folder:
-        for name in ("config.json", "made_by.json", "prepared.json", *(f"scores.{split}.json" for split in EVALUATED)):
+        for name in (
+            "config.json",
+            "made_by.json",
+            "prepared.json",
+            *(f"scores.{split}.json" for split in EVALUATED_SPLITS),
+        ):
             if (run.folder / name).exists():
                 shutil.copyfile(run.folder / name, folder / name)
-        for split in EVALUATED:
+        for split in EVALUATED_SPLITS:
             write_predictions(folder / f"preds.{split}.jsonl.gz", splits[split], run.captions(splits[split]))
         lines = (json.dumps({"update": u, "validation": scores}) for u, scores in run.validations.items())
         (folder / "log.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

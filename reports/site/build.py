@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmark.errors import InputError
 from benchmark.files import folder_when_complete
+from benchmark.metrics import METRICS
 from benchmark.site.pages import Site
 from reports.experiments import Table
 from reports.figures.curves import draw_curves
@@ -19,7 +20,6 @@ from reports.site.samples import write_samples
 from reports.tables.chapters import Chapter, interval_grid, measure, more_grids, split_grids
 from reports.tables.claims import ORDER, claims_grid
 from reports.tables.scores import labels, long_csv
-from reports.tables.summary import METRICS
 
 
 def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Path:
@@ -63,10 +63,15 @@ def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Pat
     return folder / "index.html"
 
 
+def overview_metrics(table: Table) -> list[str]:
+    """The metrics of a table that the first page shows."""
+    return [m.name for m in METRICS if (m.summary or m.report) and m.name in table.metrics]
+
+
 def _write_overview(site: Site, chapters: Sequence[Chapter], material: Material, browsed: Sequence[str]) -> None:
     first = chapters[0]
     split = first.table.splits[-1]
-    metrics = [metric for metric in (*METRICS, "Exact") if metric in first.table.metrics]
+    metrics = overview_metrics(first.table)
     scores = interval_grid(f"{first.table.title}, {split}", metrics, first.rows[split]) if metrics else None
     verdicts = [f.verdict for chapter in chapters for found in chapter.found.values() for f in found]
     site.page(

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from benchmark import paper
 from benchmark.grid import Grid, number, pm
+from benchmark.metrics import METRICS
 from reports.experiments import Table
 from reports.tables.claims import Finding
 from reports.tables.measured import Measured
 
-METRICS = ("BLEU-4", "METEOR", "CIDEr", "Div@1")
+SUMMARY = tuple(metric.name for metric in METRICS if metric.summary)
 
 
 def summary_grid(table: Table, rows: Sequence[Measured], split: str, labels: Sequence[str]) -> Grid:
@@ -23,7 +24,7 @@ def summary_grid(table: Table, rows: Sequence[Measured], split: str, labels: Seq
         split: name of it.
         labels: what a reader must know first.
     """
-    metrics = [metric for metric in METRICS if metric in table.metrics]
+    metrics = [metric for metric in SUMMARY if metric in table.metrics]
     grid = Grid(f"{table.title}, {split}: ours (paper's)", ["", "seeds", *metrics], notes=list(labels))
     for measured in rows:
         row = measured.row

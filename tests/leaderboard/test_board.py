@@ -15,6 +15,7 @@ pytest.importorskip("pydantic")
 pytest.importorskip("yaml")
 
 from board_entries import add_entry
+from metric_versions import set_versions
 
 from benchmark import paper, submit
 from benchmark.dataset.store import Split
@@ -29,7 +30,7 @@ from benchmark.leaderboard.entries import HASH_LIST, look_at
 from benchmark.leaderboard.statistics_cache import StatisticsCache
 from benchmark.leaderboard.tables import board_csv, history_grid, markdown, neighbours_grid, slices_csv
 from benchmark.predictions import read_predictions
-from benchmark.scoring.evaluation import METRIC_VERSION, evaluate
+from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.significance import mean_and_deviation
 
 HOSTILE = "=1|!A0 <script>alert(1)</script> [x](javascript:0)"
@@ -204,7 +205,7 @@ def test_old_metric_versions_are_rescored_and_shown(submissions: Path, splits: d
     rows = history_grid([entry], ["CIDEr", "METEOR", "BLEU-4"]).rows
     assert rows[0] == ["Open", "test", "1", "CIDEr", "0.0", f"{now - 1.5:.2f}", f"{now:.2f}", "+1.50"]
     assert [row[5] for row in rows[1:]] == ["-", "-"]
-    assert f"re-scored with metrics {METRIC_VERSION}" in markdown(found)
+    assert "scored again with the metrics of now" in markdown(found)
 
     receipt["versions"]["metrics"] = "<b>\n\n# old"
     receipt["scores"]["CIDEr"] = 1e308
@@ -218,15 +219,39 @@ def test_old_metric_versions_are_rescored_and_shown(submissions: Path, splits: d
     assert "Open" not in {entry.label for entry in gather(submissions, splits).entries}
 
 
+def test_a_raised_version_of_one_metric_is_history(
+    submissions: Path, splits: dict[str, Split], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whole board that is refused since one metric was mended; a forged number behind an old version of another."""
+    set_versions(monkeypatch, {"METEOR": "2"})
+    found = gather(submissions, splits)
+    assert {entry.label for entry in found.entries} == {"Good", "Open", HOSTILE}
+    assert history_grid(found.entries).rows == []
+    entry = next(entry for entry in found.entries if entry.label == "Open")
+    rows = history_grid([entry], ["CIDEr", "METEOR"]).rows
+    assert [row[1:5] for row in rows] == [["test", "1", "METEOR", "1"], ["val", "1", "METEOR", "1"]]
+    assert "meteor:1.5-en-norm,v2" in found.signatures["test"]
+
+    path = submissions / "20270131_open/seed1/scores.test.json"
+    receipt = json.loads(path.read_text())
+    receipt["scores"]["CIDEr"] += 1
+    path.write_text(json.dumps(receipt))
+    assert "Open" not in {entry.label for entry in gather(submissions, splits).entries}
+
+
+@pytest.mark.parametrize("of", ["all", "one"])
 def test_a_new_metric_version_makes_the_cache_useless(
-    submissions: Path, splits: dict[str, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    of: str, submissions: Path, splits: dict[str, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scores of two versions on one board."""
     cache = StatisticsCache(tmp_path / "cache")
     split = splits["test"]
     made = cache.made("x", split, lambda: split.captions)
     assert cache.get("x", split) is not None
-    monkeypatch.setattr(statistics_cache, "METRIC_VERSION", "9")
+    if of == "all":
+        monkeypatch.setattr(statistics_cache, "METRIC_VERSION", "9")
+    else:
+        set_versions(monkeypatch, {"Exact": "2"})
     assert cache.get("x", split) is None
     assert cache.get("x", splits["val"]) is None
     assert made.receipt["scores"]["Exact"] == 100

@@ -125,6 +125,15 @@ def test_tampered_receipt(checker: Checker, entry: Path, key: str) -> None:
     assert f"{key}.{field}" in found["receipts"] or f"{key}:" in found["receipts"]
 
 
+def test_another_version_of_a_metric(checker: Checker, entry: Path) -> None:
+    """Scores of an older version of a metric, handed in as those of now."""
+    path = entry / "seed1/scores.test.json"
+    receipt = json.loads(path.read_text())
+    receipt["metrics"]["CIDEr"] = "0"
+    path.write_text(json.dumps(receipt))
+    assert "version of CIDEr: got '0', expected '1'; score again" in failures(checker, entry)["receipts"]
+
+
 def test_a_receipt_is_wrong_in_a_line(checker: Checker, entry: Path) -> None:
     """A number among hundreds of lines that the reader has to search for."""
     path = entry / "seed1/scores.test.json"

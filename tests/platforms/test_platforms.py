@@ -28,9 +28,9 @@ from benchmark.dataset import open_dataset
 from benchmark.dataset.schema import Row
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from benchmark.errors import InputError
+from benchmark.metrics import BOARD
 from benchmark.platforms import codabench, evalai, worker
 from benchmark.platforms.bundle import folder_members, write_zip
-from benchmark.platforms.columns import COLUMNS
 from benchmark.platforms.commands import Platform, export
 from benchmark.platforms.commands import simulate as run_command
 from benchmark.platforms.data import open_references, write_references
@@ -137,19 +137,13 @@ def test_scores_are_those_of_benchmark_score(
     (tmp_path / "preds.jsonl").write_bytes(content(good))
     score.main([tmp_path / "preds.jsonl"], data=str(data), split="test", output=tmp_path / "scores.json")
     home = json.loads((tmp_path / "scores.json").read_text())
-    by_name = {column.key if platform == "codabench" else column.name: column.name for column in COLUMNS}
+    by_name = {metric.key if platform == "codabench" else metric.name: metric.name for metric in BOARD}
     assert outcome.scores == {key: home["scores"][name] for key, name in by_name.items()}
     if platform == "evalai":
         full = json.loads(outcome.artefacts["submission_result"])
         assert full["scores"] == home["scores"]
         assert full["intervals"] == home["intervals"]
         assert full["signature"] == home["signature"]
-
-
-def test_columns_are_those_of_the_board() -> None:
-    """Two boards of one benchmark with different columns."""
-    board = pytest.importorskip("benchmark.leaderboard.board")
-    assert tuple(column.name for column in COLUMNS) == board.METRICS
 
 
 def test_refusals_name_all_problems(refused: dict[str, Outcome]) -> None:
@@ -401,7 +395,7 @@ def test_same_bundle_twice(bundles: dict[str, Path], data: Path, tmp_path: Path)
 # Programs that break the contract: what simulators are for.
 
 _SCORE = "import sys, pathlib, json\nout = pathlib.Path(sys.argv[2])\n"
-_GOOD = json.dumps({column.key: 1.5 for column in COLUMNS})
+_GOOD = json.dumps({metric.key: 1.5 for metric in BOARD})
 
 
 def changed(bundle: Path, to: Path, change: Callable[[Path], object]) -> Path:
@@ -648,4 +642,4 @@ def test_mini_with_its_own_packages(platform: str, tmp_path: Path, monkeypatch: 
         outcome = simulate(platform, tmp_path / "bundle.zip", path, phase=name)
         assert (outcome.breaches, outcome.refused) == ([], "")
         home = evaluate(split, captions).scores
-        assert list(outcome.scores.values()) == [home[column.name] for column in COLUMNS]
+        assert list(outcome.scores.values()) == [home[metric.name] for metric in BOARD]

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from tiny_runs import tiny
 
+from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
 from benchmark.predictions import write_predictions
 from benchmark.scoring.evaluation import evaluate
 from reference_model.processor import Processor
-from reference_model.run_folder import EVALUATED, run_folder, write_config
+from reference_model.run_folder import run_folder, write_config
 from reports.agreement_with_stored import Comparison, agreement_grid, compare, stored_twin, verdict
 from reports.runs.stored import Run
 
@@ -28,7 +29,7 @@ def made(
     config = tiny("context")
     folder = run_folder(runs, config, seed)
     write_config(folder, config, seed, splits["train"].dataset, splits["train"].fingerprint.hexdigest())
-    for name in EVALUATED:
+    for name in EVALUATED_SPLITS:
         captions = list(splits[name].captions)
         captions[:changed] = ["好"] * changed if name == "test" else captions[:changed]
         write_predictions(folder / f"preds.{name}.jsonl", splits[name], captions)

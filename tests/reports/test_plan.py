@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
-from reference_model.run_folder import EVALUATED, run_folder, write_config
+from reference_model.run_folder import run_folder, write_config
 from reports.experiments import Table, tables
 from reports.runs.plan import Plan
 
@@ -20,7 +21,7 @@ def store(folder: Path, splits: dict[str, Split], row_id: str, *seeds: int) -> N
         run = run_folder(folder / "results", config, seed)
         run.mkdir(parents=True)
         write_config(run, config, seed, "made", splits["train"].fingerprint.hexdigest())
-        for name in EVALUATED:
+        for name in EVALUATED_SPLITS:
             (run / f"scores.{name}.json").write_text("{}")
 
 
