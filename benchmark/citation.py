@@ -1,8 +1,4 @@
-"""What to cite: `--citation`, an option of every command that prints or writes tables."""
-
-from typing import Annotated
-
-import typer
+"""What to cite; every command that prints or writes tables tells it (`cli.Citation`)."""
 
 BIBTEX = """\
 @inproceedings{gao2022caponimage,
@@ -13,15 +9,3 @@ BIBTEX = """\
   year      = {2022},
   url       = {https://aclanthology.org/2022.emnlp-main.226}
 }"""
-
-
-def _print(asked: bool) -> None:
-    if asked:
-        typer.echo(BIBTEX)
-        raise typer.Exit
-
-
-#: Answered before any argument is asked for.
-Citation = Annotated[
-    bool, typer.Option("--citation", help="Print what to cite, and stop.", is_eager=True, callback=_print)
-]

@@ -9,11 +9,12 @@ import re
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from .citation import BIBTEX
 from .errors import InputError
 
 # Tables are read in terminals, pipes and CI logs alike: never cut a number to fit 80 columns.
@@ -84,3 +85,15 @@ def _fenced(documentation: str) -> str:
         return f"{block[1]}:\n\n```text\n{inspect.cleandoc(block[2])}\n```\n"
 
     return re.sub(r"^(.*)::\n\n((?:(?: {4}.*)?\n?)+)", fence, documentation, flags=re.MULTILINE)
+
+
+def _print_citation(asked: bool) -> None:
+    if asked:
+        typer.echo(BIBTEX)
+        raise typer.Exit
+
+
+#: `--citation`, answered before any argument is asked for.
+Citation = Annotated[
+    bool, typer.Option("--citation", help="Print what to cite, and stop.", is_eager=True, callback=_print_citation)
+]

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from . import cli
-from .citation import Citation
 from .dataset import open_split
 from .errors import InputError
 from .grid import SYNTHETIC_NOTE
@@ -29,7 +28,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX tables.")] = False,
-    citation: Citation = False,
+    citation: cli.Citation = False,
 ) -> None:
     """Compare systems on one split: paired bootstrap and approximate randomisation over images, for every metric.
 

@@ -9,7 +9,6 @@ import orjson
 import typer
 
 from . import cli
-from .citation import Citation
 from .dataset import open_split
 from .dataset.store import Split
 from .errors import InputError
@@ -47,7 +46,7 @@ def main(
     encoder: Annotated[str | None, typer.Option(help="Sentence encoder for --types: name or folder.")] = None,
     lens: Annotated[bool, typer.Option(help="The same predictions under other recipes of the same metrics.")] = False,
     engine: Annotated[str, typer.Option(help="pycocoevalcap recomputes with the original tools.")] = "caponimage",
-    citation: Citation = False,
+    citation: cli.Citation = False,
 ) -> None:
     """Score a prediction file: BLEU-1..4, METEOR, CIDEr, Div@1/2, exact match, length fitness, with 95 % intervals.
 

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from benchmark import cli
-from benchmark.citation import Citation
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
 from reference_model.variants import PROFILES
@@ -36,7 +35,7 @@ def main(
     types: Annotated[
         str | None, typer.Option(help="Type model for figure3: mini, or a folder of benchmark.fit_types.")
     ] = None,
-    citation: Citation = False,
+    citation: cli.Citation = False,
 ) -> None:
     """Draw figures of the paper: PNG, SVG, PDF, and the numbers behind each as CSV.
 

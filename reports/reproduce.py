@@ -15,7 +15,6 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmark import cli
-from benchmark.citation import Citation
 from benchmark.dataset import open_dataset
 from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.errors import InputError
@@ -63,7 +62,7 @@ def main(
         Path, typer.Option(help="Where stored results are kept.", show_default="reports/results")
     ] = RESULTS,
     output: Annotated[Path | None, typer.Option(help="Where tables go. [default: reports/output/PROFILE]")] = None,
-    citation: Citation = False,
+    citation: cli.Citation = False,
 ) -> None:
     r"""Reproduce tables and figures of the paper: train what is missing, score, test the paper's claims.
 

@@ -223,7 +223,7 @@ def fingerprint_command(
     from rich.table import Table
 
     from . import open_dataset
-    from .known import known_split
+    from .store import known_split
 
     table = Table("split", "images", "boxes", "fingerprint", "known as")
     changed = []

@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -346,3 +346,16 @@ def open_directory(directory: Path) -> dict[str, Split]:
         name: Split(directory, description["name"], name, bool(description.get("synthetic")))
         for name in description["splits"]
     }
+
+
+@cache
+def _known() -> dict[str, str]:
+    """Names of the splits that many people hold, by fingerprint; a split that is not listed is not wrong for that."""
+    path = Path(__file__).with_name("known_fingerprints.json")
+    splits = json.loads(path.read_text(encoding="utf-8"))["splits"]
+    return {entry["fingerprint"]: f"{entry['name']}/{entry['split']}" for entry in splits}
+
+
+def known_split(fingerprint: str) -> str | None:
+    """The public split with this fingerprint as `name/split` ("mini-1/test"), or None if it is not pinned."""
+    return _known().get(fingerprint)

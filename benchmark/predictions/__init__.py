@@ -1,5 +1,6 @@
 """Prediction files: one JSON object per text box, one a line (`docs/predictions.md`)."""
 
-from .files import read_predictions, repair_predictions, write_predictions
+from .check import read_predictions
+from .files import repair_predictions, write_predictions
 
 __all__ = ["read_predictions", "repair_predictions", "write_predictions"]

@@ -1,6 +1,7 @@
-"""Checks a prediction file line by line: fast where a line is fine, in full words where it is not.
+"""Reads and checks a prediction file line by line: fast where a line is fine, in full words where it is not.
 
 Invariants:
+* a file is taken whole or refused whole, with all its problems;
 * every problem of every line is recorded, and none stops the check, short of a file that cannot be read on;
 * only ids and boxes of the split are used, never its captions: predictions of a hidden test split can be checked;
 * a repair never guesses: it is done only where the file can mean nothing else.
@@ -8,10 +9,12 @@ Invariants:
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import orjson
@@ -21,7 +24,7 @@ from ..errors import InputError
 from . import problems as problem
 from .fields import Fields
 from .formats import KEYS, looks_like
-from .lines import ReadingStoppedError, open_lines
+from .lines import PredictionLines, ReadingStoppedError, open_lines
 from .problems import MAX_CAPTION, Problems, shown
 
 _BOM = b"\xef\xbb\xbf"
@@ -29,6 +32,23 @@ _QUOTED_KEYS = tuple(f'"{key}"'.encode() for key in KEYS)
 _NAN = re.compile(rb"[\[:,]\s*-?(NaN|Infinity)\b")
 
 _OTHER_SPLIT_IMAGES = 200_000  # of larger splits, ids are not read for a hint
+
+
+def read_predictions(path: Path, split: Split) -> list[str]:
+    """The predicted caption of each box, in the data set's order, length n_boxes; no white space around them.
+
+    Args:
+        path: of the file; `-` reads stdin.
+        split: which the file predicts; its reference captions are not needed.
+
+    Raises:
+        InputError: listing all problems of the file, grouped by kind.
+    """
+    check = PredictionCheck(path, split)
+    deque(check.lines(), maxlen=0)
+    if check.problems:
+        raise InputError(*check.problems.sentences())
+    return cast(list[str], check.captions)
 
 
 class PredictionCheck:
@@ -46,10 +66,14 @@ class PredictionCheck:
         self.stopped = False
         self._path = path
         self._split = split
-        self._fields = Fields(split, self.problems)
         self._offsets: list[int] = split.offsets.tolist()
         self._line_of = [0] * split.n_boxes  # the line that predicts a box; 0: none so far
         self._empty = True
+        self._unknown_ids: list[str] = []
+
+    @cached_property
+    def _fields(self) -> Fields:
+        return Fields(self._split, self.problems, self._unknown_ids)
 
     def lines(self) -> Iterator[bytes]:
         """Check the whole file; yields what `--fix` keeps of each line, in order.
@@ -60,18 +84,20 @@ class PredictionCheck:
         number = 0
         try:
             with open_lines(self._path, self._split.n_boxes) as file:
-                if other_format := looks_like(file.head, file.name):
-                    raise InputError(f"{file.name} is not JSON Lines, one object per box: it looks like {other_format}")
                 if file.utf16:
                     self.problems.add(problem.UTF16)
                 for number, line in file:
                     if self._accept(number, line):
                         yield line
-                    else:
-                        yield from self._check(number, line)
+                        continue
+                    if number == 1:
+                        _refuse_other_formats(file)
+                    yield from self._check(number, line)
                 if file.carriage_returns:
                     self.problems.add(problem.LINE_ENDS)
         except ReadingStoppedError as why:
+            if number == 0:
+                _refuse_other_formats(file)
             self.stopped = True
             self.problems.say(f"{self.problems.name}: reading stopped after line {number:,}: {why}")
         self._look_back()
@@ -183,9 +209,9 @@ class PredictionCheck:
     def _look_back(self) -> None:
         """Problems that only the whole file shows."""
         split, name = self._split, self.problems.name
-        if self._fields.unknown_ids:
+        if self._unknown_ids:
             note = f"{split.dataset}/{split.name} has ids such as {split.image_ids[0]}"
-            if other := _split_with(self._fields.unknown_ids, split):
+            if other := _split_with(self._unknown_ids, split):
                 note = f"these are images of split {other!r}; another file, or --split {other}?"
             self.problems.note(problem.UNKNOWN_IMAGE, note)
         if self.stopped:
@@ -194,6 +220,12 @@ class PredictionCheck:
             self.problems.say(f"{name} is empty, expected {split.n_boxes:,} lines, one for each box of {split.name}")
         elif missing := missing_boxes(split, self._line_of):
             self.problems.say(f"{name} has {missing}")
+
+
+def _refuse_other_formats(file: PredictionLines) -> None:
+    """Say how to convert a file that is no file of JSON lines; asked only where its first line is no prediction."""
+    if other_format := looks_like(file.head, file.name):
+        raise InputError(f"{file.name} is not JSON Lines, one object per box: it looks like {other_format}")
 
 
 def missing_boxes(split: Split, predicted: list[Any]) -> str:

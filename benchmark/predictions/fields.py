@@ -29,8 +29,8 @@ class Fields:
         unknown_ids: the first hundred that no image of the split has.
     """
 
-    def __init__(self, split: Split, problems: Problems) -> None:
-        self.unknown_ids: list[str] = []
+    def __init__(self, split: Split, problems: Problems, unknown_ids: list[str]) -> None:
+        self.unknown_ids = unknown_ids
         self._split = split
         self._problems = problems
 

@@ -5,13 +5,11 @@ keys are ignored; an empty caption is allowed and scores as empty. `.gz` and `.z
 `docs/predictions.md` tells it to users.
 
 Invariants:
-* a file is taken whole or refused whole, with all its problems;
-* what `write_predictions` writes, `read_predictions` accepts.
+* what `write_predictions` writes, `check.read_predictions` accepts.
 """
 
 import gzip
 import re
-from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -28,23 +26,6 @@ from .check import PredictionCheck
 from .problems import MAX_CAPTION
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-def read_predictions(path: Path, split: Split) -> list[str]:
-    """The predicted caption of each box, in the data set's order, length n_boxes; no white space around them.
-
-    Args:
-        path: of the file; `-` reads stdin.
-        split: which the file predicts; its reference captions are not needed.
-
-    Raises:
-        InputError: listing all problems of the file, grouped by kind.
-    """
-    check = PredictionCheck(path, split)
-    deque(check.lines(), maxlen=0)
-    if check.problems:
-        raise InputError(*check.problems.sentences())
-    return cast(list[str], check.captions)
 
 
 def write_predictions(path: Path, split: Split, captions: Sequence[str]) -> None:

@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..dataset.known import known_split
-from ..dataset.store import Split
+from ..dataset.store import Split, known_split
 from ..errors import InputError
 from ..metrics import METRICS, by_module, cider, load
 from ..metrics.copying import copy_check

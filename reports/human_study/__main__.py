@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from benchmark import cli
-from benchmark.citation import Citation
 from benchmark.dataset import open_split
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
@@ -81,7 +80,7 @@ def collect_command(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write tables here: LaTeX in a .tex file, else Markdown.")
     ] = None,
-    citation: Citation = False,
+    citation: cli.Citation = False,
 ) -> None:
     """Majority votes, win rates, agreement: Table 4 from the answers of the raters.
 

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.dataset import known
 from benchmark.dataset.mini import NAME, SIZES, UNEXPLAINED
 from benchmark.dataset.mini.build import build, in_building_order
 from benchmark.dataset.mini.ceilings import ceilings
 from benchmark.dataset.mini.copywriting import FORM_LENGTHS, all_phrases, domains
 from benchmark.dataset.mini.samples import MISREAD, Sample, samples
-from benchmark.dataset.store import Split, open_directory
+from benchmark.dataset.store import Split, known_split, open_directory
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,7 @@ def test_the_default_build_is_the_pinned_one(splits: dict[str, Split]) -> None:
     """A changed word, order or random draw: every stored score would silently belong to other data."""
     assert list(splits) == ["train", "val", "test"]
     for name, split in splits.items():
-        assert known.known_split(split.fingerprint.hexdigest()) == f"{NAME}/{name}"
+        assert known_split(split.fingerprint.hexdigest()) == f"{NAME}/{name}"
 
 
 def test_the_build_does_not_depend_on_hash_randomisation() -> None:

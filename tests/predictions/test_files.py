@@ -14,7 +14,8 @@ from prediction_files import CAPTIONS, PACKERS, RECORDS, read, text, tiny_split,
 
 from benchmark.dataset.schema import Row
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
-from benchmark.predictions.files import read_predictions, tidy_caption, write_predictions
+from benchmark.predictions.check import read_predictions
+from benchmark.predictions.files import tidy_caption, write_predictions
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from prediction_files import CAPTIONS, RECORDS, text, tiny_split
 
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
-from benchmark.predictions.files import read_predictions, repair_predictions, tidy_caption
+from benchmark.predictions.check import read_predictions
+from benchmark.predictions.files import repair_predictions, tidy_caption
 
 
 @pytest.fixture(scope="module")
