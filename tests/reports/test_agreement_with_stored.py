@@ -20,6 +20,7 @@ INTEL = Processor("GenuineIntel", "Xeon", "AVX512", "2.14.1", 1, "cpu")
 
 EQUAL = Comparison(0, 4803, 822.88, 822.88)
 MEASURED = Comparison(84, 4788, 837.44, 838.45)
+MEASURED_VAL, MEASURED_TEST = Comparison(88, 4803, 826.19, 822.88), Comparison(78, 4788, 840.72, 838.45)
 
 
 def made(
@@ -47,11 +48,12 @@ def made(
         ([AMD], [], [EQUAL, EQUAL], "same bits"),
         ([AMD], [AMD], [EQUAL, EQUAL], "same bits"),
         ([AMD], [], [EQUAL, MEASURED], "same within rounding of another processor"),
+        ([INTEL], [], [MEASURED_VAL, MEASURED_TEST], "same within rounding of another processor"),
         ([AMD], [INTEL], [EQUAL, MEASURED], "same within rounding of another processor"),
         ([AMD, INTEL], [AMD], [EQUAL, MEASURED], "same within rounding of another processor"),
         ([AMD], [AMD], [EQUAL, MEASURED], "different"),
         ([AMD], [INTEL], [EQUAL, Comparison(118, 4788, 838.40, 838.45)], "different"),
-        ([AMD], [INTEL], [Comparison(84, 4803, 825.0, 822.88), EQUAL], "different"),
+        ([AMD], [INTEL], [Comparison(84, 4803, 828.0, 822.88), EQUAL], "different"),
     ],
 )
 def test_verdicts(
