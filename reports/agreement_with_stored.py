@@ -30,7 +30,7 @@ Verdict = Literal["same bits", "same within rounding of another processor", "dif
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Agreement:
     """The captions of one split, as written here and as stored.
 
     Attributes:
@@ -69,25 +69,25 @@ def stored_twin(run: Run, results: Path) -> Run | None:
     return None
 
 
-def compare(run: Run, stored: Run, splits: Mapping[str, Split]) -> dict[str, Comparison]:
+def agreements(run: Run, stored: Run, splits: Mapping[str, Split]) -> dict[str, Agreement]:
     """The captions of two runs side by side, by split; CIDEr is computed from them."""
     found = {}
     for name in EVALUATED_SPLITS:
         here, there = run.captions(splits[name]), stored.captions(splits[name])
         differ = sum(one != other for one, other in zip(here, there, strict=True))
         score = _cider(splits[name], there)
-        found[name] = Comparison(differ, len(there), _cider(splits[name], here) if differ else score, score)
+        found[name] = Agreement(differ, len(there), _cider(splits[name], here) if differ else score, score)
     return found
 
 
-def verdict(run: Run, stored: Run, comparisons: Iterable[Comparison]) -> Verdict:
-    """What the comparisons of two runs say; on one kind of processor no difference is explained by rounding."""
-    found = list(comparisons)
-    if not any(comparison.differ for comparison in found):
+def verdict(run: Run, stored: Run, agreements: Iterable[Agreement]) -> Verdict:
+    """What the agreements of two runs say; on one kind of processor no difference is explained by rounding."""
+    found = list(agreements)
+    if not any(agreement.differ for agreement in found):
         return "same bits"
     kinds = _kinds(run)
     one_kind = len(kinds) == 1 and kinds == _kinds(stored)
-    if not one_kind and all(comparison.is_small for comparison in found):
+    if not one_kind and all(agreement.is_small for agreement in found):
         return "same within rounding of another processor"
     return "different"
 
@@ -106,7 +106,7 @@ def agreement_grid(runs: Iterable[Run], results: Path, splits: Mapping[str, Spli
     grid = Grid("runs of this machine beside the stored ones", columns, notes=[note])
     for run in runs:
         if stored := stored_twin(run, results):
-            by_split = compare(run, stored, splits)
+            by_split = agreements(run, stored, splits)
             cells = [
                 ", ".join(f"{c.differ:,} of {c.boxes:,}" for c in by_split.values()),
                 ", ".join(number(c.cider_here) for c in by_split.values()),

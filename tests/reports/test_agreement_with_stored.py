@@ -12,15 +12,15 @@ from benchmark.predictions import write_predictions
 from benchmark.scoring.evaluation import evaluate
 from reference_model.processor import Processor
 from reference_model.run_folder import run_folder, write_config
-from reports.agreement_with_stored import Comparison, agreement_grid, compare, stored_twin, verdict
+from reports.agreement_with_stored import Agreement, agreement_grid, agreements, stored_twin, verdict
 from reports.runs.stored import Run
 
 AMD = Processor("AuthenticAMD", "EPYC", "AVX2", "2.14.1", 1, "cpu")
 INTEL = Processor("GenuineIntel", "Xeon", "AVX512", "2.14.1", 1, "cpu")
 
-EQUAL = Comparison(0, 4803, 822.88, 822.88)
-MEASURED = Comparison(84, 4788, 837.44, 838.45)
-MEASURED_VAL, MEASURED_TEST = Comparison(88, 4803, 826.19, 822.88), Comparison(78, 4788, 840.72, 838.45)
+EQUAL = Agreement(0, 4803, 822.88, 822.88)
+MEASURED = Agreement(84, 4788, 837.44, 838.45)
+MEASURED_VAL, MEASURED_TEST = Agreement(88, 4803, 826.19, 822.88), Agreement(78, 4788, 840.72, 838.45)
 
 
 def made(
@@ -43,7 +43,7 @@ def made(
 
 
 @pytest.mark.parametrize(
-    ("here", "there", "comparisons", "said"),
+    ("here", "there", "agreements", "said"),
     [
         ([AMD], [], [EQUAL, EQUAL], "same bits"),
         ([AMD], [AMD], [EQUAL, EQUAL], "same bits"),
@@ -52,27 +52,27 @@ def made(
         ([AMD], [INTEL], [EQUAL, MEASURED], "same within rounding of another processor"),
         ([AMD, INTEL], [AMD], [EQUAL, MEASURED], "same within rounding of another processor"),
         ([AMD], [AMD], [EQUAL, MEASURED], "different"),
-        ([AMD], [INTEL], [EQUAL, Comparison(118, 4788, 838.40, 838.45)], "different"),
-        ([AMD], [INTEL], [Comparison(84, 4803, 828.0, 822.88), EQUAL], "different"),
+        ([AMD], [INTEL], [EQUAL, Agreement(118, 4788, 838.40, 838.45)], "different"),
+        ([AMD], [INTEL], [Agreement(84, 4803, 828.0, 822.88), EQUAL], "different"),
     ],
 )
 def test_verdicts(
     here: list[Processor],
     there: list[Processor],
-    comparisons: list[Comparison],
+    agreements: list[Agreement],
     said: str,
     tmp_path: Path,
     splits: dict[str, Split],
 ) -> None:
     """Changed code excused as rounding; or rounding, on the machine of a stranger, reported as changed code."""
     run, stored = made(tmp_path / "runs", splits, *here), made(tmp_path / "results", splits, *there)
-    assert verdict(run, stored, comparisons) == said
+    assert verdict(run, stored, agreements) == said
 
 
 def test_captions_are_counted_and_scored(tmp_path: Path, splits: dict[str, Split]) -> None:
     """Differences of one split hidden by the other, or scores of the two runs exchanged."""
     run, stored = made(tmp_path / "runs", splits, changed=3), made(tmp_path / "results", splits)
-    found = compare(run, stored, splits)
+    found = agreements(run, stored, splits)
     assert (found["val"].differ, found["test"].differ) == (0, 3)
     assert found["test"].boxes == splits["test"].n_boxes
     assert found["test"].cider_here == evaluate(splits["test"], run.captions(splits["test"])).scores["CIDEr"]
