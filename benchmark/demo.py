@@ -33,7 +33,7 @@ def main(
         write_predictions(path, evaluated, predict(train, evaluated))
         evaluation = evaluate(evaluated, read_predictions(path, evaluated))
         grid.columns = ["system", *evaluation.names]
-        grid.rows.append([name, *(number(value) for value in evaluation.scores.values())])
+        grid.add(name, *map(number, evaluation.scores.values()))
     grid.notes = [
         f"prediction files in {out}/; score one alone: python -m benchmark.score {out}/title_copy.{split}.jsonl",
         f"CIDEr ends at {cider.ceiling(evaluation.corpus) * 100:.2f} here, not at 1000: "

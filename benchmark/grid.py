@@ -1,100 +1,350 @@
-"""Score tables for terminal, Markdown, LaTeX and HTML: same columns, same digits.
+r"""Tables of typed cells, and their forms: terminal, Markdown, LaTeX, CSV, and the pages of a site.
 
-Two decimals, as in the paper's tables; full precision stands in the receipt.
+A cell keeps its number until a renderer writes it, so nothing ever has to read a number back out of text: pages sort by
+the value, and a system that is called "2 stage model" or "1,000 [steps] net" stays text.
+
+Invariants:
+* every renderer escapes what its own format would act on, whoever wrote the text: titles, columns and cells may come
+  from strangers. Notes are sentences of this project and are written as they stand, in Markdown too;
+* what a row is (a control, the paper's line below ours) is its `kind`; the words that show it are added by renderers;
+* every row has as many cells as there are columns.
 """
 
-import html
+import csv
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+
+from .files import replace_when_complete
 
 SYNTHETIC_NOTE = "synthetic data: never compare these numbers with the paper's"
+
+Kind = Literal["row", "control", "paper", "difference"]
+Tone = Literal["", "good", "bad", "open"]
+
+#: What renderers write before the first cell of a row.
+_LEADS: dict[Kind, str] = {"row": "", "control": "control: ", "paper": "· ", "difference": "· "}
+#: Rows that belong to the row above them and move with it when a page sorts its table.
+_BELOW: tuple[Kind, ...] = ("paper", "difference")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value, and how it is written: "838.45 ± 1.20 [829.10, 847.20] ab".
+
+    Attributes:
+        value: a number, which pages sort by; or text; None or NaN for what is not defined, shown as "-".
+        form: format string for the numbers of this cell, such as "{:+.2f}" or "{:.2f} GiB"; without braces, it is what
+            is shown in place of the number, such as "3-5" for ranks from 3.
+        deviation: standard deviation over seeds, shown behind "±"; None or NaN: not shown.
+        until: the upper end, for a cell that is an interval and whose value is the lower end; shown behind "..".
+        beside: a second number to compare with, such as the paper's; shown in brackets.
+        interval: ends of the confidence interval, shown in square brackets.
+        ties: letters shared with the cells of the column that are not significantly different.
+        href: page that the cell leads to; shown on pages alone, relative to the page of the table.
+        tone: whether the word in this cell is good or bad news, or an open question; colours it on pages.
+    """
+
+    value: float | str | None
+    form: str = "{}"
+    deviation: float | None = None
+    until: float | None = None
+    beside: float | None = None
+    interval: tuple[float, float] | None = None
+    ties: str = ""
+    href: str = ""
+    tone: Tone = ""
+
+    @property
+    def number(self) -> float | None:
+        """The value if it is a number, in full precision; None for text and for what is not defined."""
+        return None if isinstance(self.value, str) or not _defined(self.value) else self.value
+
+    @property
+    def main(self) -> str:
+        """The value as it is shown, without interval and ties, which pages set apart."""
+        if isinstance(self.value, str):
+            return self.value
+        text = self._written(self.value)
+        if _defined(self.deviation):
+            text += f" ± {self._written(self.deviation)}"
+        if self.until is not None:
+            text += f" .. {self._written(self.until)}"
+        if self.beside is not None:
+            text += f" ({self._written(self.beside)})"
+        return text
+
+    @property
+    def bounds(self) -> str:
+        """The confidence interval as it is shown; empty if there is none."""
+        return f"[{', '.join(map(self._written, self.interval))}]" if self.interval else ""
+
+    def __str__(self) -> str:
+        """Everything on one line."""
+        return " ".join(filter(None, (self.main, self.bounds, self.ties)))
+
+    def _written(self, value: float | None) -> str:
+        return self.form.format(value) if _defined(value) else "-"
+
+
+#: What a row may be made of; text, whole numbers and None become cells.
+Content = Cell | str | int | None
+
+
+def number(value: float | None, digits: int = 2) -> Cell:
+    """A number with a fixed number of decimals; a dash for what is not defined."""
+    return Cell(value, f"{{:.{digits}f}}")
+
+
+def score(mean: float, deviation: float, interval: tuple[float, float] | None = None, ties: str = "") -> Cell:
+    """A score over seeds; see `Cell`."""
+    return Cell(mean, "{:.2f}", deviation, interval=interval, ties=ties)
+
+
+def percent(share: float | None, digits: int = 1) -> Cell:
+    """A share between 0 and 1, as per cent without the sign, which stands in the column or the title."""
+    return number(None if share is None else 100 * share, digits)
+
+
+def count(value: int) -> Cell:
+    """How many there are, with commas between thousands."""
+    return Cell(value, "{:,}")
+
+
+def signed(value: float | None, digits: int = 2) -> Cell:
+    """A number with its sign, such as a difference."""
+    return Cell(value, f"{{:+.{digits}f}}")
+
+
+def span(low: float, high: float, form: str = "{:.2f}") -> Cell:
+    """An interval in a cell of its own, "829.10 .. 847.20"; sorted by its lower end."""
+    return Cell(low, form, until=high)
+
+
+@dataclass(frozen=True)
+class Row:
+    """The cells of a line, and what the line is."""
+
+    cells: Sequence[Cell]
+    kind: Kind = "row"
+
+    @property
+    def lead(self) -> str:
+        """What stands before the first cell."""
+        return _LEADS[self.kind]
+
+    def texts(self) -> list[str]:
+        """The cells as they are shown, each on one line, not escaped for any format."""
+        return [self.lead + str(self.cells[0]), *map(str, self.cells[1:])]
 
 
 @dataclass
 class Grid:
-    """A plain table: the first column is left-aligned text, the others are right-aligned."""
+    """A table: its first column is set to the left, the others to the right.
+
+    Attributes:
+        title: of the table; "": none.
+        columns: heads of the columns.
+        rows: see `add`.
+        notes: sentences below it.
+    """
 
     title: str
     columns: Sequence[str]
-    rows: list[Sequence[str]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def add(self, *cells: Content, kind: Kind = "row") -> None:
+        """Append a row.
+
+        Args:
+            cells: one for each column.
+            kind: what the row is.
+
+        Raises:
+            ValueError: if there are more cells than columns, or fewer.
+        """
+        if len(cells) != len(self.columns):
+            raise ValueError(f"{self.title!r}: got a row of {len(cells)} cells, expected {len(self.columns)}")
+        self.rows.append(Row([cell if isinstance(cell, Cell) else Cell(cell) for cell in cells], kind))
+
+    def move(self, column: str, place: int) -> None:
+        """Put a column in another place; the others keep their order."""
+        order = [i for i, name in enumerate(self.columns) if name != column]
+        order.insert(place, list(self.columns).index(column))
+        self.columns = [self.columns[i] for i in order]
+        self.rows = [Row([row.cells[i] for i in order], row.kind) for row in self.rows]
+
+    def texts(self) -> list[list[str]]:
+        """All rows as they are shown."""
+        return [row.texts() for row in self.rows]
+
+    @property
+    def numeric(self) -> list[bool]:
+        """For each column, whether it holds numbers alone, or nothing."""
+        columns = zip(*(row.cells for row in self.rows), strict=True) if self.rows else [()] * len(self.columns)
+        return [all(not isinstance(cell.value, str) or not cell.value for cell in cells) for cells in columns]
+
+    @property
+    def groups(self) -> list[list[Row]]:
+        """Rows that stay together when a page sorts the table."""
+        found: list[list[Row]] = []
+        for row in self.rows:
+            if found and row.kind in _BELOW:
+                found[-1].append(row)
+            else:
+                found.append([row])
+        return found
 
     def show(self, console: Console) -> None:
         """Print it; notes stand below, unbroken, so that a signature can be copied."""
-        table = Table(title=self.title, title_justify="left")
+        # As `Text`, in which rich looks neither for markup nor for emoji.
+        table = Table(title=Text(_one_line(self.title), style="table.title"), title_justify="left")
         for i, column in enumerate(self.columns):
-            table.add_column(escape(column), justify="left" if i == 0 else "right", no_wrap=i > 0)
-        for row in self.rows:
-            table.add_row(*map(escape, row))
+            table.add_column(Text(_one_line(column)), justify="left" if i == 0 else "right", no_wrap=i > 0)
+        for texts in self.texts():
+            table.add_row(*(Text(_one_line(text)) for text in texts))
         console.print(table)
         for note in self.notes:
             console.print(note, markup=False, highlight=False, soft_wrap=True)
 
     def markdown(self) -> str:
         """GitHub-flavoured Markdown."""
-        lines = [self.columns, ["---", *["---:"] * (len(self.columns) - 1)], *self.rows]
-        table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines)
-        return "\n\n".join([f"**{self.title}**", table, *(f"*{note}*" for note in self.notes)])
+        lines = [map(markdown_text, self.columns), ["---", *["---:"] * (len(self.columns) - 1)]]
+        lines += [[row.lead + first, *others] for row in self.rows for first, *others in [map(_markdown, row.cells)]]
+        table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        return "\n\n".join([f"**{markdown_text(self.title)}**", table, *(f"*{note}*" for note in self.notes)])
 
     def latex(self) -> str:
         """A tabular for booktabs."""
-        rows = [" & ".join(map(_latex, row)) + r" \\" for row in self.rows]
         return "\n".join(
             [
-                *(f"% {note}" for note in [self.title, *self.notes]),
+                *(f"% {_one_line(note)}" for note in [self.title, *self.notes]),
                 r"\begin{tabular}{l" + "r" * (len(self.columns) - 1) + "}",
                 r"\toprule",
-                " & ".join(map(_latex, self.columns)) + r" \\",
+                " & ".join(map(tex_text, self.columns)) + r" \\",
                 r"\midrule",
-                *rows,
+                *(" & ".join(map(tex_text, texts)) + r" \\" for texts in self.texts()),
                 r"\bottomrule",
                 r"\end{tabular}",
             ]
         )
 
-    def html(self) -> str:
-        """A table element with its title and notes; all text is escaped."""
+    def csv(self, *, exact: bool = True) -> str:
+        """A CSV file; see `csv_text`.
 
-        def line(kind: str, cells: Sequence[str]) -> str:
-            return "<tr>" + "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in cells) + "</tr>"
-
-        return "\n".join(
-            [
-                f"<table><caption>{html.escape(self.title)}</caption>",
-                f"<thead>{line('th', self.columns)}</thead>",
-                "<tbody>",
-                *(line("td", row) for row in self.rows),
-                "</tbody></table>",
-                *(f"<p>{html.escape(note)}</p>" for note in self.notes),
-            ]
-        )
+        Args:
+            exact: whether numbers are written in full precision, else as they are shown; the first column, which names
+                the rows, is always written as it is shown.
+        """
+        rows = ([row.texts()[0], *row.cells[1:]] if exact else row.texts() for row in self.rows)
+        return csv_text(self.columns, rows)
 
 
-_LATEX = {
+def write_tables(folder: Path, name: str, grids: Sequence[Grid], csv: str | None = None) -> list[Path]:
+    """Write grids as `<name>.md` and `.tex`, and `.csv` if its text is given; returns the paths."""
+    contents = {
+        "md": "\n\n".join(grid.markdown() for grid in grids) + "\n",
+        "tex": "\n\n".join(grid.latex() for grid in grids) + "\n",
+        "csv": csv,
+    }
+    paths = []
+    for suffix, text in contents.items():
+        if text is not None:
+            paths.append(folder / f"{name}.{suffix}")
+            with replace_when_complete(paths[-1]) as partial:
+                partial.write_text(text, encoding="utf-8", newline="")
+    return paths
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    """A CSV file: numbers to full precision, nothing for what is not defined, and nothing that UTF-8 cannot hold.
+
+    A spreadsheet would run text that begins like a formula, some programs also in full-width signs; such text gets an
+    apostrophe before it.
+
+    Args:
+        columns: the head.
+        rows: numbers, text, None, or `Cell`s, of which the number is written, or else the text.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(map(_csv, row) for row in rows)
+    return text.getvalue().encode("utf-8", "backslashreplace").decode()
+
+
+def _csv(value: object) -> str:
+    if isinstance(value, Cell):
+        value = value.value
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float):
+        return repr(float(value))
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(tuple("=+-@\uff1d\uff0b\uff0d\uff20")) else text
+
+
+def markdown_text(text: str) -> str:
+    """Text that GitHub's Markdown shows as it is, on one line of a table.
+
+    A sign that acts only in some places is left alone in all others, so that a table can be read as plain text: an
+    asterisk between blanks, an underscore inside a word, a colon that begins no emoji and is in no address, and the at
+    sign of "Div@1", which neither mentions somebody nor belongs to an address.
+    """
+    return _ACTIVE.sub(lambda match: f"&#{ord(match[0])};", _one_line(text))
+
+
+def _markdown(cell: Cell) -> str:
+    return markdown_text(cell.value) if isinstance(cell.value, str) else str(cell)
+
+
+#: The signs that act, each with the places in which it does.
+_ACTIVE = re.compile(
+    r"[\\`{}\[\]<>&|~#!$]"
+    r"|\*(?=\S)|(?<=\S)\*"
+    r"|(?<![^\W_])_|_(?![^\W_])"
+    r"|:(?=//|[\w+-]+:)|(?<=mailto):|(?<=xmpp):"
+    r"|(?<!\w)@|@(?!\d+(?![\w.-]))"
+    r"|(?<=www)\.",
+    re.IGNORECASE,
+)
+
+
+def tex_text(text: str) -> str:
+    """Text that LaTeX sets as it is: in a table, and in a field of a BibTeX entry.
+
+    BibTeX counts braces even behind a backslash, so that a lone one would end the field; hence braces by name.
+    """
+    text = re.sub("|".join(map(re.escape, _TEX)), lambda match: _TEX[match[0]], _one_line(text))
+    # At the start of a row, these would be arguments of the line break before it.
+    return f"{{}}{text}" if text.startswith(("[", "*")) else text
+
+
+_TEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "{": r"\textbraceleft{}",
+    "}": r"\textbraceright{}",
     "±": r"$\pm$",
     "−": "$-$",
     "·": r"$\cdot$",
-    **{c: "\\" + c for c in "&%$#_{}"},
+    **{c: "\\" + c for c in "&%$#_"},
 }
 
 
-def _latex(cell: str) -> str:
-    return re.sub(r"[\\~^±−·&%$#_{}]", lambda match: _LATEX[match[0]], cell)
+def _one_line(text: str) -> str:
+    """Text without control characters and line breaks, which would end a row or reach the terminal."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
 
 
-def number(value: float | None, digits: int = 2) -> str:
-    """A number for a table; a dash for what is not defined."""
-    return "-" if value is None or value != value else f"{value:.{digits}f}"
-
-
-def pm(mean: float, deviation: float, digits: int = 2) -> str:
-    """Mean and standard deviation."""
-    return number(mean, digits) if deviation != deviation else f"{mean:.{digits}f} ± {deviation:.{digits}f}"
+def _defined(value: float | None) -> bool:
+    return value is not None and value == value

@@ -20,7 +20,7 @@ from . import cli
 from .dataset import open_split
 from .dataset.store import Split
 from .errors import InputError
-from .grid import Grid
+from .grid import Cell, Grid, count, number
 from .metrics import bleu, cider, meteor
 from .metrics.corpus import Corpus
 from .predictions import write_predictions
@@ -57,7 +57,7 @@ def _imports() -> Grid:
     grid = Grid("import, best of 5", ["process", "seconds"])
     for code in ("pass", f"import {__package__}"):
         seconds = min(_run([sys.executable, "-c", code])[0] for _ in range(5))
-        grid.rows.append([f"python -c {code!r}", f"{seconds:.3f}"])
+        grid.add(f"python -c {code!r}", number(seconds, 3))
     return grid
 
 
@@ -73,8 +73,8 @@ def _whole_process(folder: Path, sizes: list[int]) -> Grid:
         command = [sys.executable, "-m", f"{__package__}.score", str(predictions), "--data", str(split.directory)]
         _run(command)  # once, so that the disk does not decide
         seconds, peak = _run(command)
-        per_caption = f"{seconds / split.n_boxes * 1e6:.1f}"
-        grid.rows.append([f"{size:,}", f"{split.n_boxes:,}", f"{seconds:.2f}", f"{peak:.0f}", per_caption])
+        per_caption = number(seconds / split.n_boxes * 1e6, 1)
+        grid.add(count(size), count(split.n_boxes), number(seconds), number(peak, 0), per_caption)
     return grid
 
 
@@ -90,9 +90,8 @@ def _drawing(split: Split) -> Grid:
         "captions drawn on pictures, one process", ["time", "seconds", "pictures a second", "captions a second"]
     )
     for name, seconds in (("wall", wall), ("processor", processor)):
-        grid.rows.append(
-            [name, f"{seconds:.2f}", f"{split.n_images / seconds:,.0f}", f"{split.n_boxes / seconds:,.0f}"]
-        )
+        rates = (Cell(done / seconds, "{:,.0f}") for done in (split.n_images, split.n_boxes))
+        grid.add(name, number(seconds), *rates)
     return grid
 
 
@@ -116,7 +115,7 @@ def _against_original(split: Split) -> Grid:
     for name, ours, names in rows:
         mine = min(_time(ours, corpus()) for _ in range(3))
         theirs = _time(partial(original_scores, names=names), corpus())
-        grid.rows.append([name, f"{mine:.2f}", f"{theirs:.2f}", f"{theirs / mine:.1f}x"])
+        grid.add(name, number(mine), number(theirs), Cell(theirs / mine, "{:.1f}x"))
     return grid
 
 

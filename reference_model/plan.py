@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.dataset.store import Split
-from benchmark.grid import Grid
+from benchmark.grid import Cell, Grid, number
 from reference_model.batch import Batch
 from reference_model.config import Config
 from reference_model.run_folder import build_model
@@ -50,22 +50,21 @@ def plan_table(config: Config, splits: dict[str, Split]) -> Grid:
     captions = plan.updates * plan.units * (data.n_boxes / data.n_images if config.train.grouped else 1)
     at_once = min(config.train.micro_batch or config.train.batch, config.train.batch)
     grid = Grid(f"plan of {config.name}, {config.profile} profile, on {train.dataset}", ["", "value", "how known"])
-    grid.rows = [
-        ["updates", f"{plan.pretrain_updates:,} with matching + {plan.updates - plan.pretrain_updates:,}", "set"],
-        ["captions per update", f"{captions / plan.updates:.0f}", "counted"],
-        ["captions seen", f"{captions:,.0f} ({captions / data.n_boxes:.1f} epochs)", "counted"],
-        ["parameters", f"{parameters:,} (backbone {backbone:,})", "counted"],
-        ["weights, gradients, Adam", f"{16 * parameters / 2**30:.2f} GiB", "counted"],
-        [f"activations, {at_once} captions", f"{activations * at_once / 2**30:.2f} GiB", "measured, scaled"],
-        ["arithmetic per caption", f"{flops / 1e9:.2f} GFLOP forward and backward", "counted"],
-        ["time per caption here", f"{seconds * 1e3:.2f} ms, {torch.get_num_threads()} threads", "measured"],
-        ["whole run here", _duration(seconds * captions), "projected"],
-        [
-            "whole run, one H100",
-            _duration(flops * captions / (GPU_FLOPS * GPU_SHARE)),
-            f"projected: {GPU_SHARE:.0%} of {GPU_FLOPS / 1e12:.0f} TFLOP/s",
-        ],
-    ]
+    threads, gibibytes = torch.get_num_threads(), "{:.2f} GiB"
+    grid.add("updates", f"{plan.pretrain_updates:,} with matching + {plan.updates - plan.pretrain_updates:,}", "set")
+    grid.add("captions per update", number(captions / plan.updates, 0), "counted")
+    grid.add("captions seen", Cell(captions, f"{{:,.0f}} ({captions / data.n_boxes:.1f} epochs)"), "counted")
+    grid.add("parameters", Cell(parameters, f"{{:,}} (backbone {backbone:,})"), "counted")
+    grid.add("weights, gradients, Adam", Cell(16 * parameters / 2**30, gibibytes), "counted")
+    grid.add(f"activations, {at_once} captions", Cell(activations * at_once / 2**30, gibibytes), "measured, scaled")
+    grid.add("arithmetic per caption", Cell(flops / 1e9, "{:.2f} GFLOP forward and backward"), "counted")
+    grid.add("time per caption here", Cell(seconds * 1e3, f"{{:.2f}} ms, {threads} threads"), "measured")
+    grid.add("whole run here", _duration(seconds * captions), "projected")
+    grid.add(
+        "whole run, one H100",
+        _duration(flops * captions / (GPU_FLOPS * GPU_SHARE)),
+        f"projected: {GPU_SHARE:.0%} of {GPU_FLOPS / 1e12:.0f} TFLOP/s",
+    )
     return grid
 
 

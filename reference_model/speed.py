@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmark import cli
 from benchmark.dataset import open_split
 from benchmark.errors import InputError
-from benchmark.grid import Grid, number
+from benchmark.grid import Cell, Grid, number
 from reference_model.batch import EOS, PAD, SOS, SPECIALS, Batch
 from reference_model.config import Config, override
 from reference_model.model import ReferenceModel
@@ -203,7 +203,7 @@ def comparison(config: Config, vocabulary_size: int, repeats: int, clock: Clock,
     ]
     for name, seconds in (("forward + backward", training), ("greedy decoding", writing)):
         naive, ours = seconds["naive"], seconds["ours"]
-        times.rows.append([name, number(naive / n * 1e3), number(ours / n * 1e3), f"{naive / ours:.2f}x"])
+        times.add(name, number(naive / n * 1e3), number(ours / n * 1e3), Cell(naive / ours, "{:.2f}x"))
 
     # Arithmetic per caption is the same for one image, and counting is slow.
     arithmetic, naive_arithmetic = (
@@ -212,18 +212,18 @@ def comparison(config: Config, vocabulary_size: int, repeats: int, clock: Clock,
     speed = arithmetic * n / training["ours"]
     positions = inputs.grid**2 // inputs.pool**2 + 1 + INFO + works.ours.captions.shape[1] - 1
     machine = Grid(f"{title}: how ours uses the machine", ["", "value", "how known"])
-    machine.rows = [
-        ["fp32 matrix product", f"{peak / 1e9:.0f} GFLOP/s", "measured"],
-        ["arithmetic per caption, naive", f"{naive_arithmetic / 1e9:.2f} GFLOP forward and backward", "counted"],
-        ["arithmetic per caption, ours", f"{arithmetic / 1e9:.2f} GFLOP forward and backward", "counted"],
-        ["forward + backward", f"{speed / 1e9:.0f} GFLOP/s", "counted / measured"],
-        ["share of the matrix product's", f"{speed / peak:.0%}", "counted / measured"],
-        ["tokens", f"{n * positions / training['ours']:,.0f} per second, {positions} per caption", "measured"],
-        ["CNN : the rest, forward + backward", _shares(training), "measured"],
-        ["CNN : the rest, greedy decoding", _shares(writing), "measured"],
-        ["bf16 autocast, forward + backward", _bf16_gain(training, n), "measured"],
-        ["bf16 autocast, greedy decoding", _bf16_gain(writing, n), "measured"],
-    ]
+    work, rate = "{:.2f} GFLOP forward and backward", "{:.0f} GFLOP/s"
+    tokens = Cell(n * positions / training["ours"], f"{{:,.0f}} per second, {positions} per caption")
+    machine.add("fp32 matrix product", Cell(peak / 1e9, rate), "measured")
+    machine.add("arithmetic per caption, naive", Cell(naive_arithmetic / 1e9, work), "counted")
+    machine.add("arithmetic per caption, ours", Cell(arithmetic / 1e9, work), "counted")
+    machine.add("forward + backward", Cell(speed / 1e9, rate), "counted / measured")
+    machine.add("share of the matrix product's", Cell(speed / peak, "{:.0%}"), "counted / measured")
+    machine.add("tokens", tokens, "measured")
+    machine.add("CNN : the rest, forward + backward", _shares(training), "measured")
+    machine.add("CNN : the rest, greedy decoding", _shares(writing), "measured")
+    machine.add("bf16 autocast, forward + backward", _bf16_gain(training, n), "measured")
+    machine.add("bf16 autocast, greedy decoding", _bf16_gain(writing, n), "measured")
     return times, machine
 
 
@@ -275,20 +275,19 @@ def loading(n_images: int, clock: Clock) -> Grid:
     arithmetic = counted(one_image.train) / one_image.ours.n_boxes
     needed = GPUS * GPU_FLOPS * GPU_SHARE / arithmetic / BOXES_PER_IMAGE
     grid = Grid("data loading at paper size: read, decode, mask, resize, collate", ["", "value", "how known"])
-    grid.rows = [
-        ["one process, the embedded data set's pictures", f"{rates['drawn']:,.0f} images/s", "measured"],
-        ["one process, shading with a little noise, like photographs", f"{rates['shaded']:,.0f} images/s", "measured"],
-        [
-            f"{GPUS} H100 would take",
-            f"{needed:,.0f} images/s",
-            f"projected: {GPU_SHARE:.0%} of {GPU_FLOPS / 1e12:.0f} TFLOP/s each, {BOXES_PER_IMAGE} boxes per image",
-        ],
-        [
-            "processes per GPU that feed them (train.workers)",
-            f"{math.ceil(needed / min(rates.values()) / GPUS)}",
-            "projected from the slower pictures, a core each",
-        ],
-    ]
+    form = "{:,.0f} images/s"
+    grid.add("one process, the embedded data set's pictures", Cell(rates["drawn"], form), "measured")
+    grid.add("one process, shading with a little noise, like photographs", Cell(rates["shaded"], form), "measured")
+    grid.add(
+        f"{GPUS} H100 would take",
+        Cell(needed, form),
+        f"projected: {GPU_SHARE:.0%} of {GPU_FLOPS / 1e12:.0f} TFLOP/s each, {BOXES_PER_IMAGE} boxes per image",
+    )
+    grid.add(
+        "processes per GPU that feed them (train.workers)",
+        math.ceil(needed / min(rates.values()) / GPUS),
+        "projected from the slower pictures, a core each",
+    )
     return grid
 
 

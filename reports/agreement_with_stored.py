@@ -12,7 +12,7 @@ from typing import Literal
 
 from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
-from benchmark.grid import Grid, number
+from benchmark.grid import Grid
 from benchmark.metrics import cider
 from benchmark.metrics.corpus import Corpus
 from reference_model.processor import Processor
@@ -109,12 +109,12 @@ def agreement_grid(runs: Iterable[Run], results: Path, splits: Mapping[str, Spli
             by_split = agreements(run, stored, splits)
             cells = [
                 ", ".join(f"{c.differ:,} of {c.boxes:,}" for c in by_split.values()),
-                ", ".join(number(c.cider_here) for c in by_split.values()),
-                ", ".join(number(c.cider_stored) for c in by_split.values()),
+                ", ".join(f"{c.cider_here:.2f}" for c in by_split.values()),
+                ", ".join(f"{c.cider_stored:.2f}" for c in by_split.values()),
             ]
             config, seed = read_config(run.folder)
             name = f"{config.name}/{config.hash}/seed{seed}"
-            grid.rows.append([name, *cells, verdict(run, stored, by_split.values())])
+            grid.add(name, *cells, verdict(run, stored, by_split.values()))
     return grid
 
 

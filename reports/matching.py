@@ -16,7 +16,7 @@ import typer
 from benchmark import cli
 from benchmark.dataset import open_split
 from benchmark.errors import InputError
-from benchmark.grid import SYNTHETIC_NOTE, Grid
+from benchmark.grid import SYNTHETIC_NOTE, Grid, percent
 from reference_model.config import Config
 from reference_model.model import ReferenceModel
 from reference_model.run_folder import load_run, read_config
@@ -50,7 +50,7 @@ def main(
             raise InputError(f"{folder}: {config.name} was trained without Caption Matching; expected a `full` variant")
         prepared = PreparedSplit(opened, config.inputs, vocabulary, seed=seed, keep_images=config.train.cache_images)
         right = accuracy(model, prepared, config)
-        grid.rows.append([config.name, str(seed), *(f"{100 * value:.1f}" for value in right)])
+        grid.add(config.name, seed, *map(percent, right))
     grid.notes.append("40 % true pairs, 20 % of each level; the same pairs for every run; 50 would be chance")
     if opened.synthetic:
         grid.notes.append(f"scaled down; {SYNTHETIC_NOTE}")

@@ -22,15 +22,13 @@ from benchmark.grid import Grid
 from reference_model.variants import PROFILES
 from reports.agreement_with_stored import agreement_grid
 from reports.experiments import chosen, tables
-from reports.figures.catalogue import draw_all
-from reports.figures.material import Material
 from reports.runs.estimate import Cost, duration
 from reports.runs.launchers import LAUNCHERS, torchrun
 from reports.runs.plan import Plan, share_done
 from reports.runs.runner import CHILDREN, Job, Outcome
 from reports.runs.stored import RESULTS
+from reports.tables.chapters import Chapter
 from reports.tables.measured import Measurer
-from reports.tables.report import write_report
 
 
 def main(
@@ -105,14 +103,17 @@ def main(
     _finish(outcomes)
     complete = plan.complete()
     folder = output or Path("reports") / "output" / profile
-    grids = write_report(wanted, Measurer(splits, complete, profile, plan.changes), folder)
-    for grid in grids:
+    measurer = Measurer(splits, complete, profile, plan.changes)
+    for grid in [grid for table in wanted for grid in Chapter.measure(table, measurer).write(folder)]:
         grid.show(cli.stdout)
     used = [run for runs_of_one in complete.values() for run in runs_of_one]
     agreement = agreement_grid(used, results / profile, splits)
     if agreement.rows:
         agreement.show(cli.stdout)
     if "all" in names and not only:
+        from reports.figures.catalogue import draw_all
+        from reports.figures.material import Material
+
         draw_all(Material(splits, [run.folder for run in used], profile=profile, changes=plan.changes), folder)
     if any(outcome.verdict == "failed" for outcome in outcomes):
         sys.exit(1)
@@ -156,7 +157,8 @@ def _finish(outcomes: list[Outcome]) -> None:
     failed = [outcome for outcome in outcomes if outcome.verdict == "failed"]
     if failed:
         grid = Grid("failed", ["run", "why", "its output"])
-        grid.rows += [[o.job.name, o.why[:160], str(o.job.run.folder / "output.txt")] for o in failed]
+        for o in failed:
+            grid.add(o.job.name, o.why[:160], str(o.job.run.folder / "output.txt"))
         grid.show(cli.stderr)
     if failed or CHILDREN.stopping:
         again = "to try again" if failed else "stopped; to go on"

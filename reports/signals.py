@@ -19,7 +19,7 @@ from baselines.rstnet.model import RSTNet
 from benchmark import cli
 from benchmark.dataset import open_split
 from benchmark.errors import InputError
-from benchmark.grid import SYNTHETIC_NOTE, Grid, number
+from benchmark.grid import SYNTHETIC_NOTE, Grid, number, percent
 from reference_model.run_folder import load_run, read_config
 from reference_model.training.batches import collate
 from reference_model.training.inputs import PreparedSplit
@@ -48,12 +48,12 @@ def main(
         if not isinstance(model, RSTNet | M4CCaptioner):
             raise InputError(f"{folder}: got a run of {config.name}, expected RSTNet or M4C with copying")
         prepared = PreparedSplit(opened, config.inputs, vocabulary, seed=seed, keep_images=config.train.cache_images)
-        share = f"{100 * mean_share(model, prepared):.1f}"
+        share = percent(mean_share(model, prepared))
         if isinstance(model, RSTNet):
             note = json.loads((folder / "prepared.json").read_text("utf-8"))
-            grid.rows.append([config.name, str(seed), share, number(note.get("perplexity")), "-"])
+            grid.add(config.name, seed, share, number(note.get("perplexity")), None)
         else:
-            grid.rows.append([config.name, str(seed), "-", "-", share])
+            grid.add(config.name, seed, None, None, share)
     if opened.synthetic:
         grid.notes.append(f"scaled down; {SYNTHETIC_NOTE}")
     grid.show(cli.stdout)

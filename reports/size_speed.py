@@ -21,7 +21,7 @@ from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.dataset.store import Split
 from benchmark.files import replace_when_complete
-from benchmark.grid import Grid
+from benchmark.grid import Grid, number
 from reference_model.config import Config
 from reference_model.variants import PROFILES
 from reports.experiments import tables
@@ -57,7 +57,7 @@ def main(
     grid = Grid("per caption, one thread", ["point", "training, ms", "decoding, ms"])
     for row in table.trained:
         if one := seconds.get(row.config(profile).hash):
-            grid.rows.append([row.label, f"{1e3 * one.training:.2f}", f"{1e3 * one.decoding:.2f}"])
+            grid.add(row.label, number(1e3 * one.training), number(1e3 * one.decoding))
     grid.show(cli.stdout)
 
 

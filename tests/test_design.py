@@ -1,4 +1,4 @@
-"""The map of the code (docs/design.md) and what it promises: every module is listed, every class name means one thing."""
+"""The map of the code (docs/design.md): every module is listed, and every class name means one thing."""
 
 import ast
 import sys

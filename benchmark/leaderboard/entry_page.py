@@ -13,7 +13,7 @@ import numpy as np
 
 from ..citation import BIBTEX
 from ..dataset.store import Split
-from ..grid import Grid, number, pm
+from ..grid import Cell, Grid, count, number, score, tex_text
 from ..metrics import BOARD
 from ..metrics.corpus import Corpus
 from ..metrics.length_fit import BIN_EDGES
@@ -23,11 +23,6 @@ from . import tables
 from .board import METRICS, Board, Listed
 from .entries import SPLITS
 from .statistics_cache import sample_images
-
-
-def entry_place(system: Listed) -> str:
-    """Of an entry's page; empty for systems without a model."""
-    return f"entries/{system.name}.html" if system.metadata else ""
 
 
 def write_entry(
@@ -46,7 +41,7 @@ def write_entry(
     receipts = list(_write_receipts(site, entry))
     beside = _beside(board, entry)
     site.page(
-        entry_place(entry),
+        tables.entry_place(entry),
         "entry.html.j2",
         heading=entry.label,
         entry=entry,
@@ -77,18 +72,15 @@ def _scores_grid(entry: Listed, split: str) -> Grid:
     """All metrics: mean over seeds, and each seed with its interval."""
     receipts = [one.receipt for one in entry.statistics[split]]
     seeds = sorted(entry.metadata.seeds) if entry.metadata else []
-    grid = Grid(split, ["metric", *(f"seed {seed}" for seed in seeds)])
+    mean = [f"mean ± sd (n={len(seeds)})"] if len(seeds) > 1 else []
+    grid = Grid(split, ["metric", *mean, *(f"seed {seed}" for seed in seeds)])
     for metric in receipts[0]["scores"]:
-        grid.rows.append([metric, *(_with_interval(receipt, metric) for receipt in receipts)])
-    if len(seeds) > 1:
-        grid.columns = ["metric", f"mean ± sd (n={len(seeds)})", *grid.columns[1:]]
-        grid.rows = [[row[0], pm(*entry.score(split, row[0])), *row[1:]] for row in grid.rows]
+        grid.add(
+            metric,
+            *(score(*entry.score(split, metric)) for _ in mean),
+            *(Cell(one["scores"][metric], "{:.2f}", interval=one["intervals"][metric]) for one in receipts),
+        )
     return grid
-
-
-def _with_interval(receipt: dict[str, Any], metric: str) -> str:
-    low, high = receipt["intervals"][metric]
-    return f"{number(receipt['scores'][metric])} [{number(low)}, {number(high)}]"
 
 
 def _entry_slices(entry: Listed) -> Iterator[Grid]:
@@ -98,7 +90,7 @@ def _entry_slices(entry: Listed) -> Iterator[Grid]:
         grid = Grid("", [by, "boxes", *columns])
         for part, scores in parts.items():
             values = (number(entry.slice_score("test", by, part, metric)) for metric in columns)
-            grid.rows.append([part, f"{scores['boxes']:,}", *values])
+            grid.add(part, count(scores["boxes"]), *values)
         yield grid
 
 
@@ -128,34 +120,20 @@ def _write_receipts(site: Site, entry: Listed) -> Iterator[tuple[str, str]]:
             yield f"{split}, seed {seed}", place
 
 
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    # BibTeX counts braces even behind a backslash: a lone one would end the field.
-    "{": r"\textbraceleft{}",
-    "}": r"\textbraceright{}",
-    **{c: "\\" + c for c in "&%$#_"},
-}
-
-
 def bibtex(entry: Listed) -> str:
     """An entry as BibTeX; all text is plain for TeX."""
     about = entry.metadata
     assert about is not None
 
-    def tex(text: str) -> str:
-        return "".join(_TEX.get(c, c) for c in text)
-
-    authors = " and ".join(f"{{{tex(author)}}}" for author in about.authors)
+    authors = " and ".join(f"{{{tex_text(author)}}}" for author in about.authors)
     key = entry.name.replace("_", "-")
     lines = [
         f"@misc{{caponimage-{key},",
-        f"  title  = {{{{{tex(about.name)}}}}},",
+        f"  title  = {{{{{tex_text(about.name)}}}}},",
         f"  author = {{{authors}}},",
         f"  year   = {{{about.date.year}}},",
-        f"  note   = {{CapOnImage leaderboard, entry {tex(entry.name)}}},",
-        *([f"  url    = {{{tex(about.paper_url)}}},"] if about.paper_url else []),
+        f"  note   = {{CapOnImage leaderboard, entry {tex_text(entry.name)}}},",
+        *([f"  url    = {{{tex_text(about.paper_url)}}},"] if about.paper_url else []),
         "}",
     ]
     return "\n".join(lines)

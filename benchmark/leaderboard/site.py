@@ -23,7 +23,7 @@ from ..site.pages import Site
 from . import tables
 from .board import DIVISIONS, Board, Division
 from .entries import SPLITS
-from .entry_page import entry_place, type_scorer, write_entry
+from .entry_page import type_scorer, write_entry
 from .statistics_cache import sample_images
 
 _HERE = Path(__file__).parent
@@ -75,7 +75,6 @@ def _write_ranking(site: Site, board: Board, split: str, division: Division) -> 
         about=_ABOUT,
         views=views,
         ranking=tables.ranking_grid(board, split, division),
-        links=[entry_place(system) for _, system in tables.lines(board, split, division)],
         signature=board.signatures[split],
         history=tables.history_grid(board.entries),
         refused=tables.refused_grid(board),
@@ -85,14 +84,12 @@ def _write_ranking(site: Site, board: Board, split: str, division: Division) -> 
 
 
 def _write_slices(site: Site, board: Board, split: str) -> None:
-    listed = [system for _, system in tables.lines(board, split, "all") if HEADLINE in system.shows]
     site.page(
         f"slices-{split}.html",
         "slices.html.j2",
         heading=f"Slices of {split}",
         views=[(f"{s}", f"slices-{s}.html") for s in reversed(SPLITS)],
         grids=[tables.slice_grid(board, split, by) for by in tables.slice_kinds(board, split)],
-        links=[entry_place(system) for system in listed],
     )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from ..dataset import open_dataset
 from ..dataset.mini.build import build
 from ..dataset.store import Split
-from ..grid import Grid
+from ..grid import Content, Grid, number
 from ..scoring.blind import perturbed
 from ..scoring.evaluation import evaluate
 from .board import Board, Listed, gather
@@ -60,31 +60,31 @@ def measure(images: int, entries: int, large: int, jobs: int) -> Grid:
             return board
 
         _, cells = _timed(rebuild, entries)
-        grid.rows.append(["from nothing", *cells])
+        grid.add("from nothing", *cells)
         board, cells = _timed(rebuild, entries)
-        grid.rows.append(["nothing new", *cells])
+        grid.add("nothing new", *cells)
         _add_entry(submissions, splits, entries)
         _, cells = _timed(rebuild)
-        grid.rows.append(["one more entry", *cells])
+        grid.add("one more entry", *cells)
 
         for count in (large // 2, large):
             many = Board(board.splits, _made_systems(board, count), board.scale)
             _, cells = _timed(lambda many=many: [many.ranked(split) for split in SPLITS])  # type: ignore[misc]
-            grid.rows.append([f"tests of all pairs of {count} entries, val and test", *cells])
+            grid.add(f"tests of all pairs of {count} entries, val and test", *cells)
             _, cells = _timed(lambda many=many: write_board(many, folder / "many"))  # type: ignore[misc]
-            grid.rows.append([f"Markdown, CSV and pages of {count} entries", *cells])
+            grid.add(f"Markdown, CSV and pages of {count} entries", *cells)
         size = sum((folder / "many" / place).stat().st_size for place in _first_view(folder / "many"))
         grid.notes.append(f"first view of the site with {large} entries: {size / 1e3:,.0f} kB")
     return grid
 
 
-def _timed(function: Callable[[], _T], entries: int = 0) -> tuple[_T, list[str]]:
+def _timed(function: Callable[[], _T], entries: int = 0) -> tuple[_T, list[Content]]:
     """The result, and the cells: seconds, CPU seconds of this and all finished child processes, and those per entry."""
     clock, before = time.perf_counter(), os.times()
     result = function()
     seconds, after = time.perf_counter() - clock, os.times()
     cpu = sum(after[:4]) - sum(before[:4])
-    return result, [f"{seconds:.1f}", f"{cpu:.1f}", f"{cpu / entries:.2f}" if entries else ""]
+    return result, [number(seconds, 1), number(cpu, 1), number(cpu / entries) if entries else ""]
 
 
 def _first_view(site: Path) -> list[str]:

@@ -1,16 +1,21 @@
-"""The board as tables, Markdown and CSV.
+"""The board as tables, Markdown and CSV. Names of systems come from strangers; `grid` escapes them for each format."""
 
-Invariants: names of systems come from strangers: in Markdown no character of them acts, and no cell of a CSV file
-starts a formula in a spreadsheet.
-"""
-
-import csv
-import io
-import math
-import re
 from collections.abc import Iterator, Sequence
 
-from ..grid import SYNTHETIC_NOTE, Grid, number, pm
+from ..grid import (
+    SYNTHETIC_NOTE,
+    Cell,
+    Content,
+    Grid,
+    Tone,
+    count,
+    csv_text,
+    markdown_text,
+    number,
+    score,
+    signed,
+    span,
+)
 from ..metrics import HEADLINE
 from ..scoring.evaluation import METRIC_VERSION
 from ..scoring.receipt import other_versions
@@ -27,9 +32,7 @@ RULE = (
 PAPER_TITLE = "Table 2 of the paper: reported, not re-scored"
 PAPER_NOTE = "other data: never compare these numbers with the ones above"
 
-Rows = list[Sequence[str]]
-_NUMBERS = re.compile(r"[-+±\d.,% \[\]]*")
-_ACTIVE = re.compile(r"[\\`*_{}\[\]<>&|~#!@:]|(?<=www)\.")
+_TONES: dict[str, Tone] = {"reproduced": "good", "self-scored": "open"}
 
 
 def title(split: str, division: Division = "all") -> str:
@@ -39,12 +42,11 @@ def title(split: str, division: Division = "all") -> str:
 
 def ranking_grid(board: Board, split: str, division: Division = "all", metrics: Sequence[str] = METRICS) -> Grid:
     """Entries best first, and the rows for scale at the places of their scores; CIDEr with its interval."""
-    return Grid(
-        title(split, division),
-        ["system", "rank", "group", *metrics, "seeds", "parameters", "division", "status"],
-        [_row(board, split, place, system, metrics) for place, system in lines(board, split, division)],
-        [RULE],
-    )
+    columns = ["system", "rank", "group", *metrics, "seeds", "parameters", "division", "status"]
+    grid = Grid(title(split, division), columns, notes=[RULE])
+    for place, system in lines(board, split, division):
+        grid.add(*_row(board, split, place, system, metrics))
+    return grid
 
 
 def lines(board: Board, split: str, division: Division) -> list[tuple[Place | None, Listed]]:
@@ -59,34 +61,51 @@ def lines(board: Board, split: str, division: Division) -> list[tuple[Place | No
     return [*human, *found]
 
 
-def _row(board: Board, split: str, place: Place | None, system: Listed, metrics: Sequence[str]) -> list[str]:
-    cells = [pm(*system.score(split, metric)) if metric in system.shows else "-" for metric in metrics]
+def _row(board: Board, split: str, place: Place | None, system: Listed, metrics: Sequence[str]) -> list[Content]:
+    interval = board.comparisons[split].interval(place.system) if place else None
+    cells = [
+        score(*system.score(split, metric), interval if metric == HEADLINE else None)
+        if metric in system.shows
+        else None
+        for metric in metrics
+    ]
     about = system.metadata
     if place is None or about is None:
-        return [system.label, "-", "-", *cells, "-", "-", "-", "for scale"]
-    if HEADLINE in metrics:
-        low, high = board.comparisons[split].interval(place.system)
-        cells[list(metrics).index(HEADLINE)] += f" [{low:.2f}, {high:.2f}]"
-    more = [str(len(about.seeds)), f"{about.n_params:,}", system.division, system.status]
-    return [system.label, place.range, str(place.group), *cells, *more]
+        return [named(system), None, None, *cells, None, None, None, "for scale"]
+    rank = Cell(place.best, place.range)
+    status = Cell(system.status, tone=_TONES.get(system.status, ""))
+    return [named(system), rank, place.group, *cells, len(about.seeds), count(about.n_params), system.division, status]
+
+
+def entry_place(system: Listed) -> str:
+    """The page of an entry; empty for systems without a model."""
+    return f"entries/{system.name}.html" if system.metadata else ""
+
+
+def named(system: Listed) -> Cell:
+    """The name of a system, which leads to its page from pages at the top of the site."""
+    return Cell(system.label, href=entry_place(system))
 
 
 def paper_grid(split: str) -> Grid:
     """The paper's rows as printed."""
     paper = paper_rows()
     columns = list(paper["rows"][0][split])
-    rows: Rows = [[row["label"], *(number(row[split][metric]) for metric in columns)] for row in paper["rows"]]
-    return Grid(f"{PAPER_TITLE}, {split}", ["system", *columns], rows, [paper["source"], PAPER_NOTE])
+    grid = Grid(f"{PAPER_TITLE}, {split}", ["system", *columns], notes=[paper["source"], PAPER_NOTE])
+    for row in paper["rows"]:
+        grid.add(row["label"], *(number(row[split][metric]) for metric in columns))
+    return grid
 
 
 def slice_grid(board: Board, split: str, by: str) -> Grid:
     """CIDEr of every system on the parts of a split, with the document frequencies of the whole split."""
-    listed = [system for _, system in lines(board, split, "all") if HEADLINE in system.shows]
-    receipts = [one.receipt for system in board.scale for one in system.statistics[split]]
-    parts = list(receipts[0]["slices"][by])
-    rows = [[system.label, *(number(system.slice_score(split, by, part), 1) for part in parts)] for system in listed]
-    boxes = ["boxes", *(f"{receipts[0]['slices'][by][part]['boxes']:,}" for part in parts)]
-    return Grid(f"{HEADLINE} by {by}, {split}", ["system", *parts], [*rows, boxes])
+    parts = board.scale[0].statistics[split][0].receipt["slices"][by]
+    grid = Grid(f"{HEADLINE} by {by}, {split}", ["system", *parts])
+    for _, system in lines(board, split, "all"):
+        if HEADLINE in system.shows:
+            grid.add(named(system), *(number(system.slice_score(split, by, part), 1) for part in parts))
+    grid.add("boxes", *(count(scores["boxes"]) for scores in parts.values()))
+    return grid
 
 
 def slice_kinds(board: Board, split: str) -> list[str]:
@@ -113,16 +132,18 @@ def history_grid(systems: Sequence[Listed], metrics: Sequence[str] = (HEADLINE,)
                     continue  # the check has found its score to be that of now
                 new = system.statistics[split][seeds.index(seed)].receipt["scores"].get(metric)
                 old = claimed_score(receipt, metric)
-                change = "-" if old is None or new is None else f"{new - old:+.2f}"
+                change = signed(None if old is None or new is None else new - old)
                 version = printable(str(common if common != METRIC_VERSION else others[metric][0]))[:20]
-                grid.rows.append([system.label, split, str(seed), metric, version, number(old), number(new), change])
+                grid.add(system.label, split, seed, metric, version, number(old), number(new), change)
     return grid
 
 
 def refused_grid(board: Board) -> Grid:
     """Entries that are not ranked, and why; what they claim is "self-scored"."""
-    rows: Rows = [[one.name, number(one.claimed.get("test")), "; ".join(one.reasons)[:400]] for one in board.refused]
-    return Grid("not ranked", ["entry", f"{HEADLINE} claimed, test", "why"], rows)
+    grid = Grid("not ranked", ["entry", f"{HEADLINE} claimed, test", "why"])
+    for one in board.refused:
+        grid.add(one.name, number(one.claimed.get("test")), "; ".join(one.reasons)[:400])
+    return grid
 
 
 def neighbours_grid(board: Board, split: str, name: str, around: int = 2) -> Grid:
@@ -143,11 +164,11 @@ def neighbours_grid(board: Board, split: str, name: str, around: int = 2) -> Gri
         ["system", "rank", HEADLINE, "difference from it", "95 % interval", "p", "p, all pairs"],
     )
     for place, system in ranked[max(0, here - around) : here + around + 1]:
-        cells = ["", "", "", ""]
+        cells: list[Content] = [""] * 4
         if place is not own:
             d = comparison.gap(own.system, place.system)
-            cells = [f"{d.value:+.2f}", f"{d.low:+.2f} .. {d.high:+.2f}", number(d.p, 4), number(d.p_all, 4)]
-        grid.rows.append([system.label, place.range, pm(*system.score(split, HEADLINE)), *cells])
+            cells = [signed(d.value), span(d.low, d.high, "{:+.2f}"), number(d.p, 4), number(d.p_all, 4)]
+        grid.add(system.label, Cell(place.best, place.range), score(*system.score(split, HEADLINE)), *cells)
     grid.notes.append(
         "p: paired bootstrap over images, of this pair by itself; all pairs: as the board counts, below 0.05 is no tie"
     )
@@ -158,27 +179,17 @@ def markdown(board: Board) -> str:
     """The whole board as one Markdown page."""
     text = ["# Leaderboard", *([f"**{SYNTHETIC_NOTE}**"] if board.synthetic else [])]
     for split in reversed(SPLITS):
-        text += [f"## {split}", f"`{board.signatures[split]}`", _markdown(ranking_grid(board, split))]
+        text += [f"## {split}", f"`{board.signatures[split]}`", ranking_grid(board, split).markdown()]
         for division in DIVISIONS[1:]:
             short = ranking_grid(board, split, division, [HEADLINE])
             short.notes = []
-            text.append(_markdown(short))
-    text += ["## Paper", *(_markdown(paper_grid(split)) for split in reversed(SPLITS))]
+            text.append(short.markdown())
+    text += ["## Paper", *(paper_grid(split).markdown() for split in reversed(SPLITS))]
     more = [grid for grid in (history_grid(board.entries), refused_grid(board)) if grid.rows]
-    text += ["## More", *map(_markdown, more)] if more else []
+    text += ["## More", *(grid.markdown() for grid in more)] if more else []
     if board.elsewhere:
-        text.append(f"Entries for other data, not shown: {', '.join(map(_escaped, board.elsewhere))}")
+        text.append(f"Entries for other data, not shown: {', '.join(map(markdown_text, board.elsewhere))}")
     return "\n\n".join(text) + "\n"
-
-
-def _markdown(grid: Grid) -> str:
-    rows: Rows = [[cell if _NUMBERS.fullmatch(cell) else _escaped(cell) for cell in row] for row in grid.rows]
-    return Grid(grid.title, grid.columns, rows, grid.notes).markdown()
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    return _ACTIVE.sub(lambda match: f"&#{ord(match[0])};", text)
 
 
 def board_csv(board: Board) -> str:
@@ -186,13 +197,13 @@ def board_csv(board: Board) -> str:
     head = ["split", "kind", "name", "label", "rank_best", "rank_worst", "tie_group", "division", "division_rank_best"]
     head += ["division_rank_worst", "status", "seeds", "parameters", f"{HEADLINE}_low", f"{HEADLINE}_high"]
     head += [column for metric in METRICS for column in (metric, f"{metric}_sd")] + ["signature"]
-    return _csv(head, (row for split in board.splits for row in _csv_rows(board, split)))
+    return csv_text(head, (row for split in board.splits for row in _csv_rows(board, split)))
 
 
 def _csv_rows(board: Board, split: str) -> Iterator[list[object]]:
     within = {system.name: place for d in DIVISIONS[1:] for place, system in board.ranked(split, d)}
     for place, system in lines(board, split, "all"):
-        scores = [system.score(split, metric) if metric in system.shows else (math.nan, math.nan) for metric in METRICS]
+        scores = [system.score(split, metric) if metric in system.shows else (None, None) for metric in METRICS]
         cells: list[object] = [split, "scale", system.name, system.label, *[""] * 11]
         if place is not None and system.metadata is not None:
             own = within[system.name]
@@ -216,22 +227,4 @@ def slices_csv(board: Board) -> str:
                         values = (system.slice_score(split, by, part, metric) for metric in METRICS)
                         yield [split, system.name, by, part, scores["boxes"], *values]
 
-    return _csv(["split", "name", "by", "part", "boxes", *METRICS], rows())
-
-
-def _csv(head: Sequence[str], rows: Iterator[list[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows([_csv_cell(value) for value in row] for row in rows)
-    return text.getvalue()
-
-
-def _csv_cell(value: object) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, float):
-        return repr(float(value))
-    text = str(value)
-    # A spreadsheet would run what begins like a formula, some also in full-width signs.
-    return f"'{text}" if text[:1] in tuple("=+-@\uff1d\uff0b\uff0d\uff20") else text
+    return csv_text(["split", "name", "by", "part", "boxes", *METRICS], rows())

@@ -127,7 +127,7 @@ def simulate(
         python -m benchmark.leaderboard simulate codabench bundle.zip preds.zip --phase val
     """
     cli.require_board_extra()
-    from ..grid import Grid
+    from ..grid import Cell, Grid, number
     from .simulate import Worker
     from .simulate import simulate as run
 
@@ -141,8 +141,10 @@ def simulate(
             f"{outcome.time_limit} seconds; {memory:,} MiB, no network, no other programs"
         )
     if outcome.scores:
-        rows = [[name, f"{value:.2f}", repr(value)] for name, value in outcome.scores.items()]
-        Grid("scores", ["column", "shown", "exactly"], [*rows]).show(cli.stdout)
+        grid = Grid("scores", ["column", "shown", "exactly"])
+        for name, value in outcome.scores.items():
+            grid.add(name, number(value), Cell(value, repr(value)))
+        grid.show(cli.stdout)
     if outcome.refused:
         print(f"refused; the participant reads:\n{outcome.refused}")
     if outcome.breaches:

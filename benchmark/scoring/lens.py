@@ -19,6 +19,7 @@ _FIRST_PRIVATE = 0xF0000  # planes 15 and 16: 131,068 code points that mean noth
 def lens_table(split: Split, captions: Sequence[str]) -> Grid:
     """The same predictions under each recipe; `*` marks the official one."""
     grid = Grid("recipe lens (* official)", ["metric", "recipe", "score"])
+    rows: list[tuple[str, str, float]] = []
     evaluation = evaluate(split, captions)
     corpus = evaluation.corpus
     tokenisers: list[tuple[str, Callable[[str], list[str]] | None]] = [
@@ -31,20 +32,22 @@ def lens_table(split: Split, captions: Sequence[str]) -> Grid:
             grid.notes.append("tok:word needs the package jieba: pip install 'caponimage[lens]'")
             continue
         scores = _accuracy(_retokenised(split, captions, tokenise))
-        grid.rows += [(metric, name, number(value)) for metric, value in scores.items()]
-    grid.rows.sort(key=lambda row: row[0])
+        rows += [(metric, name, value) for metric, value in scores.items()]
+    rows.sort(key=lambda row: row[0])
 
     mean_cider = math.fsum(cider.segment_scores(corpus, clipped=False)) / corpus.n_boxes * 100
     segments = meteor.segment_scores(evaluation.meteor_statistics)
     bigrams = diversity.per_image(corpus, 2, denominator="n-grams")
-    grid.rows += [
-        ("CIDEr", "CIDEr-D: clipped, length penalty *", number(evaluation.scores["CIDEr"])),
-        ("CIDEr", "CIDEr: neither", number(mean_cider)),
-        ("METEOR", "of summed statistics *", number(evaluation.scores["METEOR"])),
-        ("METEOR", "mean of segments", number(math.fsum(segments) / corpus.n_boxes * 100)),
-        ("Div@2", "over characters *", number(evaluation.scores["Div@2"])),
-        ("Div@2", "over bigrams", number(math.fsum(bigrams) / corpus.n_images * 100)),
+    rows += [
+        ("CIDEr", "CIDEr-D: clipped, length penalty *", evaluation.scores["CIDEr"]),
+        ("CIDEr", "CIDEr: neither", mean_cider),
+        ("METEOR", "of summed statistics *", evaluation.scores["METEOR"]),
+        ("METEOR", "mean of segments", math.fsum(segments) / corpus.n_boxes * 100),
+        ("Div@2", "over characters *", evaluation.scores["Div@2"]),
+        ("Div@2", "over bigrams", math.fsum(bigrams) / corpus.n_images * 100),
     ]
+    for metric, recipe, value in rows:
+        grid.add(metric, recipe, number(value))
     return grid
 
 

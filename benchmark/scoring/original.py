@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
-from ..grid import Grid, number
+from ..grid import Cell, Grid, number
 from ..metrics import meteor
 from ..metrics.corpus import Corpus
 from .evaluation import Evaluation
@@ -89,6 +89,6 @@ def comparison_table(evaluation: Evaluation) -> Grid:
     grid = Grid("ours against pycocoevalcap 1.2", ["metric", "ours", "pycocoevalcap", "difference", "largest per box"])
     for name in NAMES:
         mine, theirs = evaluation.scores[name], original.corpus[name]
-        worst = np.abs(ours[name] - original.segments[name]).max()
-        grid.rows.append([name, number(mine, 6), number(theirs, 6), f"{mine - theirs:.1e}", f"{worst:.1e}"])
+        worst = float(np.abs(ours[name] - original.segments[name]).max())
+        grid.add(name, number(mine, 6), number(theirs, 6), *(Cell(gap, "{:.1e}") for gap in (mine - theirs, worst)))
     return grid

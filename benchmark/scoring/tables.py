@@ -1,10 +1,9 @@
 """Scores as tables: of one receipt, of one system's seeds, of several systems, of two systems' difference."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from ..dataset.store import Split
-from ..grid import SYNTHETIC_NOTE, Grid, number, pm
+from ..grid import SYNTHETIC_NOTE, Content, Grid, number, score, signed, span
 from ..metrics import METRICS
 from ..metrics.length_fit import BIN_EDGES
 from .evaluation import Evaluation
@@ -18,8 +17,7 @@ def tables(receipt: dict[str, Any], *, slices: bool) -> list[Grid]:
     title = f"{data['name']}, {data['split']}: {data['images']} images, {data['boxes']} boxes"
     grid = Grid(title, ["metric", "score", "95 % interval"])
     for name, value in receipt["scores"].items():
-        low, high = receipt["intervals"][name]
-        grid.rows.append([name, number(value), f"{number(low)} .. {number(high)}"])
+        grid.add(name, number(value), span(*receipt["intervals"][name]))
     grid.notes = [
         f"CIDEr ceiling (the references as predictions): {number(receipt['ceilings']['CIDEr'])}; "
         "short captions have no 3- and 4-grams",
@@ -37,39 +35,37 @@ def tables(receipt: dict[str, Any], *, slices: bool) -> list[Grid]:
     for by, parts in receipt["slices"].items() if slices else ():
         columns = ["boxes", *(metric.name for metric in METRICS if metric.slices)]
         columns = [name for name in columns if any(name in scores for scores in parts.values())]
-        rows: list[Sequence[str]] = [
-            [name, *(number(scores.get(c), 0 if c == "boxes" else 2) for c in columns)]
-            for name, scores in parts.items()
-        ]
-        grids.append(Grid(f"by {by}", [by, *columns], rows))
+        grids.append(Grid(f"by {by}", [by, *columns]))
+        for name, scores in parts.items():
+            grids[-1].add(name, *(number(scores.get(c), 0 if c == "boxes" else 2) for c in columns))
     return grids
 
 
 def _length_grid(fit: dict[str, Any]) -> Grid:
     edges = [f"{edge}-{edge + 1}" for edge in BIN_EDGES[:-1]] + [f">{BIN_EDGES[-1]}"]
     seen = [i for i, boxes in enumerate(fit["boxes"]) if boxes]
-    return Grid(
-        "mean caption length by aspect ratio of the box (Figure 4b)",
-        ["aspect ratio", *(edges[i] for i in seen)],
-        [
-            ["predictions", *(number(fit["predictions"][i]) for i in seen)],
-            ["references", *(number(fit["references"][i]) for i in seen)],
-            ["boxes", *(str(fit["boxes"][i]) for i in seen)],
-        ],
-        [
-            f"distance of the curves {number(fit['distance'])} characters; "
-            f"Spearman of length and aspect ratio {number(fit['spearman'], 3)}"
-        ],
+    title = "mean caption length by aspect ratio of the box (Figure 4b)"
+    grid = Grid(title, ["aspect ratio", *(edges[i] for i in seen)])
+    grid.add("predictions", *(number(fit["predictions"][i]) for i in seen))
+    grid.add("references", *(number(fit["references"][i]) for i in seen))
+    grid.add("boxes", *(fit["boxes"][i] for i in seen))
+    grid.notes.append(
+        f"distance of the curves {number(fit['distance'])} characters; "
+        f"Spearman of length and aspect ratio {number(fit['spearman'], 3)}"
     )
+    return grid
 
 
 def _flat_grid(title: str, values: dict[str, Any]) -> Grid:
-    def cell(value: Any) -> str:
+    def cell(value: Any) -> Content:
         if isinstance(value, list):
-            return "  ".join(map(cell, value))
-        return number(value, 4) if isinstance(value, float) else str(value)
+            return "  ".join(str(cell(one)) for one in value)
+        return number(value, 4) if isinstance(value, float) else value if isinstance(value, int) else str(value)
 
-    return Grid(title, ["", "value"], [[key.replace("_", " "), cell(value)] for key, value in values.items()])
+    grid = Grid(title, ["", "value"])
+    for key, value in values.items():
+        grid.add(key.replace("_", " "), cell(value))
+    return grid
 
 
 def seeds_table(split: Split, evaluations: list[Evaluation]) -> Grid:
@@ -81,7 +77,7 @@ def seeds_table(split: Split, evaluations: list[Evaluation]) -> Grid:
     )
     for name in evaluations[0].names:
         values = [evaluation.scores[name] for evaluation in evaluations]
-        grid.rows.append([name, pm(*mean_and_deviation(values)), *map(number, values)])
+        grid.add(name, score(*mean_and_deviation(values)), *map(number, values))
     return grid
 
 
@@ -90,8 +86,8 @@ def scores_grid(systems: list[System[Evaluation]]) -> Grid:
     names = systems[0].seeds[0].names
     grid = Grid("scores", ["metric", *(f"{s.name} (n={len(s.seeds)})" for s in systems)])
     for name in names:
-        cells = [pm(*mean_and_deviation([seed.scores[name] for seed in system.seeds])) for system in systems]
-        grid.rows.append([name, *cells])
+        values = ([seed.scores[name] for seed in system.seeds] for system in systems)
+        grid.add(name, *(score(*mean_and_deviation(seeds)) for seeds in values))
     return grid
 
 
@@ -100,15 +96,13 @@ def difference_grid(a: System[Evaluation], b: System[Evaluation], difference: Di
     columns = ["metric", "difference", "95 % interval", "p bootstrap", "p randomisation", "resolvable"]
     grid = Grid(f"{a.name} minus {b.name}", columns)
     for i, name in enumerate(a.seeds[0].names):
-        grid.rows.append(
-            [
-                name,
-                f"{difference.value[i]:+.2f}",
-                f"{difference.low[i]:+.2f} .. {difference.high[i]:+.2f}",
-                number(float(difference.p_bootstrap[i]), 4),
-                number(float(difference.p_randomisation[i]), 4),
-                number(float(difference.resolvable[i])),
-            ]
+        grid.add(
+            name,
+            signed(float(difference.value[i])),
+            span(float(difference.low[i]), float(difference.high[i]), "{:+.2f}"),
+            number(float(difference.p_bootstrap[i]), 4),
+            number(float(difference.p_randomisation[i]), 4),
+            number(float(difference.resolvable[i])),
         )
     grid.notes.append(
         "paired over images; resolvable: the smallest true difference found with 80 % power at p < 0.05 on this split"

@@ -20,7 +20,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .fonts import write_font
-from .tables import view
 
 _HERE = Path(__file__).parent
 
@@ -45,15 +44,13 @@ class Site:
 
     @cached_property
     def _environment(self) -> Environment:
-        environment = Environment(
+        return Environment(
             loader=FileSystemLoader([*self.templates, _HERE / "templates"]),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters["view"] = view
-        return environment
 
     def page(self, place: str, template: str, *, heading: str, **context: Any) -> Path:
         """Write one page.

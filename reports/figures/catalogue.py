@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmark import cli
+from benchmark.grid import Grid
 from reports.figures import examples, figure3, figure4a, figure4b, figure_a7, figure_a8, figure_a10, table1, table_a6
 from reports.figures.material import Material, NotThereError
 
@@ -19,6 +20,8 @@ FIGURES: dict[str, Callable[[Material, Path], list[Path]]] = {
     "table1": table1.draw,
     "tablea6": table_a6.draw,
 }
+#: Those without a picture, as pages show them.
+TABLES: dict[str, Callable[[Material], Grid]] = {"table1": table1.grid, "tablea6": table_a6.grid}
 
 
 def draw_all(material: Material, output: Path) -> None:

@@ -7,8 +7,6 @@ Invariants:
 * files appear complete or not at all, with the same bytes on every run.
 """
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 from pylopdf_fonts_zh_cn import sans_path
 
 from benchmark.files import replace_when_complete
+from benchmark.grid import csv_text
 from benchmark.rendering import MISSING, has_glyph
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9")
@@ -102,16 +101,8 @@ def save(
     return [*paths, write_csv(folder / f"{name}.csv", columns, rows)]
 
 
-def csv_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A CSV; numbers to full precision, and nothing that UTF-8 cannot hold."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([columns, *rows])
-    return text.getvalue().encode("utf-8", "backslashreplace").decode()
-
-
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
-    """Write `csv_text` in UTF-8; returns the path."""
+    """Write a CSV file, see `csv_text`; returns the path."""
     with replace_when_complete(path) as partial:
         partial.write_text(csv_text(columns, rows), encoding="utf-8", newline="")
     return path

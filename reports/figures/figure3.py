@@ -15,13 +15,12 @@ import numpy as np
 
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
-from benchmark.grid import Grid
+from benchmark.grid import Cell, Grid, number, write_tables
 from benchmark.metrics.caption_types import N_TYPES, TypeModel, jensen_shannon, load_type_model, type_map
 from benchmark.metrics.tokens import characters
-from reports.figures.drawing import COLOURS, MARKERS, canvas, csv_text, save, shown
+from reports.figures.drawing import COLOURS, MARKERS, canvas, save, shown
 from reports.figures.examples import SEED, drawn
 from reports.figures.material import Material, NotThereError
-from reports.tables.files import write_pages
 
 SYSTEMS, FLOOR = ("full", "baseline"), "no-locations"
 DRAWN, CENTRAL, SHUFFLES = 500, 8, 100
@@ -104,8 +103,10 @@ def draw(material: Material, folder: Path) -> list[Path]:
         note = f"points: boxes of {len(images):,} images drawn by seed; numbers: all {split.n_boxes:,} boxes"
         points = list(_points(split, captionings, types, boxes))
         paths = save(figure, folder, "figure3", title, COLUMNS, points, note)
-    grid = Grid("Figure 3: caption types", NUMBERS, [_cells(row) for row in measured], notes)
-    return [*paths, *write_pages(folder, "figure3_numbers", grid.title, [grid], csv_text(NUMBERS, measured))]
+    grid = Grid("Figure 3: caption types", NUMBERS, notes=notes)
+    for row in measured:
+        grid.add(*_cells(row))
+    return [*paths, *write_tables(folder, "figure3_numbers", [grid], grid.csv())]
 
 
 def _model(material: Material) -> TypeModel:
@@ -147,7 +148,7 @@ def _legend(axis: Any, examples: Sequence[Sequence[str]]) -> None:
 def _table(axis: Any, measured: Sequence[Sequence[Any]]) -> None:
     axis.set(title="agreement, divergence; shares of types, %")
     heads = ["", "agree\n%", "diver-\ngence", *(str(kind + 1) for kind in range(N_TYPES))]
-    cells = [_cells(row, 1) for row in measured]
+    cells = [[str(cell) for cell in _cells(row, 1)] for row in measured]
     table = axis.table(cells, colLabels=heads, colWidths=[0.3, 0.13, 0.15, *[0.105] * N_TYPES], loc="upper center")
     table.auto_set_font_size(False)
     table.set_fontsize(9)
@@ -157,9 +158,9 @@ def _table(axis: Any, measured: Sequence[Sequence[Any]]) -> None:
         cell.get_text().set_horizontalalignment("left" if column == 0 else "right")
 
 
-def _cells(row: Sequence[Any], digits: int = 2) -> list[str]:
+def _cells(row: Sequence[Any], digits: int = 2) -> list[Cell]:
     name, agreement, divergence, *shares = row
-    return [name, f"{agreement:.{digits}f}", f"{divergence:.3f}", *(f"{share:.{digits}f}" for share in shares)]
+    return [Cell(name), number(agreement, digits), number(divergence, 3), *(number(share, digits) for share in shares)]
 
 
 def _points(

@@ -4,7 +4,6 @@ Invariants: scores are means over seeds, with their deviation where there are se
 are those of `size_speed`, all points by turns on one machine, and missing where they were not measured.
 """
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,8 @@ import numpy as np
 from reports.experiments import Row, Table, tables
 from reports.figures.drawing import COLOURS, MARKERS, canvas, save
 from reports.figures.material import Material, NotThereError
-from reports.runs.stored import RESULTS
 from reports.tables.measured import Measurer
-from reports.tables.sizes import Seconds, count_parameters, read_seconds
+from reports.tables.sizes import cost
 
 #: Panel -> how the ids of its points begin; they end with the value: F4a1-L6, F4a2-d1024, F4a3-g8.
 PANELS = {"layers": "F4a1-L", "width": "F4a2-d", "grid side": "F4a3-g"}
@@ -38,20 +36,14 @@ def points(rows: Sequence[Row], measurer: Measurer, split: str) -> list[Point]:
         measurer: of the rows.
         split: name of the one that is scored.
     """
-    from reference_model.training.vocabulary import Vocabulary
-
     found: list[Point] = []
-    seconds, unknown = read_seconds(RESULTS, measurer.profile), Seconds(math.nan, math.nan)
     for measured in measurer.measure([row for row in rows if _panel(row)], split):
         row = measured.row
-        config = row.config(measurer.profile, measurer.changes)
-        entries = len(Vocabulary.of_split(measurer.splits["train"], config.inputs.vocabulary))
-        cost = seconds.get(config.hash, unknown)
         panel = _panel(row)
         value = int(row.id.removeprefix(PANELS[panel]))
         scores = (*measured.score("BLEU-4"), *measured.score("CIDEr"))
-        parameters = count_parameters(config, entries)[0]
-        found.append((panel, value, len(measured.captions), *scores, parameters, cost.training, cost.decoding))
+        parameters, _, seconds = cost(row, measurer)
+        found.append((panel, value, len(measured.captions), *scores, parameters, seconds.training, seconds.decoding))
     return found
 
 

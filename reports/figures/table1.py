@@ -9,17 +9,15 @@ import numpy as np
 
 from benchmark import paper
 from benchmark.dataset.describe import statistics_table
-from benchmark.grid import Grid
+from benchmark.grid import Cell, Grid, count, number, write_tables
 from benchmark.metrics.tokens import characters
-from reports.figures.drawing import csv_text
 from reports.figures.material import Material
-from reports.tables.files import write_pages
 
 COLUMNS = ("data set", "images", "texts", "mean length", "source")
 
 
-def draw(material: Material, folder: Path) -> list[Path]:
-    """Write `table1.md`, `.tex`, `.html` and `.csv`; returns the paths.
+def grid(material: Material) -> Grid:
+    """The table; numbers that the paper rounds, such as "2.1M", are shown as it prints them.
 
     Raises:
         NotThereError: if no split has captions.
@@ -29,13 +27,21 @@ def draw(material: Material, folder: Path) -> list[Path]:
     images = sum(split.n_images for split in material.splits.values())
     texts = sum(split.n_boxes for split in material.splits.values())
     lengths = np.array([len(characters(caption)) for split in splits.values() for caption in split.captions])
-    measured = (first.dataset, f"{images:,}", f"{texts:,}", f"{lengths.mean():.2f}", "measured")
-    printed = [
-        (row["dataset"], row["n_images_raw"], row["n_texts_raw"], str(row["avg_len"]), "paper")
-        for row in paper.numbers()["table1"]["rows"]
-    ]
-    grid = Grid("Table 1: data sets", COLUMNS, [*printed, measured])
+    found = Grid("Table 1: data sets", COLUMNS)
+    for row in paper.numbers()["table1"]["rows"]:
+        sizes = (Cell(row[what], row[f"{what}_raw"]) for what in ("n_images", "n_texts"))
+        found.add(row["dataset"], *sizes, Cell(row["avg_len"]), "paper")
+    found.add(first.dataset, count(images), count(texts), number(float(lengths.mean())), "measured")
     if first.synthetic:
-        grid.notes.append(material.data_label)
-    rows = [*printed, (first.dataset, images, texts, float(lengths.mean()), "measured")]
-    return write_pages(folder, "table1", grid.title, [grid, statistics_table(splits)], csv_text(COLUMNS, rows))
+        found.notes.append(material.data_label)
+    return found
+
+
+def draw(material: Material, folder: Path) -> list[Path]:
+    """Write `table1.md`, `.tex` and `.csv`; returns the paths.
+
+    Raises:
+        NotThereError: if no split has captions.
+    """
+    found = grid(material)
+    return write_tables(folder, "table1", [found, statistics_table(material.with_references)], found.csv())

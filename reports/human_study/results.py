@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmark import paper
-from benchmark.grid import SYNTHETIC_NOTE, Grid, number
+from benchmark.grid import SYNTHETIC_NOTE, Cell, Grid, number, signed, span
 from benchmark.metrics.length_fit import spearman
 from benchmark.scoring.significance import interval, resampled_sums
 from reports.human_study.agreement import krippendorff_alpha
@@ -45,17 +45,15 @@ def tables(key: Key, ratings: Ratings) -> list[Grid]:
     )
     for question, votes in ratings.votes.items():
         outcomes = majority(votes)
-        rates = _rates(outcomes.sum(axis=0))
-        low, high = interval(_rates(resampled_sums(outcomes)))
-        grid.rows.append(
-            [
-                question,
-                *(f"{number(rates[i], 1)} [{number(low[i], 1)}, {number(high[i], 1)}]" for i in range(3)),
-                f"{rates[3]:+.1f}",
-                f"{low[3]:+.1f} .. {high[3]:+.1f}",
-                str(int(outcomes.sum())),
-                number(krippendorff_alpha(votes), 3),
-            ]
+        rates = _rates(outcomes.sum(axis=0)).tolist()
+        low, high = (ends.tolist() for ends in interval(_rates(resampled_sums(outcomes))))
+        grid.add(
+            question,
+            *(Cell(rates[i], "{:.1f}", interval=(low[i], high[i])) for i in range(3)),
+            signed(rates[3], 1),
+            span(low[3], high[3], "{:+.1f}"),
+            int(outcomes.sum()),
+            number(krippendorff_alpha(votes), 3),
         )
     grid.notes = [
         *(
@@ -83,7 +81,7 @@ def _raters_grid(key: Key, ratings: Ratings) -> Grid:
         left = votes * np.where(key.raters[rater], 1, -1)
         chosen = int((np.abs(votes) == 1).sum())
         share = 100 * float((left == 1).sum()) / chosen if chosen else None
-        grid.rows.append([rater, *(f"{n} of {len(key.images)}" for n in given), number(share, 1)])
+        grid.add(rater, *(f"{n} of {len(key.images)}" for n in given), number(share, 1))
         if given.min() < len(key.images):
             partial.append(rater)
     absent = [rater for rater in key.raters if rater not in ratings.raters]
@@ -108,6 +106,6 @@ def _metrics_grid(key: Key, ratings: Ratings) -> Grid:
             known = (count > 0) & ~np.isnan(difference)
             mean = np.nansum(votes[:, known], axis=0) / count[known]
             cells.append(number(spearman(difference[known], mean) if known.any() else None, 3))
-        grid.rows.append([name, *cells])
+        grid.add(name, *cells)
     grid.notes = [f"B is {key.systems[1]}; metrics of single images, with the document frequencies of the whole split"]
     return grid

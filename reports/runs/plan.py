@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmark import cli
 from benchmark.dataset.store import Split
-from benchmark.grid import Grid
+from benchmark.grid import Cell, Content, Grid
 from reference_model.systems import system
 from reports.experiments import Row, Table
 from reports.runs import estimate
@@ -130,7 +130,7 @@ class Plan:
         for table in self.tables:
             for row in table.rows:
                 if not row.variant:
-                    grid.rows.append([row.id, row.label, "no training", *["-"] * (len(columns) - 3)])
+                    grid.add(row.id, row.label, "no training", *[None] * (len(columns) - 3))
                     continue
                 config = row.config(self.profile, self.changes)
                 mine = [job for job in jobs if job.config.hash == config.hash]
@@ -139,7 +139,7 @@ class Plan:
                 run = f"{row.variant}/{config.hash}" if shared == row.id else f"= {shared}"
                 cost = costs.get(config.hash)
                 cells = _cost_cells(cost if shared == row.id else None)[: len(columns) - 5]
-                grid.rows.append([row.id, row.label, run, str(len(mine)), f"{there} of {len(mine)}", *cells])
+                grid.add(row.id, row.label, run, len(mine), f"{there} of {len(mine)}", *cells)
         return grid
 
     def summary(self, costs: dict[str, Cost], at_once: int) -> list[str]:
@@ -184,9 +184,9 @@ def share_done(job: Job) -> float:
     return min(0.99, job.run.updates_done / job.updates)
 
 
-def _cost_cells(cost: Cost | None) -> list[str]:
+def _cost_cells(cost: Cost | None) -> list[Content]:
     if cost is None:
-        return ["-"] * 4
-    gpu = "-" if cost.gpu_hours is None else duration(cost.gpu_hours * 3600)
-    disk = "-" if cost.disk is None else f"{cost.disk / 1e6:,.0f} MB"
+        return [None] * 4
+    gpu = None if cost.gpu_hours is None else duration(cost.gpu_hours * 3600)
+    disk = None if cost.disk is None else Cell(cost.disk / 1e6, "{:,.0f} MB")
     return [duration(cost.seconds), cost.how, gpu, disk]

@@ -12,14 +12,13 @@ from benchmark.files import folder_when_complete
 from benchmark.metrics import METRICS
 from benchmark.site.pages import Site
 from reports.experiments import Table
-from reports.figures.curves import draw_curves
 from reports.figures.material import Material
 from reports.site import samples
 from reports.site.figures import write_figures
 from reports.site.samples import write_samples
-from reports.tables.chapters import Chapter, interval_grid, measure, more_grids, split_grids
-from reports.tables.claims import ORDER, claims_grid
-from reports.tables.scores import labels, long_csv
+from reports.tables.chapters import Chapter, interval_grid
+from reports.tables.claims import ORDER, Finding
+from reports.tables.scores import labels
 
 
 def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Path:
@@ -36,8 +35,7 @@ def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Pat
     Raises:
         InputError: if there is no run of any of the tables.
     """
-    measurer = material.measurer
-    chapters = [chapter for table in tables if (chapter := measure(table, measurer))]
+    chapters = [chapter for table in tables if (chapter := Chapter.measure(table, material.measurer)).has_runs]
     if not chapters:
         raise InputError(
             f"no complete run of {', '.join(table.name for table in tables)} at profile {material.profile} in "
@@ -54,10 +52,10 @@ def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Pat
     with folder_when_complete(folder) as partial:
         site = Site(partial, "CapOnImage report", material.label, navigation, [Path(__file__).parent / "templates"])
         for chapter in chapters:
-            _write_chapter(site, chapter, material)
+            _write_chapter(site, chapter)
         write_figures(site, material)
         called = {name: write_samples(site, material, tables, name) for name in browsed}
-        _write_claims(site, chapters, material, called)
+        _write_claims(site, chapters, called)
         _write_overview(site, chapters, material, browsed)
         site.finish()
     return folder / "index.html"
@@ -88,59 +86,34 @@ def _write_overview(site: Site, chapters: Sequence[Chapter], material: Material,
     )
 
 
-def _write_chapter(site: Site, chapter: Chapter, material: Material) -> None:
-    measurer, table = material.measurer, chapter.table
-    files: list[str] = []
+def _write_chapter(site: Site, chapter: Chapter) -> None:
+    table = chapter.table
+    csv, curves = f"files/{table.name}.csv", f"files/{table.name}_curves.png"
     if table.metrics:
-        hashes = {row.id: row.config(measurer.profile, measurer.changes).hash for row in table.trained}
-        _write_text(site.folder / "files" / f"{table.name}.csv", long_csv(table, chapter.rows, hashes))
-        files.append(f"files/{table.name}.csv")
-    curves = ""
-    runs = {row.label: found for row in table.trained if not row.control and (found := measurer.runs_of(row))}
-    if table.metrics and runs:
-        curves = f"files/{table.name}_curves.png"
-        draw_curves(runs, site.folder / curves, site.label)
+        path = site.folder / csv
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(chapter.csv, encoding="utf-8")
     site.page(
         chapter.place,
         "table.html.j2",
         heading=table.title,
         chapter=chapter,
-        splits=split_grids(chapter, measurer),
-        more=more_grids(chapter, measurer),
-        curves=curves,
-        files=files,
+        splits=chapter.page_grids(),
+        more=chapter.own_grids(),
+        curves=curves if chapter.draw_curves(site.folder / curves, site.label, controls=False) else "",
+        files=[csv] if table.metrics else [],
     )
 
 
-def _write_claims(
-    site: Site, chapters: Sequence[Chapter], material: Material, called: Mapping[str, Mapping[str, str]]
-) -> None:
+def _write_claims(site: Site, chapters: Sequence[Chapter], called: Mapping[str, Mapping[str, str]]) -> None:
     """The claims; each leads to the images of its two systems."""
-    notes = labels(material.profile, next(iter(material.splits.values())))
-    grids = [claims_grid(c.found, c.table.title, notes) for c in chapters if any(c.found.values())]
+
+    def link(finding: Finding, split: str) -> str:
+        return samples.link_to(finding, split, called.get(split, {}))
+
+    grids = [chapter.claims_grid(chapter.table.title, link) for chapter in chapters if any(chapter.found.values())]
     below = list(dict.fromkeys(note for grid in grids for note in grid.notes))
     for grid in grids:
         grid.notes.clear()
-        columns, *rows = ([line[0], line[-1], *line[1:-1]] for line in (grid.columns, *grid.rows))
-        grid.columns, grid.rows = columns, list(rows)  # the verdict first: a phone shows few columns
-    links = [
-        [
-            samples.link_to(finding, split, called.get(split, {}))
-            for split, found in c.found.items()
-            for finding in found
-        ]
-        for c in chapters
-        if any(c.found.values())
-    ]
-    site.page(
-        "claims.html",
-        "claims.html.j2",
-        heading="Claims of the paper, tested",
-        grids=list(zip(grids, links, strict=True)),
-        notes=below,
-    )
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+        grid.move("verdict", 1)  # a phone shows few columns
+    site.page("claims.html", "claims.html.j2", heading="Claims of the paper, tested", grids=grids, notes=below)

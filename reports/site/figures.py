@@ -1,15 +1,13 @@
 """The page of figures: every one that can be drawn, with the numbers behind it, and a sentence for each that cannot."""
 
-import csv
 import re
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from benchmark.grid import Grid
 from benchmark.site.pages import Site
-from reports.figures.catalogue import FIGURES
+from reports.figures.catalogue import FIGURES, TABLES
 from reports.figures.material import Material, NotThereError
 
 
@@ -25,8 +23,7 @@ def write_figures(site: Site, material: Material) -> None:
             continue
         places = [path.relative_to(site.folder).as_posix() for path in paths]
         pictures = [place for place in places if place.endswith(".png")]
-        # A table without a picture is shown as its CSV has it.
-        tables = [] if pictures else [_read_csv(path) for path in paths if path.suffix == ".csv"]
+        tables = [TABLES[name](material)] if name in TABLES else []
         sizes = {place: _size(site.folder / place) for place in pictures}
         drawn.append({"name": _spelt(name), "id": name, "pictures": sizes, "tables": tables, "files": places})
     site.page("figures.html", "figures.html.j2", heading="Figures", figures=drawn, left_out=left_out)
@@ -41,14 +38,3 @@ def _size(path: Path) -> tuple[int, int]:
     """Of a picture: a page that knows it keeps the room, so that links to what stands below it arrive."""
     with Image.open(path) as picture:
         return picture.size
-
-
-def _read_csv(path: Path) -> Grid:
-    with path.open(encoding="utf-8", newline="") as file:
-        columns, *rows = csv.reader(file)
-    return Grid("", [columns[0] or "system", *columns[1:]], [[_short(cell) for cell in row] for row in rows])
-
-
-def _short(cell: str) -> str:
-    """Two decimals for a number of full precision."""
-    return f"{float(cell):.2f}" if re.fullmatch(r"-?\d+\.\d{5,}", cell) else cell

@@ -1,35 +1,59 @@
-"""Chapters of the report: one table each, measured once, with intervals, what is missing, and the claims about it."""
+"""A table of the paper with all that belongs to it, measured once: written as files, or shown on pages of the report.
 
-from collections.abc import Mapping, Sequence
+Invariant: files and pages are made of the same measured rows and findings, so they cannot disagree.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
-from benchmark.grid import Grid, number, pm
+from benchmark.dataset.store import Split
+from benchmark.files import replace_when_complete
+from benchmark.grid import Content, Grid, score, write_tables
 from benchmark.scoring.significance import interval
 from reports.experiments import Table
-from reports.tables.claims import CLAIMS, Finding, findings
+from reports.figures.curves import draw_curves
+from reports.figures.material import NotThereError
+from reports.tables.claims import CLAIMS, Finding, claims_grid, findings
 from reports.tables.measured import Measured, Measurer
-from reports.tables.report import length_grid
-from reports.tables.scores import copying_grid, labels, role_grid, score_grid
-from reports.tables.sizes import size_grid
+from reports.tables.scores import copying_grid, labels, long_csv, role_grid, score_grid
+from reports.tables.sizes import length_grid, size_grid
+from reports.tables.summary import summary_grid, verdict_grid
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """A table with its measured rows and the findings on its claims, by split."""
+    """A table, its measured rows by split, and the findings on its claims by split; none for a table without claims."""
 
     table: Table
+    measurer: Measurer
     rows: Mapping[str, Sequence[Measured]]
     found: Mapping[str, Sequence[Finding]]
 
+    @classmethod
+    def measure(cls, table: Table, measurer: Measurer) -> Self:
+        """Score the rows of a table that can be scored, and test its claims."""
+        rows = {split: measurer.measure(table.rows, split) for split in table.splits}
+        claims = CLAIMS.get(table.name, ())
+        found = {split: findings(claims, measured) for split, measured in rows.items()} if claims else {}
+        return cls(table, measurer, rows, found)
+
     @property
     def short(self) -> str:
-        """Its number: Table 2."""
+        """The table's number: Table 2."""
         return self.table.title.partition(":")[0]
 
     @property
     def place(self) -> str:
-        """Its page."""
+        """The page of the report that shows it."""
         return f"{self.table.name}.html"
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether any of its systems has a run."""
+        return any(m.row.variant and not m.row.control for measured in self.rows.values() for m in measured)
 
     @property
     def missing(self) -> list[str]:
@@ -37,14 +61,97 @@ class Chapter:
         there = {m.row.id for measured in self.rows.values() for m in measured}
         return [row.label for row in self.table.rows if row.id not in there]
 
+    @property
+    def split(self) -> Split:
+        """The split that counts most, the last one: test."""
+        return self.measurer.splits[self.table.splits[-1]]
 
-def measure(table: Table, measurer: Measurer) -> Chapter | None:
-    """The chapter of a table; None if none of its systems has a run."""
-    rows = {split: measurer.measure(table.rows, split) for split in table.splits}
-    if not any(m.row.variant and not m.row.control for measured in rows.values() for m in measured):
-        return None
-    claims = CLAIMS.get(table.name, ())
-    return Chapter(table, rows, {split: findings(claims, measured) for split, measured in rows.items()})
+    @property
+    def notes(self) -> list[str]:
+        """Warnings to print under every grid: scaled-down models, synthetic data."""
+        return labels(self.measurer.profile, self.split)
+
+    @property
+    def csv(self) -> str:
+        """Every metric of every row at full precision."""
+        changes = self.measurer.changes
+        hashes = {row.id: row.config(self.measurer.profile, changes).hash for row in self.table.trained}
+        return long_csv(self.table, self.rows, hashes)
+
+    def score_grid(self, *splits: str) -> Grid:
+        """Scores on some splits, side by side, with the paper's below ours."""
+        return score_grid(self.table, {split: self.rows[split] for split in splits}, self.notes)
+
+    def role_grids(self, *splits: str) -> list[Grid]:
+        """Exact match by role on each of some splits, where roles are known."""
+        grids = (role_grid(self.rows[split], self.measurer.splits[split]) for split in splits)
+        return [grid for grid in grids if grid is not None]
+
+    def claims_grid(self, title: str, link: Callable[[Finding, str], str] = lambda finding, split: "") -> Grid:
+        """The findings; see `claims.claims_grid`."""
+        return claims_grid(self.found, title, self.notes, link)
+
+    def own_grids(self) -> list[Grid]:
+        """What only this table has: copying (Table A6), or sizes and lengths (Figure 4)."""
+        rows = self.rows[self.split.name]
+        if self.table.name == "tablea6":
+            return [copying_grid(self.table, rows, self.split, self.notes)]
+        if self._is_figure4:
+            grids = [size_grid(self.table, self.measurer), length_grid(rows, self.split)]
+            return [grid for grid in grids if grid.rows]
+        return []
+
+    def page_grids(self) -> dict[str, list[Grid]]:
+        """What a page shows of each split, test first: scores with intervals, the paper's beside ours, roles."""
+        found: dict[str, list[Grid]] = {}
+        for name in reversed(self.table.splits) if self.table.metrics else ():
+            beside = self.score_grid(name)
+            paper = any(row.kind == "paper" for row in beside.rows)
+            beside.title = f"{'Beside the paper' if paper else 'Ties'}, {name}"
+            scores = interval_grid(f"Scores on {name}", self.table.metrics, self.rows[name])
+            found[name] = [scores, beside, *self.role_grids(name)]
+        return found
+
+    def draw_curves(self, path: Path, label: str, *, controls: bool) -> bool:
+        """Draw the learning curves of its systems, if there are any; returns whether there are.
+
+        Args:
+            path: of the picture.
+            label: what the picture says of its data.
+            controls: whether to draw the curves of controls too.
+        """
+        trained = [row for row in self.table.trained if controls or not row.control] if self.table.metrics else []
+        if runs := {row.label: found for row in trained if (found := self.measurer.runs_of(row))}:
+            draw_curves(runs, path, label)
+        return bool(runs)
+
+    def write(self, folder: Path) -> list[Grid]:
+        """Write `<table>.{md,tex,csv}`, a summary where there are claims, and figures; returns grids for the screen."""
+        own, splits = self.own_grids(), self.table.splits if self.table.metrics else ()
+        narrow = [self.score_grid(split) for split in splits]
+        wide = [self.score_grid(*splits)] if len(splits) > 1 else narrow
+        title = f"{self.short}: claims of the paper"
+        more = [*([self.claims_grid(title)] if self.found else []), *(own or self.role_grids(*splits))]
+        csv = self.csv if splits else own[0].csv(exact=False)
+        write_tables(folder, self.table.name, [*wide, *more], csv)
+        if self.found:
+            summary = summary_grid(self.table, self.rows[self.split.name], self.split.name, self.notes)
+            grids = [summary, verdict_grid(self.found, title, self.notes)]
+            with replace_when_complete(folder / f"{self.table.name}_summary.md") as partial:
+                partial.write_text("\n\n".join(grid.markdown() for grid in grids) + "\n", encoding="utf-8")
+        label = "; ".join(note.partition(":")[0].lower() for note in self.notes)
+        if self._is_figure4:
+            from reports.figures import figure4a
+
+            with suppress(NotThereError):  # too few points for a curve; the table says which there are
+                figure4a.write(self.table, self.measurer, self.split.name, label, folder)
+        else:
+            self.draw_curves(folder / f"{self.table.name}_curves.png", label, controls=True)
+        return [*narrow, *more]
+
+    @property
+    def _is_figure4(self) -> bool:
+        return self.table.name == "figure4"
 
 
 def interval_grid(title: str, metrics: Sequence[str], rows: Sequence[Measured]) -> Grid:
@@ -59,46 +166,12 @@ def interval_grid(title: str, metrics: Sequence[str], rows: Sequence[Measured]) 
     for measured in rows:
         row = measured.row
         low, high = interval(measured.resampled)
-        cells = []
-        for metric in metrics:
-            i = measured.names.index(metric)
-            if row.shows and metric not in row.shows:
-                cells.append("-")
-            else:
-                cells.append(f"{pm(*measured.score(metric))} [{number(low[i])}, {number(high[i])}]")
-        seeds = str(len(measured.system.seeds)) if row.variant else "-"
-        grid.rows.append([f"control: {row.label}" if row.control else row.label, seeds, *cells])
+        ends = dict(zip(measured.names, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+        cells: list[Content] = [
+            None if row.shows and metric not in row.shows else score(*measured.score(metric), interval=ends[metric])
+            for metric in metrics
+        ]
+        seeds = len(measured.system.seeds) if row.variant else None
+        grid.add(row.label, seeds, *cells, kind="control" if row.control else "row")
     grid.notes.append("in brackets: 95 % interval, bootstrap over images; ±: standard deviation over seeds")
     return grid
-
-
-def split_grids(chapter: Chapter, measurer: Measurer) -> dict[str, list[Grid]]:
-    """Of each split, the last one (test) first: scores with intervals, the paper's beside ours, exact match by role."""
-    table, found = chapter.table, dict[str, list[Grid]]()
-    for name in reversed(table.splits) if table.metrics else ():
-        rows, split = chapter.rows[name], measurer.splits[name]
-        beside = score_grid(table, {name: rows}, labels(measurer.profile, split))
-        paper = any(row[0].startswith("·") for row in beside.rows)
-        beside.title = f"{'Beside the paper' if paper else 'Ties'}, {name}"
-        found[name] = [interval_grid(f"Scores on {name}", table.metrics, rows), beside]
-        if roles := role_grid(rows, split):
-            found[name].append(roles)
-        for grid in found[name]:
-            grid.columns = ["system", *grid.columns[1:]]
-    return found
-
-
-def more_grids(chapter: Chapter, measurer: Measurer) -> list[Grid]:
-    """What only one table has: sizes and lengths (Figure 4), copying (Table A6)."""
-    table = chapter.table
-    split = measurer.splits[table.splits[-1]]
-    notes = labels(measurer.profile, split)
-    found = list[Grid]()
-    if table.name == "tablea6":
-        found = [copying_grid(table, chapter.rows[split.name], split, notes)]
-    if table.name == "figure4":
-        grids = [size_grid(table, measurer), length_grid(chapter.rows[split.name], split)]
-        found = [grid for grid in grids if grid.rows]
-    for grid in found:
-        grid.columns = [grid.columns[0] or "system", *grid.columns[1:]]
-    return found

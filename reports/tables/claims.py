@@ -10,11 +10,11 @@ A claim about several systems is tested for every pair, and told for the pair th
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmark.grid import Grid, number
+from benchmark.grid import Cell, Grid, Tone, number, signed, span
 from benchmark.scoring.ties import ALPHA, Comparison, Gap, comparisons
 from reports.experiments import TABLE2
 from reports.tables.measured import Measured
@@ -24,6 +24,7 @@ MARGIN = 0.02
 
 Verdict = Literal["holds", "does not hold", "undecided"]
 ORDER: tuple[Verdict, ...] = ("does not hold", "undecided", "holds")
+_TONES: dict[Verdict, Tone] = {"does not hold": "bad", "undecided": "open", "holds": "good"}
 
 
 @dataclass(frozen=True)
@@ -131,17 +132,28 @@ def judge(kind: str, gap: Gap, margin: float) -> Verdict:
     return "does not hold" if low > margin or high < lowest else "undecided"
 
 
-def claims_grid(found: Mapping[str, Sequence[Finding]], title: str, labels: Sequence[str]) -> Grid:
-    """The findings of each split."""
+def claims_grid(
+    found: Mapping[str, Sequence[Finding]],
+    title: str,
+    labels: Sequence[str],
+    link: Callable[[Finding, str], str] = lambda finding, split: "",
+) -> Grid:
+    """One line for each finding.
+
+    Args:
+        found: findings by split.
+        title: of the grid.
+        labels: what a reader must know first.
+        link: the page on which a finding on a split can be seen, for pages.
+    """
     columns = ["claim", "split", "metric", "between", "effect", "95 % interval", "p", "seed error", "verdict"]
     grid = Grid(title, columns)
     for split, tested in found.items():
         for f in tested:
-            grid.rows.append(
-                [
-                    *(f.claim.sentence, split, f.metric, f.between, f"{f.effect:+.2f}"),
-                    *(f"{f.low:+.2f} .. {f.high:+.2f}", f"{f.p:.4f}", number(f.seed_error), f.verdict),
-                ]
+            grid.add(
+                *(Cell(f.claim.sentence, href=link(f, split)), split, f.metric, f.between, signed(f.effect)),
+                *(span(f.low, f.high, "{:+.2f}"), number(f.p, 4), number(f.seed_error)),
+                Cell(f.verdict, tone=_TONES[f.verdict]),
             )
     grid.notes += [
         *labels,

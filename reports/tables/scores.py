@@ -4,15 +4,13 @@ Systems with the same small letter in a column do not differ in it, by the rule 
 are built from measured rows alone, so equal prediction files give equal tables, byte for byte.
 """
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from benchmark import paper
 from benchmark.dataset.store import Split
-from benchmark.grid import SYNTHETIC_NOTE, Grid, number, pm
+from benchmark.grid import SYNTHETIC_NOTE, Cell, Grid, csv_text, number, percent, score, signed
 from benchmark.metrics.copying import copy_check
 from benchmark.metrics.tokens import characters
 from benchmark.scoring.ties import comparisons
@@ -45,11 +43,12 @@ def score_grid(table: Table, rows: Rows, labels: Sequence[str]) -> Grid:
         if not here:
             continue
         cells = [_cells(table, here.get(split), split, metric, letters[split]) for split, metric in columns]
-        ours, theirs, gaps = (list(line) for line in zip(*cells, strict=True))
-        seeds = str(len(next(iter(here.values())).system.seeds)) if row.variant else ""
-        grid.rows.append([f"control: {row.label}" if row.control else row.label, seeds, *ours])
-        if set(theirs) != {"-"}:
-            grid.rows += [["· paper", "", *theirs], ["· difference", "", *gaps]]
+        ours, theirs, gaps = zip(*cells, strict=True)
+        seeds = len(next(iter(here.values())).system.seeds) if row.variant else ""
+        grid.add(row.label, seeds, *ours, kind="control" if row.control else "row")
+        if any(cell.number is not None for cell in theirs):
+            grid.add("paper", "", *theirs, kind="paper")
+            grid.add("difference", "", *gaps, kind="difference")
     grid.notes += [*labels, *_same_runs(table, rows), *(f"{row.label}: {row.note}" for row in table.rows if row.note)]
     grid.notes.append(
         "one letter in a column: not different by the rule of the board (all pairs of the table tested together over "
@@ -60,14 +59,14 @@ def score_grid(table: Table, rows: Rows, labels: Sequence[str]) -> Grid:
 
 def _cells(
     table: Table, measured: Measured | None, split: str, metric: str, letters: Mapping[tuple[str, str], str]
-) -> tuple[str, str, str]:
+) -> tuple[Cell, Cell, Cell]:
     """Our score with its letters, the paper's, and the difference."""
     if measured is None or (measured.row.shows and metric not in measured.row.shows):
-        return "-", "-", "-"
+        return number(None), number(None), number(None)
     mean, deviation = measured.score(metric)
     printed = paper.value(table.name, measured.row.paper, split, metric)
-    ours = f"{pm(mean, deviation)} {letters.get((measured.row.id, metric), '')}".rstrip()
-    return ours, number(printed), "-" if printed is None else f"{mean - printed:+.2f}"
+    ours = score(mean, deviation, ties=letters.get((measured.row.id, metric), ""))
+    return ours, number(printed), signed(None if printed is None else mean - printed)
 
 
 def _same_runs(table: Table, rows: Rows) -> Iterator[str]:
@@ -127,7 +126,7 @@ def role_grid(rows: Sequence[Measured], split: Split) -> Grid | None:
             continue
         seeds = measured.captions
         right = np.mean([[characters(c) == r for c, r in zip(s, references, strict=True)] for s in seeds], axis=0)
-        grid.rows.append([measured.row.label, *(f"{100 * right[roles == kind].mean():.1f}" for kind in kinds)])
+        grid.add(measured.row.label, *(percent(float(right[roles == kind].mean())) for kind in kinds))
     grid.notes.append(
         "one caption in twenty, drawn by chance, follows from no input, so about 95 is the most that a system can reach"
     )
@@ -142,14 +141,14 @@ def copying_grid(table: Table, rows: Sequence[Measured], split: Split, labels: S
     grid = Grid(table.title, ["", "direction", "seeds", *(f"BLEU-{n}" for n in orders)])
     for measured in rows:
         checks = [copy_check(captions, infos) for captions in measured.captions]
-        label, seeds = measured.row.label, str(len(checks)) if measured.row.variant else ""
+        label, seeds = measured.row.label, len(checks) if measured.row.variant else ""
         for direction, values in (
             ("info as hypothesis", np.mean([c.info_to_caption for c in checks], axis=0)),
             ("caption as hypothesis", np.mean([c.caption_to_info for c in checks], axis=0)),
         ):
-            grid.rows.append([label, direction, seeds, *(f"{value:.3f}" for value in values)])
+            grid.add(label, direction, seeds, *(number(value, 3) for value in values.tolist()))
         if not measured.row.control:
-            grid.rows.append(["· paper", "not stated", "5", *(f"{paper.copying(n):.3f}" for n in orders)])
+            grid.add("paper", "not stated", 5, *(number(paper.copying(n), 3) for n in orders), kind="paper")
     grid.notes += [
         *labels,
         f"{split.name}, from 0 to 1; the paper's numbers are possible with the info as hypothesis only; "
@@ -176,21 +175,18 @@ def long_csv(table: Table, rows: Rows, hashes: Mapping[str, str]) -> str:
         rows: its measured rows on each split.
         hashes: configuration hash of each row id that was trained.
     """
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(CSV_COLUMNS)
-    for split, measured in rows.items():
-        letters = tie_letters(measured)
-        for m in measured:
-            for metric in m.names:
-                mean, deviation = m.score(metric)
-                printed = paper.value(table.name, m.row.paper, split, metric)
-                lines.writerow(
-                    [
-                        *(table.name, m.row.id, m.row.label, m.row.variant, hashes.get(m.row.id, ""), split, metric),
-                        *(len(m.system.seeds), repr(mean), "" if deviation != deviation else repr(deviation)),
-                        *(("", "") if printed is None else (printed, repr(mean - printed))),
-                        letters.get((m.row.id, metric), ""),
+
+    def lines() -> Iterator[list[object]]:
+        for split, measured in rows.items():
+            letters = tie_letters(measured)
+            for m in measured:
+                for metric in m.names:
+                    mean, deviation = m.score(metric)
+                    printed = paper.value(table.name, m.row.paper, split, metric)
+                    yield [
+                        *(table.name, m.row.id, m.row.label, m.row.variant, hashes.get(m.row.id), split, metric),
+                        *(len(m.system.seeds), mean, deviation, printed, None if printed is None else mean - printed),
+                        letters.get((m.row.id, metric)),
                     ]
-                )
-    return text.getvalue()
+
+    return csv_text(CSV_COLUMNS, lines())

@@ -1,14 +1,17 @@
-"""What the points of Figure 4 cost: parameters, and seconds per caption ("accuracy-efficiency trade-offs")."""
+"""What only Figure 4 has: what its points cost ("accuracy-efficiency trade-offs"), and lengths by aspect ratio."""
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.grid import Grid, number
+from benchmark.dataset.store import Split
+from benchmark.grid import Grid, count, number
 from reference_model.config import Config, override
-from reports.experiments import Table
+from reports.experiments import Row, Table
 from reports.runs.stored import RESULTS
-from reports.tables.measured import Measurer
+from reports.tables.measured import Measured, Measurer
 
 #: Where `reports.size_speed` keeps what it measures, in the results of a profile.
 NAME = "size_seconds.json"
@@ -33,21 +36,42 @@ def read_seconds(results: Path, profile: str) -> dict[str, Seconds]:
 
 def size_grid(table: Table, measurer: Measurer) -> Grid:
     """Parameters (counted) and milliseconds per caption (`size_speed`, if measured) of the trained rows."""
-    from reference_model.training.vocabulary import Vocabulary
-
     grid = Grid("sizes", ["", "parameters", "of these backbone", "training, ms a caption", "decoding, ms a caption"])
-    train, measured = measurer.splits["train"], read_seconds(RESULTS, measurer.profile)
     for row in table.trained:
-        runs = measurer.runs_of(row)
-        if runs and not row.control:
-            config = row.config(measurer.profile, measurer.changes)
-            entries = len(Vocabulary.of_split(train, config.inputs.vocabulary))
-            total, backbone = count_parameters(config, entries)
-            speed = measured.get(config.hash)
-            times = [number(1e3 * s) for s in (speed.training, speed.decoding)] if speed else ["-", "-"]
-            grid.rows.append([row.label, f"{total:,}", f"{backbone:,}", *times])
+        if measurer.runs_of(row) and not row.control:
+            total, backbone, seconds = cost(row, measurer)
+            times = (number(1e3 * one) for one in (seconds.training, seconds.decoding))
+            grid.add(row.label, count(total), count(backbone), *times)
     grid.notes.append("times: one CPU thread, all points by turns on the same captions (python -m reports.size_speed)")
     return grid
+
+
+def length_grid(rows: Sequence[Measured], split: Split) -> Grid:
+    """Figure 4b: mean caption length by the aspect ratio of the box, of the first seed; bins of 30 boxes or more."""
+    mine = [m for m in rows if m.row.id.startswith("F4b")]
+    grid = Grid(f"Figure 4b: mean caption length by aspect ratio of the box, {split.name}", ["aspect ratio", "boxes"])
+    curves = [curve for m in mine if (curve := m.system.seeds[0].length_curve())]
+    if not curves:  # no complete run of these rows
+        return grid
+    grid.columns = [*grid.columns, *(m.row.label for m in mine), "references"]
+    last = len(curves[0].boxes)
+    for i, boxes in enumerate(curves[0].boxes.tolist()):
+        if boxes >= 30:
+            lengths = [number(float(curve.predictions[i])) for curve in curves]
+            name = f"{i + 1} - {i + 2}" if i + 1 < last else f"above {last}"
+            grid.add(name, count(boxes), *lengths, number(float(curves[0].references[i])))
+    grid.add("rank correlation", "", *(number(curve.spearman) for curve in curves), None)
+    return grid
+
+
+def cost(row: Row, measurer: Measurer) -> tuple[int, int, Seconds]:
+    """Parameters of a row's network, those of its backbone, and seconds per caption; NaN if they were not measured."""
+    from reference_model.training.vocabulary import Vocabulary
+
+    config = row.config(measurer.profile, measurer.changes)
+    entries = len(Vocabulary.of_split(measurer.splits["train"], config.inputs.vocabulary))
+    seconds = read_seconds(RESULTS, measurer.profile).get(config.hash, Seconds(math.nan, math.nan))
+    return *count_parameters(config, entries), seconds
 
 
 def count_parameters(config: Config, vocabulary_size: int) -> tuple[int, int]:

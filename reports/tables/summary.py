@@ -6,7 +6,7 @@ Invariant: made of the same measured rows and findings as the full table, so the
 from collections.abc import Mapping, Sequence
 
 from benchmark import paper
-from benchmark.grid import Grid, number, pm
+from benchmark.grid import Cell, Content, Grid
 from benchmark.metrics import METRICS
 from reports.experiments import Table
 from reports.tables.claims import Finding
@@ -28,15 +28,16 @@ def summary_grid(table: Table, rows: Sequence[Measured], split: str, labels: Seq
     grid = Grid(f"{table.title}, {split}: ours (paper's)", ["", "seeds", *metrics], notes=list(labels))
     for measured in rows:
         row = measured.row
-        cells = []
+        cells: list[Content] = []
         for metric in metrics:
             if row.shows and metric not in row.shows:
-                cells.append("-")
+                cells.append(None)
                 continue
             printed = paper.value(table.name, row.paper, split, metric)
-            cells.append(pm(*measured.score(metric)) + (f" ({number(printed)})" if printed is not None else ""))
-        seeds = str(len(measured.system.seeds)) if row.variant else ""
-        grid.rows.append([f"control: {row.label}" if row.control else row.label, seeds, *cells])
+            mean, deviation = measured.score(metric)
+            cells.append(Cell(mean, "{:.2f}", deviation, beside=printed))
+        seeds = len(measured.system.seeds) if row.variant else ""
+        grid.add(row.label, seeds, *cells, kind="control" if row.control else "row")
     return grid
 
 
@@ -58,5 +59,5 @@ def verdict_grid(found: Mapping[str, Sequence[Finding]], title: str, labels: Seq
                 if f.claim.sentence == sentence:
                     by_verdict.setdefault(f.verdict, []).append(f.metric)
             cells.append("; ".join(f"{verdict} ({', '.join(metrics)})" for verdict, metrics in by_verdict.items()))
-        grid.rows.append([sentence, *cells])
+        grid.add(sentence, *cells)
     return grid

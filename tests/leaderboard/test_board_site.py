@@ -177,7 +177,7 @@ def test_speed_measures_every_step() -> None:
     from benchmark.leaderboard.speed import measure
 
     grid = measure(images=12, entries=2, large=4, jobs=1)
-    steps = [row[0].split()[0] for row in grid.rows]
+    steps = [row[0].split()[0] for row in grid.texts()]
     assert steps == ["from", "nothing", "one", "tests", "Markdown,", "tests", "Markdown,"]
-    assert all(float(row[2]) >= 0 for row in grid.rows)
+    assert all((row.cells[2].number or 0) >= 0 for row in grid.rows)
     assert "4 entries" in grid.notes[0]

@@ -88,9 +88,9 @@ def test_tables() -> None:
     """Every row that the issue asks for, and nothing measured called counted."""
     config: Config = tiny("context")
     times, machine = comparison(config, VOCABULARY_SIZE, 1, time.perf_counter, 1e11)
-    assert [row[0] for row in times.rows] == ["forward + backward", "greedy decoding"]
-    assert all(len(row) == len(times.columns) for row in times.rows)
-    known = {row[0]: row[2] for row in machine.rows}
+    assert [row[0] for row in times.texts()] == ["forward + backward", "greedy decoding"]
+    assert all(len(row) == len(times.columns) for row in times.texts())
+    known = {row[0]: row[2] for row in machine.texts()}
     assert known["tokens"] == known["CNN : the rest, forward + backward"] == "measured"
     assert known["arithmetic per caption, ours"] == "counted"
     assert known["share of the matrix product's"] == "counted / measured"

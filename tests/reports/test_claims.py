@@ -120,16 +120,18 @@ def test_grid(split: Split) -> None:
     human = measured(Row("human", "human", blind="references"), split, [split.captions])
     found = findings([Claim("best", ("human",), ("a",))], [human, system("a", split, 0.5, (1, 2, 3))])
     grid = claims_grid({"test": found}, "claims", ["SYNTHETIC DATA"])
-    assert grid.rows[0][0] == "best"
-    assert grid.rows[0][-1] == "holds"
+    assert grid.texts()[0][0] == "best"
+    assert grid.texts()[0][-1] == "holds"
     assert "SYNTHETIC DATA" in grid.notes
     assert all(a != b for a, b in pairwise(grid.columns))
 
 
 def test_the_same_bits(split: Split, tmp_path: Path) -> None:
     """A claims table that differs between two machines, or two days."""
-    grids = [claims_grid({"test": findings([ABOVE], [system("a", split, 0.3), system("b", split, 0.4)])}, "", []).rows]
+    grids = [
+        claims_grid({"test": findings([ABOVE], [system("a", split, 0.3), system("b", split, 0.4)])}, "", []).texts()
+    ]
     grids.append(
-        claims_grid({"test": findings([ABOVE], [system("a", split, 0.3), system("b", split, 0.4)])}, "", []).rows
+        claims_grid({"test": findings([ABOVE], [system("a", split, 0.3), system("b", split, 0.4)])}, "", []).texts()
     )
     assert grids[0] == grids[1]

@@ -234,7 +234,7 @@ def test_correlations_find_planted_votes() -> None:
     liked, disliked = np.sign(better)[None].repeat(5, axis=0), -np.sign(better)[None].repeat(5, axis=0)
     votes = dict(zip(QUESTIONS, (liked, disliked, random.integers(-1, 2, (5, 200)).astype(float)), strict=True))
     grid = tables(key, Ratings(list(key.raters), False, votes, []))[-1]
-    rows = {name: [float(cell) for cell in cells] for name, *cells in grid.rows}
+    rows = {name: [float(cell) for cell in cells] for name, *cells in grid.texts()}
     assert rows["CIDEr"][0] > 0.8
     assert rows["CIDEr"][1] == -rows["CIDEr"][0]
     assert max(abs(value) for value in (rows["CIDEr"][2], *rows["Exact"])) < 0.25
@@ -312,7 +312,7 @@ def test_no_answers_at_all_are_a_table_of_dashes(tmp_path: Path) -> None:
     """A warning or a traceback for a file that was exported before the first answer."""
     key = large_key(3)
     grids = tables(key, read_answers(key, [stored(tmp_path / "empty.json", answers(key, answers={}))]))
-    assert grids[0].rows[0][1] == "- [-, -]"
+    assert grids[0].texts()[0][1] == "- [-, -]"
 
 
 # The command line

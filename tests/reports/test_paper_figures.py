@@ -149,7 +149,7 @@ def test_sizes_are_drawn_from_runs(tmp_path: Path, splits: dict[str, Split], mon
     times = {rows["F4a1-L1"].config("mini").hash: [0.01, 0.002], rows["F4a1-L4"].config("mini").hash: [0.02, 0.004]}
     (tmp_path / "mini").mkdir()
     (tmp_path / "mini" / sizes.NAME).write_text(json.dumps({"seconds": times}))
-    monkeypatch.setattr(figure4a, "RESULTS", tmp_path)
+    monkeypatch.setattr(sizes, "RESULTS", tmp_path)
     for identity, step in (("F4a1-L1", 1), ("F4a1-L4", -1)):
         captions = {name: [caption[::step] for caption in split.captions] for name, split in splits.items()}
         run_of(tmp_path / "runs", "context", splits, captions, rows[identity].config("mini").hash)
@@ -181,7 +181,7 @@ def test_copying_is_that_of_the_full_model(tmp_path: Path, splits: dict[str, Spl
         FIGURES["tablea6"](Material(splits, [tmp_path / "runs"]), tmp_path)
     run_of(tmp_path / "runs", "full", splits, info, config.hash)
     paths = FIGURES["tablea6"](Material(splits, [tmp_path / "runs"]), tmp_path)
-    assert [path.suffix for path in paths] == [".md", ".tex", ".html", ".csv"]
+    assert [path.suffix for path in paths] == [".md", ".tex", ".csv"]
     full = next(row for row in table(tmp_path / "tablea6.csv") if row[""] == "full")
     assert full["BLEU-4"] == "1.000"
     assert "no run: M4C w/ copying" in paths[0].read_text()

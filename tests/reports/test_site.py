@@ -96,6 +96,12 @@ def test_what_is_not_there_is_said(site: Path) -> None:
     assert "table3.html" not in (site / "index.html").read_text(encoding="utf-8")
 
 
+def test_rounded_numbers_of_the_paper_are_sorted_by_value(site: Path) -> None:
+    """Table 1 sorted as text: 108K images before 2.1M."""
+    table1 = (site / "figures.html").read_text(encoding="utf-8")
+    assert '<td class="number" data-value="2100000"><bdi>2.1M</bdi></td>' in table1
+
+
 @pytest.mark.parametrize(
     ("name", "words"), [("figure4b", "Figure 4b"), ("figureA7", "Figure A7"), ("tablea6", "Table A6")]
 )
