@@ -21,13 +21,13 @@ from benchmark.errors import InputError
 from benchmark.grid import Grid
 from reference_model.variants import PROFILES
 from reports.agreement_with_stored import agreement_grid
+from reports.chapters import Chapter
 from reports.experiments import chosen, tables
 from reports.runs.estimate import Cost, duration
 from reports.runs.launchers import LAUNCHERS, torchrun
 from reports.runs.plan import Plan, share_done
 from reports.runs.runner import CHILDREN, Job, Outcome
 from reports.runs.stored import RESULTS
-from reports.tables.chapters import Chapter
 from reports.tables.measured import Measurer
 
 

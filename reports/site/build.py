@@ -11,12 +11,12 @@ from benchmark.errors import InputError
 from benchmark.files import folder_when_complete
 from benchmark.metrics import METRICS
 from benchmark.site.pages import Site
+from reports.chapters import Chapter, interval_grid
 from reports.experiments import Table
 from reports.figures.material import Material
 from reports.site import samples
 from reports.site.figures import write_figures
 from reports.site.samples import write_samples
-from reports.tables.chapters import Chapter, interval_grid
 from reports.tables.claims import ORDER, Finding
 from reports.tables.scores import labels
 

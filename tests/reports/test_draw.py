@@ -12,12 +12,12 @@ from benchmark.dataset.schema import Row
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from benchmark.errors import InputError
 from reports import reproduce
+from reports.chapters import Chapter
 from reports.draw import main
 from reports.figures import catalogue, drawing, examples, figure3, figure_a7, figure_a8
 from reports.figures.catalogue import FIGURES
 from reports.figures.material import LABEL, Material, NotThereError
 from reports.runs.stored import Run
-from reports.tables.chapters import Chapter
 
 
 @pytest.fixture(autouse=True)
