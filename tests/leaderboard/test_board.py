@@ -229,7 +229,7 @@ def test_a_raised_version_of_one_metric_is_history(
     assert history_grid(found.entries).rows == []
     entry = next(entry for entry in found.entries if entry.label == "Open")
     rows = history_grid([entry], ["CIDEr", "METEOR"]).rows
-    assert [row[1:5] for row in rows] == [["test", "1", "METEOR", "1"], ["val", "1", "METEOR", "1"]]
+    assert [row.texts()[1:5] for row in rows] == [["test", "1", "METEOR", "1"], ["val", "1", "METEOR", "1"]]
     assert "meteor:1.5-en-norm,v2" in found.signatures["test"]
 
     path = submissions / "20270131_open/seed1/scores.test.json"

@@ -11,7 +11,8 @@ from run_folders import HOSTILE, Made, hostile_split, run_of, table, two_systems
 from benchmark.dataset.schema import Row
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from benchmark.errors import InputError
-from reports import reproduce
+from benchmark.grid import Grid
+from reports import agreement_with_stored, reproduce
 from reports.chapters import Chapter
 from reports.draw import main
 from reports.figures import catalogue, drawing, examples, figure3, figure_a7, figure_a8
@@ -134,6 +135,7 @@ def test_reproducing_all_draws_every_figure(
     monkeypatch.setattr(reproduce.Plan, "todo", lambda _: [])
     monkeypatch.setattr(reproduce.Plan, "complete", lambda _: {str(folder): [Run(folder)] for folder in folders})
     monkeypatch.setattr(Chapter, "measure", lambda *_: SimpleNamespace(write=lambda _: []))
+    monkeypatch.setattr(agreement_with_stored, "agreement_grid", lambda *_: Grid("", ["run"]))
     monkeypatch.setattr(catalogue, "draw_all", lambda *arguments: asked.append(arguments))
     for names in (["table2"], ["all"]):
         reproduce.main(names, data=str(directory), runs=tmp_path / "runs", output=tmp_path / "out")
