@@ -16,11 +16,10 @@ from benchmark.scoring.significance import interval
 from reports.experiments import Table
 from reports.figures.curves import draw_curves
 from reports.figures.material import NotThereError
-from reports.tables.claims import CLAIMS, Finding, claims_grid, findings
+from reports.tables.claims import CLAIMS, Finding, claims_grid, findings, verdict_grid
 from reports.tables.measured import Measured, Measurer
-from reports.tables.scores import copying_grid, labels, long_csv, role_grid, score_grid
+from reports.tables.scores import copying_grid, labels, long_csv, role_grid, score_grid, summary_grid
 from reports.tables.sizes import length_grid, size_grid
-from reports.tables.summary import summary_grid, verdict_grid
 
 
 @dataclass(frozen=True)

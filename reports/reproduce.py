@@ -5,28 +5,20 @@ number of sittings; at the end stand the tables beside the paper's and the claim
 """
 
 import os
-import shlex
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.errors import InputError
-from benchmark.grid import Grid
 from reference_model.variants import PROFILES
-from reports.agreement_with_stored import agreement_grid
 from reports.chapters import Chapter
 from reports.experiments import chosen, tables
-from reports.runs.estimate import Cost, duration
-from reports.runs.launchers import LAUNCHERS, torchrun
-from reports.runs.plan import Plan, share_done
-from reports.runs.runner import CHILDREN, Job, Outcome
+from reports.runs.plan import LAUNCHER_NAMES, Plan
 from reports.runs.stored import RESULTS
 from reports.tables.measured import Measurer
 
@@ -46,7 +38,7 @@ def main(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     jobs: Annotated[int | None, typer.Option(help="Runs side by side. [default: 1 a core, up to 4; paper: 1]")] = None,
-    launcher: Annotated[str, typer.Option(help=f"{', '.join(LAUNCHERS)}.")] = "local",
+    launcher: Annotated[str, typer.Option(help=f"{', '.join(LAUNCHER_NAMES)}.")] = "local",
     processes: Annotated[str, typer.Option(help="Processes of one run, for torchrun; auto: one a device.")] = "",
     resource: Annotated[
         list[str] | None, typer.Option(help="KEY=VALUE for slurm (submitit's names) or ray; repeatable.")
@@ -74,8 +66,8 @@ def main(
             --resource slurm_partition=gpu --resource gpus_per_node=8 --resource timeout_min=2880 --jobs 4
     """
     wanted = chosen(names, profile, only or [])
-    if launcher not in LAUNCHERS:
-        raise InputError(f"--launcher: got {launcher!r}, expected one of {', '.join(LAUNCHERS)}")
+    if launcher not in LAUNCHER_NAMES:
+        raise InputError(f"--launcher: got {launcher!r}, expected one of {', '.join(LAUNCHER_NAMES)}")
     resources = _resources(resource or [])
     splits = open_dataset(data)
     if missing := [name for name in ("train", *EVALUATED_SPLITS) if name not in splits]:
@@ -99,79 +91,38 @@ def main(
         cli.stdout.print(line, markup=False, soft_wrap=True)
     if dry_run:
         return
-    outcomes = run_all(todo, launcher, at_once, resources, costs)
-    _finish(outcomes)
+    failed = False
+    if todo:
+        from reports.runs.progress import run_all
+
+        failed = run_all(todo, launcher, at_once, resources, costs)
     complete = plan.complete()
     folder = output or Path("reports") / "output" / profile
     measurer = Measurer(splits, complete, profile, plan.changes)
     for grid in [grid for table in wanted for grid in Chapter.measure(table, measurer).write(folder)]:
         grid.show(cli.stdout)
     used = [run for runs_of_one in complete.values() for run in runs_of_one]
-    agreement = agreement_grid(used, results / profile, splits)
-    if agreement.rows:
-        agreement.show(cli.stdout)
+    if not all(run.folder.is_relative_to(results) for run in used):
+        from reports.agreement_with_stored import agreement_grid
+
+        agreement = agreement_grid(used, results / profile, splits)
+        if agreement.rows:
+            agreement.show(cli.stdout)
     if "all" in names and not only:
         from reports.figures.catalogue import draw_all
         from reports.figures.material import Material
 
         draw_all(Material(splits, [run.folder for run in used], profile=profile, changes=plan.changes), folder)
-    if any(outcome.verdict == "failed" for outcome in outcomes):
-        sys.exit(1)
-
-
-def run_all(
-    jobs: list[Job], launcher: str, at_once: int, resources: dict[str, str | int], costs: dict[str, Cost]
-) -> list[Outcome]:
-    """Run jobs with a progress bar over all of them; outcomes as they came."""
-    if not jobs:
-        return []
-    weights = {job.key: (cost.seconds if (cost := costs.get(job.config.hash)) else None) or 1.0 for job in jobs}
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    quiet = not cli.stderr.is_terminal
-    outcomes: list[Outcome] = []
-    started = time.monotonic()
-    with (
-        CHILDREN.signals(),
-        Progress(*columns, TimeRemainingColumn(), console=cli.stderr, disable=quiet, speed_estimate_period=600) as bars,
-    ):
-        bar = bars.add_task(f"{len(jobs)} runs", total=sum(weights.values()))
-        for outcome in LAUNCHERS[launcher](jobs, at_once, resources):
-            if outcome is None and quiet:
-                continue
-            if outcome is not None:
-                outcomes.append(outcome)
-            ended = {o.job.key for o in outcomes}
-            done = sum(weights[j.key] * (1.0 if j.key in ended else share_done(j)) for j in jobs)
-            bars.update(bar, completed=done, description=f"{len(ended)} of {len(jobs)} runs")
-            if outcome is not None and outcome.verdict != "interrupted":
-                left = (sum(weights.values()) - done) / done * (time.monotonic() - started)
-                line = f"[{len(outcomes)}/{len(jobs)}] {outcome.job.name}: {outcome.verdict}"
-                took = f" in {duration(outcome.seconds)}" if outcome.verdict == "trained" else ""
-                why = f" ({outcome.why})" if outcome.why else ""
-                cli.stderr.print(f"{line}{took}{why}, about {duration(left)} left", markup=False, soft_wrap=True)
-    return outcomes
-
-
-def _finish(outcomes: list[Outcome]) -> None:
-    """Say what failed; leave if a signal has stopped the work."""
-    failed = [outcome for outcome in outcomes if outcome.verdict == "failed"]
     if failed:
-        grid = Grid("failed", ["run", "why", "its output"])
-        for o in failed:
-            grid.add(o.job.name, o.why[:160], str(o.job.run.folder / "output.txt"))
-        grid.show(cli.stderr)
-    if failed or CHILDREN.stopping:
-        again = "to try again" if failed else "stopped; to go on"
-        command = shlex.join(["python", "-m", "reports.reproduce", *sys.argv[1:]])
-        cli.stderr.print(f"{again}: {command}", markup=False, soft_wrap=True)
-    if CHILDREN.stopping:
-        sys.exit(130)
+        sys.exit(1)
 
 
 def _command(launcher: str, processes: str, data: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What trains, and the arguments that every run ends with."""
     start: tuple[str, ...] = (sys.executable, "-m", "reference_model.train")
     if launcher == "torchrun" or processes:
+        from reports.runs.launchers import torchrun
+
         start = torchrun(processes or "auto")
     return start, ("--data", data) if data else ()
 

@@ -19,8 +19,8 @@ from ..metrics import HEADLINE
 from ..scoring.evaluation import METRIC_VERSION
 from ..scoring.receipt import first_difference, other_versions, read_receipt
 from .check import Checker, Report
-from .copies import LEAKED, NEAR_DUPLICATE
 from .entries import SPLITS, Entry, look_at, predictions_of, receipt_of
+from .review import LEAKED, NEAR_DUPLICATE
 from .statistics_cache import Statistics
 
 if TYPE_CHECKING:

@@ -24,7 +24,6 @@ from ..predictions import read_predictions
 from ..scoring.evaluation import METRIC_VERSION, evaluate
 from ..scoring.receipt import first_difference, later_metrics, make_receipt, other_versions, read_receipt
 from .accepted import HashList, Status, status
-from .copies import LEAKED, NEAR_DUPLICATE, Neighbours, equal_share, hashed
 from .entries import (
     ENTRY_NAME,
     HASH_LIST,
@@ -37,8 +36,8 @@ from .entries import (
     readme,
     receipt_of,
 )
-from .jumps import jumps, sameness
 from .metadata import Metadata, read_metadata
+from .review import LEAKED, NEAR_DUPLICATE, Neighbours, equal_share, hashed, jumps, sameness
 
 #: Characters per caption on average beyond which predictions are not scored; references have about five. METEOR's
 #: alignment of captions made for it takes 10 to 20 microseconds a character, which bounds the work however characters
@@ -56,7 +55,7 @@ class Report:
         failures: (name of the check, sentence).
         notes: facts to look at, no failures.
         captions: predictions by (seed, split), as far as they are valid.
-        hashes: `copies.hashed` of them.
+        hashes: `review.hashed` of them.
         receipts: recomputed from them.
         metadata: if it is valid.
     """
@@ -90,7 +89,10 @@ class Checker:
             raise InputError(f"the data set has no {' and '.join(lacking)} split with references, needed for scoring")
         self._splits, self._maintainer = splits, maintainer
         self._accepted = hashes or HashList(Path(HASH_LIST))
-        self._neighbours = Neighbours(splits["test"])
+
+    @cached_property
+    def _neighbours(self) -> Neighbours:
+        return Neighbours(self._splits["test"])
 
     @cached_property
     def _train(self) -> np.ndarray | None:

@@ -74,6 +74,7 @@ def _write_ranking(site: Site, board: Board, split: str, division: Division) -> 
         heading="Leaderboard" if place == "index.html" else tables.title(split, division),
         about=_ABOUT,
         views=views,
+        slices=(),
         ranking=tables.ranking_grid(board, split, division),
         signature=board.signatures[split],
         history=tables.history_grid(board.entries),
@@ -86,10 +87,12 @@ def _write_ranking(site: Site, board: Board, split: str, division: Division) -> 
 def _write_slices(site: Site, board: Board, split: str) -> None:
     site.page(
         f"slices-{split}.html",
-        "slices.html.j2",
+        "board.html.j2",
         heading=f"Slices of {split}",
+        about="CIDEr on parts of the split, with the document frequencies of the whole: parts are comparable with each "
+        "other and with the whole.",
         views=[(f"{s}", f"slices-{s}.html") for s in reversed(SPLITS)],
-        grids=[tables.slice_grid(board, split, by) for by in tables.slice_kinds(board, split)],
+        slices=[tables.slice_grid(board, split, by) for by in tables.slice_kinds(board, split)],
     )
 
 

@@ -10,8 +10,7 @@ from typing import Any
 import orjson
 
 from .lines import GZIP, ZSTD
-
-KEYS = ("image_id", "box", "caption")
+from .problems import KEYS
 
 _BINARY = {
     GZIP: "gzip inside another compression; unpack it once",

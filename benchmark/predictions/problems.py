@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 EXAMPLES = 3
+#: The keys of a prediction.
+KEYS = ("image_id", "box", "caption")
 MAX_CAPTION = 1000  # characters; captions have 2 to 10
 
 _NOTHING: Any = object()

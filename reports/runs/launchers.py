@@ -15,7 +15,8 @@ from functools import partial
 from typing import Any
 
 from benchmark.errors import InputError
-from reports.runs.runner import CHILDREN, Job, Outcome, work
+from reports.runs.plan import LAUNCHER_NAMES, Job
+from reports.runs.runner import CHILDREN, Outcome, work
 
 Launcher = Callable[[Sequence[Job], int, Mapping[str, Any]], Iterator[Outcome | None]]
 
@@ -109,7 +110,7 @@ def ray(jobs: Sequence[Job], at_once: int, resources: Mapping[str, Any]) -> Iter
         yield None
 
 
-LAUNCHERS: dict[str, Launcher] = {"local": local, "torchrun": local, "slurm": slurm, "ray": ray}
+LAUNCHERS: dict[str, Launcher] = dict(zip(LAUNCHER_NAMES, (local, local, slurm, ray), strict=True))
 
 
 def torchrun(processes: str) -> tuple[str, ...]:

@@ -1,20 +1,71 @@
 """The runs that some tables need: each once, which of them are there, and what the rest costs."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark import cli
 from benchmark.dataset.store import Split
 from benchmark.grid import Cell, Content, Grid
+from reference_model.config import Config
+from reference_model.run_folder import run_folder
 from reference_model.systems import system
 from reports.experiments import Row, Table
 from reports.runs import estimate
 from reports.runs.estimate import Cost, duration
-from reports.runs.runner import Job
 from reports.runs.stored import Run, check_data, find_runs, state
+
+#: Where runs can be made; see `launchers`.
+LAUNCHER_NAMES = ("local", "torchrun", "slurm", "ray")
 
 #: Seeds of a profile; None: as many as the paper (or our plan for it) has.
 SEEDS = {"paper": None, "mini": 1, "smoke": 1}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to be there in the end.
+
+    Attributes:
+        row: id of the first row that needs it.
+        config: what to train.
+        seed: of everything random.
+        arguments: of `reference_model.train`, which lead to `config`.
+        runs: folder of run folders.
+        version: the version of its system that the run must be made by.
+        keep_old: accept a run of any version.
+        command: what trains; the arguments are put behind it.
+    """
+
+    row: str
+    config: Config
+    seed: int
+    arguments: tuple[str, ...]
+    runs: Path
+    version: str
+    keep_old: bool = False
+    command: tuple[str, ...] = (sys.executable, "-m", "reference_model.train")
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"{self.row} seed {self.seed}"
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Jobs with equal keys are one run."""
+        return self.config.hash, self.seed
+
+    @property
+    def run(self) -> Run:
+        """Its run, wherever it is or will be."""
+        found = find_runs([self.runs], self.config, self.seed)
+        return found[0] if found else Run(run_folder(self.runs, self.config, self.seed))
+
+    @property
+    def updates(self) -> int:
+        """Of the whole run."""
+        return self.config.train.pretrain_updates + self.config.train.finetune_updates
 
 
 @dataclass(frozen=True)

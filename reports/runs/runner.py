@@ -12,7 +12,6 @@ import os
 import platform
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -21,59 +20,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-from reference_model.config import Config
-from reference_model.run_folder import run_folder
 from reports.runs.code_version import code_version
 from reports.runs.locks import locked
-from reports.runs.stored import Run, find_runs, set_aside, state
+from reports.runs.plan import Job
+from reports.runs.stored import Run, set_aside, state
 
 Verdict = Literal["reused", "trained", "failed", "interrupted"]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A run to be there in the end.
-
-    Attributes:
-        row: id of the first row that needs it.
-        config: what to train.
-        seed: of everything random.
-        arguments: of `reference_model.train`, which lead to `config`.
-        runs: folder of run folders.
-        version: the version of its system that the run must be made by.
-        keep_old: accept a run of any version.
-        command: what trains; the arguments are put behind it.
-    """
-
-    row: str
-    config: Config
-    seed: int
-    arguments: tuple[str, ...]
-    runs: Path
-    version: str
-    keep_old: bool = False
-    command: tuple[str, ...] = (sys.executable, "-m", "reference_model.train")
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-        return f"{self.row} seed {self.seed}"
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """Jobs with equal keys are one run."""
-        return self.config.hash, self.seed
-
-    @property
-    def run(self) -> Run:
-        """Its run, wherever it is or will be."""
-        found = find_runs([self.runs], self.config, self.seed)
-        return found[0] if found else Run(run_folder(self.runs, self.config, self.seed))
-
-    @property
-    def updates(self) -> int:
-        """Of the whole run."""
-        return self.config.train.pretrain_updates + self.config.train.finetune_updates
 
 
 @dataclass(frozen=True)

@@ -166,3 +166,25 @@ def claims_grid(
             f"of the effect, must lie within, or below, {MARGIN:.0%} of the second system's score"
         )
     return grid
+
+
+def verdict_grid(found: Mapping[str, Sequence[Finding]], title: str, labels: Sequence[str]) -> Grid:
+    """One line a claim: its verdict on each split; several where its metrics differ.
+
+    Args:
+        found: findings by split.
+        title: of the grid.
+        labels: what a reader must know first.
+    """
+    sentences = dict.fromkeys(f.claim.sentence for findings in found.values() for f in findings)
+    grid = Grid(title, ["claim", *found], notes=list(labels))
+    for sentence in sentences:
+        cells = []
+        for findings in found.values():
+            by_verdict: dict[str, list[str]] = {}
+            for f in findings:
+                if f.claim.sentence == sentence:
+                    by_verdict.setdefault(f.verdict, []).append(f.metric)
+            cells.append("; ".join(f"{verdict} ({', '.join(metrics)})" for verdict, metrics in by_verdict.items()))
+        grid.add(sentence, *cells)
+    return grid

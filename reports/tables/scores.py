@@ -10,7 +10,8 @@ import numpy as np
 
 from benchmark import paper
 from benchmark.dataset.store import Split
-from benchmark.grid import SYNTHETIC_NOTE, Cell, Grid, csv_text, number, percent, score, signed
+from benchmark.grid import SYNTHETIC_NOTE, Cell, Content, Grid, csv_text, number, percent, score, signed
+from benchmark.metrics import METRICS
 from benchmark.metrics.copying import copy_check
 from benchmark.metrics.tokens import characters
 from benchmark.scoring.ties import comparisons
@@ -21,6 +22,9 @@ CSV_COLUMNS = (
     *("table", "row", "label", "variant", "configuration", "split", "metric"),
     *("seeds", "mean", "deviation", "paper", "difference", "ties"),
 )
+
+#: The columns of a table on a page's width, as the README shows it.
+SUMMARY = tuple(metric.name for metric in METRICS if metric.summary)
 
 #: The measured rows of each split.
 Rows = Mapping[str, Sequence[Measured]]
@@ -67,6 +71,32 @@ def _cells(
     printed = paper.value(table.name, measured.row.paper, split, metric)
     ours = score(mean, deviation, ties=letters.get((measured.row.id, metric), ""))
     return ours, number(printed), signed(None if printed is None else mean - printed)
+
+
+def summary_grid(table: Table, rows: Sequence[Measured], split: str, labels: Sequence[str]) -> Grid:
+    """A table on a page's width, as the README shows it: ours and, in brackets, the paper's.
+
+    Args:
+        table: which.
+        rows: its measured rows on the split.
+        split: name of it.
+        labels: what a reader must know first.
+    """
+    metrics = [metric for metric in SUMMARY if metric in table.metrics]
+    grid = Grid(f"{table.title}, {split}: ours (paper's)", ["", "seeds", *metrics], notes=list(labels))
+    for measured in rows:
+        row = measured.row
+        cells: list[Content] = []
+        for metric in metrics:
+            if row.shows and metric not in row.shows:
+                cells.append(None)
+                continue
+            printed = paper.value(table.name, row.paper, split, metric)
+            mean, deviation = measured.score(metric)
+            cells.append(Cell(mean, "{:.2f}", deviation, beside=printed))
+        seeds = len(measured.system.seeds) if row.variant else ""
+        grid.add(row.label, seeds, *cells, kind="control" if row.control else "row")
+    return grid
 
 
 def _same_runs(table: Table, rows: Rows) -> Iterator[str]:

@@ -18,7 +18,7 @@ pytest.importorskip("yaml")
 from benchmark.dataset.store import Split
 from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.entries import LIMITS
-from benchmark.leaderboard.jumps import jumps
+from benchmark.leaderboard.review import jumps
 from benchmark.predictions import write_predictions
 from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.receipt import make_receipt

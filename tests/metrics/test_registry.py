@@ -225,7 +225,7 @@ from benchmark.dataset.store import open_directory
 from reports.experiments import tables
 from reports.human_study.study import make
 from reports.site import build
-from reports.tables.summary import summary_grid
+from reports.tables.scores import summary_grid
 split = open_directory(Path(sys.argv[1]))["test"]
 table = tables("mini")["table2"]
 rows = [system(table.rows[0], split, 0.5)]

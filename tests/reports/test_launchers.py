@@ -12,7 +12,8 @@ from benchmark.errors import InputError
 from reference_model.config import Config, override
 from reference_model.run_folder import run_folder
 from reports.runs.launchers import LAUNCHERS, torchrun
-from reports.runs.runner import CHILDREN, Job
+from reports.runs.plan import Job
+from reports.runs.runner import CHILDREN
 
 FAKE = Path(__file__).parent / "fake_training.py"
 

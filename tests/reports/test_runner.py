@@ -17,7 +17,8 @@ from reference_model.run_folder import run_folder
 from reports.runs.code_version import code_version
 from reports.runs.launchers import local
 from reports.runs.locks import locked
-from reports.runs.runner import Job, Outcome, work
+from reports.runs.plan import Job
+from reports.runs.runner import Outcome, work
 from reports.runs.stored import Run
 
 FAKE = Path(__file__).parent / "fake_training.py"

@@ -1,16 +1,67 @@
-"""What a reviewer should look at before accepting an entry: scores that jump, captions that do not vary.
+"""Captions of an entry that stand elsewhere, and what a reviewer should look at before accepting it.
 
-These are notes, never failures: each has honest causes, and a rule that refuses would teach how to stay below it. A
-score counts as above another only when their 95 % intervals are apart, so that small splits raise no alarm, and when
-it is above by more than honest systems are (see each constant).
+Copies of another entry, or of the references, are failures; see `check`. Scores that jump and captions that do not vary
+are notes, never failures: each has honest causes, and a rule that refuses would teach how to stay below it. A score
+counts as above another only when their 95 % intervals are apart, so that small splits raise no alarm, and when it is
+above by more than honest systems are (see each constant).
+
+Invariant: captions are compared as tokens (white space dropped), by 64-bit hashes of this process, so a hundred
+entries fit into memory.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..dataset.mini import UNEXPLAINED
+from ..dataset.store import Split
+from ..errors import InputError
+from ..metrics.tokens import characters
+from ..predictions import read_predictions
+from .entries import neighbours
+
+#: Share of equal captions from which two prediction files count as one.
+NEAR_DUPLICATE = 0.99
+#: Share of captions equal to their reference from which they look leaked; people reach far less.
+LEAKED = 0.95
+
+
+def hashed(captions: Sequence[str]) -> np.ndarray:
+    """A hash of each caption's tokens; int64, shape (len(captions),)."""
+    return np.array([hash(characters(caption)) for caption in captions], dtype=np.int64)
+
+
+def equal_share(captions: np.ndarray, others: np.ndarray) -> float:
+    """Share of boxes with the same tokens, of two results of `hashed`."""
+    return float(np.mean(captions == others))
+
+
+class Neighbours:
+    """Test predictions of entries beside others, read once."""
+
+    def __init__(self, test: Split) -> None:
+        self._test = test
+        self._read: dict[Path, np.ndarray | None] = {}
+
+    def of(self, entry: Path, beside: Path) -> Iterator[tuple[str, np.ndarray]]:
+        """Name and `hashed` captions of each valid test file of the other entries in a folder.
+
+        Args:
+            entry: whose neighbours are asked for.
+            beside: the folder of all entries.
+        """
+        for name, path in neighbours(beside, entry):
+            if path not in self._read:
+                try:
+                    self._read[path] = hashed(read_predictions(path, self._test))
+                except InputError:
+                    self._read[path] = None  # its own failure
+            captions = self._read[path]
+            if captions is not None:
+                yield name, captions
+
 
 #: Test above val, or one seed above all others. Of 11 systems stored in reports/results/mini, the one furthest above
 #: its val has 6.3 % more CIDEr on test; in the paper's Table 2, every system has less.
@@ -55,7 +106,7 @@ def sameness(seed: int, captions: np.ndarray) -> Iterator[str]:
 
     Args:
         seed: of the predictions.
-        captions: `copies.hashed` of the test captions.
+        captions: `hashed` of the test captions.
     """
     share = np.unique(captions, return_counts=True)[1].max() / len(captions)
     if share > SAME_CAPTION:

@@ -1,0 +1,81 @@
+"""Runs jobs with a progress bar over all of them, and a sentence at each one's end where there is no terminal."""
+
+import shlex
+import sys
+import time
+
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from benchmark import cli
+from benchmark.grid import Grid
+from reports.runs.estimate import Cost, duration
+from reports.runs.launchers import LAUNCHERS
+from reports.runs.plan import Job, share_done
+from reports.runs.runner import CHILDREN, Outcome
+
+
+def run_all(
+    jobs: list[Job], launcher: str, at_once: int, resources: dict[str, str | int], costs: dict[str, Cost]
+) -> bool:
+    """Run jobs, show progress over all of them, and say at the end what failed.
+
+    Args:
+        jobs: what to run, at least one.
+        launcher: the name of a launcher.
+        at_once: the number of jobs that may run side by side.
+        resources: what each job asks its cluster for.
+        costs: what each configuration will take, by its hash; decides how far the bar moves.
+
+    Returns:
+        Whether a job failed. Leaves the process with exit code 130 if a signal has stopped the work.
+    """
+    outcomes = _show_progress(jobs, launcher, at_once, resources, costs)
+    _finish(outcomes)
+    return any(outcome.verdict == "failed" for outcome in outcomes)
+
+
+def _show_progress(
+    jobs: list[Job], launcher: str, at_once: int, resources: dict[str, str | int], costs: dict[str, Cost]
+) -> list[Outcome]:
+    """Outcomes as they came."""
+    weights = {job.key: (cost.seconds if (cost := costs.get(job.config.hash)) else None) or 1.0 for job in jobs}
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    quiet = not cli.stderr.is_terminal
+    outcomes: list[Outcome] = []
+    started = time.monotonic()
+    with (
+        CHILDREN.signals(),
+        Progress(*columns, TimeRemainingColumn(), console=cli.stderr, disable=quiet, speed_estimate_period=600) as bars,
+    ):
+        bar = bars.add_task(f"{len(jobs)} runs", total=sum(weights.values()))
+        for outcome in LAUNCHERS[launcher](jobs, at_once, resources):
+            if outcome is None and quiet:
+                continue
+            if outcome is not None:
+                outcomes.append(outcome)
+            ended = {o.job.key for o in outcomes}
+            done = sum(weights[j.key] * (1.0 if j.key in ended else share_done(j)) for j in jobs)
+            bars.update(bar, completed=done, description=f"{len(ended)} of {len(jobs)} runs")
+            if outcome is not None and outcome.verdict != "interrupted":
+                left = (sum(weights.values()) - done) / done * (time.monotonic() - started)
+                line = f"[{len(outcomes)}/{len(jobs)}] {outcome.job.name}: {outcome.verdict}"
+                took = f" in {duration(outcome.seconds)}" if outcome.verdict == "trained" else ""
+                why = f" ({outcome.why})" if outcome.why else ""
+                cli.stderr.print(f"{line}{took}{why}, about {duration(left)} left", markup=False, soft_wrap=True)
+    return outcomes
+
+
+def _finish(outcomes: list[Outcome]) -> None:
+    """Say what failed; leave if a signal has stopped the work."""
+    failed = [outcome for outcome in outcomes if outcome.verdict == "failed"]
+    if failed:
+        grid = Grid("failed", ["run", "why", "its output"])
+        for o in failed:
+            grid.add(o.job.name, o.why[:160], str(o.job.run.folder / "output.txt"))
+        grid.show(cli.stderr)
+    if failed or CHILDREN.stopping:
+        again = "to try again" if failed else "stopped; to go on"
+        command = shlex.join(["python", "-m", "reports.reproduce", *sys.argv[1:]])
+        cli.stderr.print(f"{again}: {command}", markup=False, soft_wrap=True)
+    if CHILDREN.stopping:
+        sys.exit(130)
