@@ -103,9 +103,9 @@ receipt = make_receipt(split, evaluation)
 first, *others = tables(receipt, slices=True)
 systems = [System(name, [evaluation]) for name in "ab"]
 print(json.dumps({
-    "scores": [row[0] for row in first.rows],
-    "compare": [row[0] for row in difference_grid(*systems, compare(*systems)).rows],
-    "side by side": [row[0] for row in scores_grid(systems).rows],
+    "scores": [str(row.cells[0]) for row in first.rows],
+    "compare": [str(row.cells[0]) for row in difference_grid(*systems, compare(*systems)).rows],
+    "side by side": [str(row.cells[0]) for row in scores_grid(systems).rows],
     "intervals": list(receipt["intervals"]),
     "versions": list(receipt["metrics"]),
     "slice": list(receipt["slices"]["category"].popitem()[1]),
@@ -164,7 +164,7 @@ print(json.dumps({
     "board": ranking_grid(board, "test").columns,
     "csv": board_csv(board).split("\\n")[0].split(","),
     "slices csv": slices_csv(board).split("\\n")[0].split(","),
-    "entry page": [row[0] for row in _scores_grid(board.entries[0], "test").rows],
+    "entry page": [str(row.cells[0]) for row in _scores_grid(board.entries[0], "test").rows],
     "slices of the entry page": next(_entry_slices(board.entries[0])).columns,
     "comment": [line for line in text.splitlines() if line.startswith("| ")],
 }))
