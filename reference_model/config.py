@@ -185,7 +185,7 @@ class Config:
     """A whole run."""
 
     name: str = "context"
-    system: str = "reference"  # which network; a name of `systems.systems`
+    system: str = "reference"  # name of the network; see `registry`
     model: ModelConfig = field(default_factory=ModelConfig)
     inputs: InputConfig = field(default_factory=InputConfig)
     cg: GenerationConfig = field(default_factory=GenerationConfig)
@@ -222,7 +222,7 @@ def from_dict(content: dict[str, Any], kind: type[C]) -> C:
 
     Args:
         content: of every field.
-        kind: the type of configuration: `systems.system(content["system"]).config`.
+        kind: the type of configuration: `registry.network(content["system"]).config`.
 
     Raises:
         InputError: naming every key that is missing, unknown or of the wrong type.

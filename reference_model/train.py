@@ -7,6 +7,7 @@ Under torchrun the same command trains on many devices:
 
 import json
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +19,7 @@ from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
 from reference_model.config import Config, override, release
-from reference_model.systems import system, system_of, systems
+from reference_model.registry import network, network_of, networks
 from reference_model.variants import PROFILES, named
 
 if TYPE_CHECKING:  # torch takes seconds to import, and --help needs none
@@ -64,9 +65,9 @@ def main(
         raise InputError(f"--preset: got {preset!r}, expected paper, release or official")
     config = named(variant, profile)
     if preset == "official":
-        if not system_of(variant).official:
+        if not network_of(variant).official:
             raise InputError(f"--preset official: {variant} is no baseline with a recipe of its own")
-        config = override(config, list(system_of(variant).official))
+        config = override(config, list(network_of(variant).official))
     config = override(release(config) if preset == "release" else config, overrides or [])
     if settings:
         from reference_model.config import paths, to_dict
@@ -89,7 +90,7 @@ def main(
 
 def _variants() -> Table:
     table = Table("variant", "what it is", title="variants (python -m reference_model.train VARIANT)")
-    for each in systems().values():
+    for each in networks().values():
         for name, (meaning, _) in each.variants.items():
             table.add_row(name, meaning)
         table.add_section()
@@ -127,7 +128,7 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
     from reference_model.training.trainer import Trainer
     from reference_model.training.vocabulary import Vocabulary
 
-    folder, version = run_folder(runs, config, seed), system(config.system).version
+    folder, version = run_folder(runs, config, seed), network(config.system).version
     if is_complete(folder):
         made = made_by(folder).get("version", "unknown")
         other = f" (made by version {made} of {config.system}, which now has version {version})"
@@ -188,13 +189,13 @@ def _prepare(
     folder: Path,
     here: "World",
 ) -> None:
-    """What a fresh network starts from, if its system has such; noted in `prepared.json`."""
-    prepare, note = system(config.system).prepare, folder / "prepared.json"
-    if prepare is None or (note.exists() and (folder / "checkpoint" / "last.safetensors").exists()):
+    """What a fresh network starts from, if its network has such; noted in `prepared.json`."""
+    prepare, note = network(config.system).prepare, folder / "prepared.json"
+    if not prepare or (note.exists() and (folder / "checkpoint" / "last.safetensors").exists()):
         return
     for rank in range(here.size):
         if here.rank == rank:
-            content = prepare(model, config, splits, vocabulary, seed)
+            content = resolve_name(prepare)(model, config, splits, vocabulary, seed)
             if here.is_main:
                 with replace_when_complete(note) as partial:
                     partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

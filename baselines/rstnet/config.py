@@ -1,11 +1,11 @@
 """RSTNet: settings and variants."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from benchmark.errors import InputError
 from reference_model.config import Config, ModelConfig
-from reference_model.systems import System
+from reference_model.registry import Network
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,6 @@ class RSTNetConfig(Config):
     language_model: LanguageModelOptions = field(default_factory=LanguageModelOptions)
 
 
-def _build(config: RSTNetConfig, vocabulary_size: int) -> Any:
-    from baselines.rstnet.model import RSTNet
-
-    return RSTNet(config, vocabulary_size)
-
-
-def _prepare(model: Any, config: RSTNetConfig, splits: Any, vocabulary: Any, seed: int) -> dict[str, Any]:
-    from baselines.language_model import install
-
-    return install(model.signal.language_model, config.language_model, splits, vocabulary, seed)
-
-
 _SIZES = (
     "model.layers=1",
     "model.feed_forward=512",
@@ -71,10 +59,10 @@ _SIZES = (
     "language_model.epochs=8",
 )
 
-RSTNET = System(
+NETWORK = Network(
     config=RSTNetConfig,
-    build=_build,
-    prepare=_prepare,
+    build="baselines.rstnet.model:RSTNet",
+    prepare="baselines.rstnet.model:prepare",
     variants={
         "rstnet": (
             "RSTNet w/o TAtt: image and location, adaptive attention to a language signal",

@@ -11,8 +11,9 @@ Invariants:
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,9 +23,12 @@ from baselines.captioner import Captioner
 from baselines.inputs import Inputs
 from baselines.rstnet.config import RSTNetConfig
 from baselines.rstnet.geometry import box_positions, cell_boxes, relations
+from baselines.rstnet.language_model import install
 from baselines.rstnet.signal import LanguageSignal, SignalState
 from reference_model.batch import Batch
 from reference_model.embeddings import Words, is_real
+from reference_model.training.inputs import PreparedSplit
+from reference_model.training.vocabulary import Vocabulary
 from reference_model.transformer import LayerCache
 
 KeysValues = tuple[Tensor, Tensor]
@@ -246,3 +250,10 @@ class RSTNet(Captioner):
         signal = self.signal(given, self.words)
         _, visual = last.attend_adaptively(last.attend_self(x, mask), looked[-1].image, signal)
         return visual.mean(dim=1)[is_real(batch.captions[:, 1:])]
+
+
+def prepare(
+    model: RSTNet, config: RSTNetConfig, splits: Mapping[str, PreparedSplit], vocabulary: Vocabulary, seed: int
+) -> dict[str, Any]:
+    """Give a fresh RSTNet its language model; see `install` and `Network.prepare`."""
+    return install(model.signal.language_model, config.language_model, splits, vocabulary, seed)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from baselines.attention import Attention, FeedForward, causal_mask
-from baselines.language_model import BertModel, CharacterModel
 from baselines.rstnet.config import RSTNetConfig
+from baselines.rstnet.language_model import BertModel, CharacterModel
 from reference_model.embeddings import Words, sinusoid
 from reference_model.transformer import LayerCache
 

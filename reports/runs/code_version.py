@@ -1,6 +1,6 @@
 """A hash of the source that makes a run, noted with the run as its provenance: which state of the code trained it.
 
-It accepts or refuses no run: that is what `System.version` is for, since most changes of the source change no number.
+It accepts or refuses no run: that is what `Network.version` is for, since most changes of the source change no number.
 What is hashed is the syntax tree, without comments and docstrings, and the weights which small models start from.
 """
 

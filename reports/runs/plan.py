@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmark import cli
 from benchmark.dataset.store import Split
 from benchmark.grid import Grid
-from reference_model.systems import system
+from reference_model.registry import network
 from reports.experiments import Row, Table
 from reports.runs import estimate
 from reports.runs.estimate import Cost, duration
@@ -71,7 +71,7 @@ class Plan:
         start, ending = self.command
         sizes = ("--profile", self.profile, "--seed", str(seed), "--runs", str(self.runs))
         arguments = (row.variant, *row.overrides, *self.changes, *sizes, *ending)
-        version = system(config.system).version
+        version = network(config.system).version
         return Job(row.id, config, seed, arguments, self.runs, version, self.keep_old, start)
 
     def run_of(self, job: Job) -> Run | None:
