@@ -15,8 +15,8 @@ from benchmark.grid import Grid
 from reference_model.batch import Batch
 from reference_model.config import Config
 from reference_model.run_folder import build_model
-from reference_model.training.batches import Plan, Updates
-from reference_model.training.distributed import here
+from reference_model.training.batches import UpdatePlan, Updates
+from reference_model.training.distributed import default_device
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.vocabulary import Vocabulary
 
@@ -36,18 +36,18 @@ def plan_table(config: Config, splits: dict[str, Split]) -> Grid:
     train = splits["train"]
     vocabulary = Vocabulary.of_split(train, config.inputs.vocabulary)
     data = PreparedSplit(train, config.inputs, vocabulary, keep_images=config.train.cache_images)
-    plan = Plan(config, data.n_images, data.n_boxes, seed=1)
-    model = build_model(config, len(vocabulary)).to(here())
+    plan = UpdatePlan(config, data.n_images, data.n_boxes, seed=1)
+    model = build_model(config, len(vocabulary)).to(default_device())
     parameters = sum(p.numel() for p in model.parameters())
     backbone = sum(p.numel() for name, p in model.named_parameters() if ".backbone." in name)
 
     piece = replace(config, train=replace(config.train, batch=MEASURED_CAPTIONS, micro_batch=0))
-    batch = Updates(replace(plan, config=piece), data)[plan.updates - 1][0].to(here())
+    batch = Updates(replace(plan, config=piece), data)[plan.updates - 1][0].to(default_device())
     flops = _flops(model, batch) / batch.n_boxes
     activations = _activations(model, batch) / batch.n_boxes
     seconds = _seconds(model, batch) / batch.n_boxes
 
-    captions = plan.updates * plan.units * (data.n_boxes / data.n_images if config.train.grouped else 1)
+    captions = plan.captions
     at_once = min(config.train.micro_batch or config.train.batch, config.train.batch)
     grid = Grid(f"plan of {config.name}, {config.profile} profile, on {train.dataset}", ["", "value", "how known"])
     grid.rows = [

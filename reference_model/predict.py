@@ -37,11 +37,11 @@ def main(
         python -m reference_model.predict runs/full/0123456789ab/seed1 --beam 3 -o beam3.jsonl
     """
     from reference_model.run_folder import load_run, read_config
-    from reference_model.training.distributed import here
+    from reference_model.training.distributed import default_device
 
     _, seed = read_config(run)
     config, model, vocabulary = load_run(run)
-    model.to(here())
+    model.to(default_device())
     opened = open_split(data, split)
     write_predictions(output, opened, captions(model, config, vocabulary, opened, seed=seed, beam=beam))
     cli.stdout.print(f"wrote {output}; score it: python -m benchmark.score {output} --split {split}", markup=False)

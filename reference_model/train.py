@@ -123,7 +123,7 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
         run_folder,
         write_config,
     )
-    from reference_model.training.distributed import world
+    from reference_model.training.distributed import join_world
     from reference_model.training.inputs import PreparedSplit
     from reference_model.training.trainer import Trainer
     from reference_model.training.vocabulary import Vocabulary
@@ -134,31 +134,31 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
         other = f" (made by version {made} of {config.system}, which now has version {version})"
         cli.stderr.print(f"complete: {folder}{other if made != version else ''}", markup=False)
         return folder
-    with world() as here:
+    with join_world() as world:
         split = splits["train"]
         vocabulary_file = folder / "vocabulary.json"
-        if here.is_main:
+        if world.is_main:
             write_config(folder, config, seed, split.dataset, split.fingerprint.hexdigest())
-            note_training(folder, version, this_processor(here.device))
+            note_training(folder, version, this_processor(world.device))
             if not vocabulary_file.exists():
                 Vocabulary.of_split(split, config.inputs.vocabulary).save(vocabulary_file)
-        here.barrier()
+        world.barrier()
         vocabulary = Vocabulary.load(vocabulary_file)
         prepared: dict[str, PreparedSplit] = {}
         for name in ("train", "val"):
             if name in splits:
-                for rank in range(here.size):  # the first process prepares, the others find it done
-                    if here.rank == rank:
+                for rank in range(world.size):  # the first process prepares, the others find it done
+                    if world.rank == rank:
                         keep = config.train.cache_images
                         prepared[name] = PreparedSplit(
                             splits[name], config.inputs, vocabulary, seed=seed, keep_images=keep
                         )
-                    here.barrier()
+                    world.barrier()
         torch.manual_seed(seed)
         if config.train.deterministic:
             torch.use_deterministic_algorithms(True)
         model = build_model(config, len(vocabulary))
-        _prepare(model, config, prepared, vocabulary, seed, folder, here)
+        _prepare(model, config, prepared, vocabulary, seed, folder, world)
         trainer = Trainer(
             model,
             config,
@@ -167,16 +167,16 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
             validation=prepared.get("val"),
             vocabulary=vocabulary,
             folder=folder,
-            world=here,
+            world=world,
         )
         trainer.train()
-        if here.is_main:
+        if world.is_main:
             _, best, _ = load_run(folder)
-            best = best.to(here.device)
+            best = best.to(world.device)
             for name in EVALUATED:
                 if name in splits:
                     predict_and_score(best, config, vocabulary, splits[name], folder, seed=seed)
-        here.barrier()
+        world.barrier()
     return folder
 
 
@@ -187,19 +187,19 @@ def _prepare(
     vocabulary: "Vocabulary",
     seed: int,
     folder: Path,
-    here: "World",
+    world: "World",
 ) -> None:
     """What a fresh network starts from, if its network has such; noted in `prepared.json`."""
     prepare, note = network(config.system).prepare, folder / "prepared.json"
     if not prepare or (note.exists() and (folder / "checkpoint" / "last.safetensors").exists()):
         return
-    for rank in range(here.size):
-        if here.rank == rank:
+    for rank in range(world.size):
+        if world.rank == rank:
             content = resolve_name(prepare)(model, config, splits, vocabulary, seed)
-            if here.is_main:
+            if world.is_main:
                 with replace_when_complete(note) as partial:
                     partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        here.barrier()
+        world.barrier()
 
 
 def _entry() -> None:

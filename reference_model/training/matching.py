@@ -100,10 +100,10 @@ def draw_negatives(
     for i in np.flatnonzero(levels):
         own = range(first[i], first[i] + count[i])
         if levels[i] == 1:
-            here = {text(b) for b in own} if config.redraw else set()
+            own_texts = {text(b) for b in own} if config.redraw else set()
             for _ in range(REDRAWS):
                 caption[i] = random.integers(n_texts)
-                if text(caption[i]) not in here:
+                if text(caption[i]) not in own_texts:
                     break
         elif levels[i] == 2:
             other = random.integers(count[i])

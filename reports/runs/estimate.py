@@ -71,7 +71,7 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
 
     from reference_model.plan import GPU_FLOPS, GPU_SHARE
     from reference_model.run_folder import build_model
-    from reference_model.training.batches import Plan, Updates, collate
+    from reference_model.training.batches import UpdatePlan, Updates, collate
     from reference_model.training.inputs import PreparedSplit
     from reference_model.training.vocabulary import Vocabulary
 
@@ -80,7 +80,7 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
     train = splits["train"]
     vocabulary = Vocabulary.of_split(train, config.inputs.vocabulary)
     data = PreparedSplit(train, config.inputs, vocabulary, keep_images=config.train.cache_images)
-    plan = Plan(config, data.n_images, data.n_boxes, seed=1)
+    plan = UpdatePlan(config, data.n_images, data.n_boxes, seed=1)
     network: Any = build_model(config, len(vocabulary))
 
     large = config.train.batch > _LARGE
@@ -101,7 +101,7 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
             step()
         flops.append(counter.get_total_flops() / batch.n_boxes)
         seconds.append(_fastest(step) / batch.n_boxes)
-    captions = plan.updates * plan.units * (data.n_boxes / data.n_images if config.train.grouped else 1)
+    captions = plan.captions
     weights = [1 - share, share] if len(numbers) > 1 else [1.0]
     total = captions * sum(w * s for w, s in zip(weights, seconds, strict=True))
     work = captions * sum(w * f for w, f in zip(weights, flops, strict=True))

@@ -225,8 +225,10 @@ def test_golden_losses(variant: str, splits: Splits, vocabulary: Vocabulary, tmp
     config = small(variant)
     torch.manual_seed(1)
     model, data = build_model(config, len(vocabulary)), prepared(splits["train"], config, vocabulary)
-    here = World(0, 1, torch.device("cpu"))
-    run = Trainer(model, config, seed=1, data=data, validation=None, vocabulary=vocabulary, folder=tmp_path, world=here)
+    world = World(0, 1, torch.device("cpu"))
+    run = Trainer(
+        model, config, seed=1, data=data, validation=None, vocabulary=vocabulary, folder=tmp_path, world=world
+    )
     updates, losses = Updates(run.plan, data), []
     for update in range(4):
         losses.append(run._step(run.model, updates[update])[0])

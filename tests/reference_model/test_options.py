@@ -31,7 +31,7 @@ from reference_model.config import (
 from reference_model.embeddings import GridCode, ImageTokens, LocationToken, Words, sinusoid
 from reference_model.model import ReferenceModel
 from reference_model.neighbors import MISSING
-from reference_model.training.batches import Plan, Updates, collate
+from reference_model.training.batches import UpdatePlan, Updates, collate
 from reference_model.training.inputs import grid_index, info_ids, prepare_picture
 from reference_model.training.matching import Negatives, draw_negatives, shares_at
 from reference_model.training.schedule import rates
@@ -306,7 +306,7 @@ def test_generation_loss_of_an_update(smoothing: float, reduce: str, splits: Spl
     data = prepared(splits["train"], config, vocabulary)
     torch.manual_seed(0)
     model = ReferenceModel(config, len(vocabulary)).eval()
-    (batch,) = Updates(Plan(config, data.n_images, data.n_boxes, 1), data)[0]
+    (batch,) = Updates(UpdatePlan(config, data.n_images, data.n_boxes, 1), data)[0]
     log_p = torch.log_softmax(model.full_logits(batch, batch.captions[:, :-1]), dim=-1)
     v = len(vocabulary)
     captions = []
@@ -424,7 +424,7 @@ def test_the_grid_changes_resolution_or_not() -> None:
 def test_tasks_at_random_or_in_turn() -> None:
     """Row 27."""
     plans = {
-        kind: Plan(tiny("full", f"cm.batches={kind}", "train.pretrain_updates=400"), 100, 480, 1)
+        kind: UpdatePlan(tiny("full", f"cm.batches={kind}", "train.pretrain_updates=400"), 100, 480, 1)
         for kind in ("random", "cycle")
     }
     matching = {kind: [update for update in range(400) if plan.is_matching(update)] for kind, plan in plans.items()}
@@ -436,8 +436,8 @@ def test_tasks_at_random_or_in_turn() -> None:
 def test_what_the_schedule_counts() -> None:
     """Row 30: every update, or those of Caption Matching alone; then it ends near a quarter."""
     settings = ("train.pretrain_updates=4000", "cm.time_scale=false", "cm.batches=cycle")
-    every = Plan(tiny("full", *settings), 100, 480, 1)
-    own = Plan(tiny("full", *settings, "cm.step=cm_only"), 100, 480, 1)
+    every = UpdatePlan(tiny("full", *settings), 100, 480, 1)
+    own = UpdatePlan(tiny("full", *settings, "cm.step=cm_only"), 100, 480, 1)
     assert own.level_shares(3999) == pytest.approx(every.level_shares(999))
 
 
@@ -498,7 +498,7 @@ def test_the_released_model_trains_and_writes(splits: Splits, vocabulary: Vocabu
     config = release(tiny("full", "cm.batches=cycle"))
     data = prepared(splits["train"], config, vocabulary)
     model = ReferenceModel(config, len(vocabulary))
-    updates = Updates(Plan(config, data.n_images, data.n_boxes, 1), data)
+    updates = Updates(UpdatePlan(config, data.n_images, data.n_boxes, 1), data)
     batches: list[Batch] = [updates[update][0] for update in (0, 3)]
     assert [batch.labels is None for batch in batches] == [True, False]
     for batch in batches:
