@@ -81,7 +81,7 @@ def main(
         return
     splits = open_dataset(data)
     if dry_run:
-        from reference_model.plan import plan_table
+        from reference_model.dry_run import plan_table
 
         plan_table(config, splits).show(cli.stdout)
         return
@@ -111,7 +111,6 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
     """
     import torch
 
-    from reference_model.predict import predict_and_score
     from reference_model.processor import this_processor
     from reference_model.run_folder import (
         EVALUATED,
@@ -124,6 +123,7 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
         write_config,
     )
     from reference_model.training.distributed import join_world
+    from reference_model.training.evaluation import predict_and_score
     from reference_model.training.inputs import PreparedSplit
     from reference_model.training.trainer import Trainer
     from reference_model.training.vocabulary import Vocabulary

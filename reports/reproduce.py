@@ -19,12 +19,13 @@ from benchmark.citation import Citation
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
 from benchmark.grid import Grid
+from reference_model.measure import duration
 from reference_model.variants import PROFILES
 from reports.agreement_with_stored import agreement_grid
 from reports.experiments import chosen, tables
 from reports.figures.catalogue import draw_all
 from reports.figures.material import Material
-from reports.runs.estimate import Cost, duration
+from reports.runs.estimate import Cost
 from reports.runs.launchers import LAUNCHERS, torchrun
 from reports.runs.plan import Plan, share_done
 from reports.runs.runner import CHILDREN, Job, Outcome

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from reference_model.measure import count_parameters
 from reports.experiments import Row, Table, tables
 from reports.figures.drawing import COLOURS, MARKERS, canvas, save
 from reports.figures.material import Material, NotThereError
 from reports.runs.stored import RESULTS
 from reports.tables.measured import Measurer
-from reports.tables.sizes import Seconds, count_parameters, read_seconds
+from reports.tables.sizes import Seconds, read_seconds
 
 #: Panel -> how the ids of its points begin; they end with the value: F4a1-L6, F4a2-d1024, F4a3-g8.
 PANELS = {"layers": "F4a1-L", "width": "F4a2-d", "grid side": "F4a3-g"}

@@ -13,7 +13,10 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 
 #: Of `reference_model/`: their values stand in every configuration's hash, or they do not touch a run.
-_NO_MATTER = {"variants.py", "config.py", "plan.py", "caption.py", "naive.py", "speed.py", "pretrain_backbone.py"}
+_NO_MATTER = {
+    *("variants.py", "config.py", "caption.py", "naive.py", "pretrain_backbone.py"),
+    *("dry_run.py", "measure.py", "speed.py"),
+}
 
 
 @cache

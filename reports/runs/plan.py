@@ -6,10 +6,11 @@ from pathlib import Path
 from benchmark import cli
 from benchmark.dataset.store import Split
 from benchmark.grid import Grid
+from reference_model.measure import duration
 from reference_model.registry import network
 from reports.experiments import Row, Table
 from reports.runs import estimate
-from reports.runs.estimate import Cost, duration
+from reports.runs.estimate import Cost
 from reports.runs.runner import Job
 from reports.runs.stored import Run, check_data, find_runs, state
 
@@ -170,7 +171,7 @@ class Plan:
         hours = [cost.gpu_hours for job in todo if (cost := costs.get(job.config.hash)) and cost.gpu_hours]
         if self.profile == "paper" and hours:
             energy = estimate.projected_energy(3600 * sum(hours), estimate.WATTS_PER_GPU)
-            lines.append(f"about {sum(hours):,.0f} hours on one H100 in all (projected, see reference_model.plan)")
+            lines.append(f"about {sum(hours):,.0f} hours on one H100 in all (projected, see reference_model.measure)")
             lines.append(
                 f"about {energy:,.0f} kWh on such GPUs (projected: {estimate.WATTS_PER_GPU:g} W for a busy one)"
             )

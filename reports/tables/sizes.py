@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.grid import Grid, number
-from reference_model.config import Config, override
+from reference_model.measure import count_parameters
+from reference_model.training.vocabulary import Vocabulary
 from reports.experiments import Table
 from reports.runs.stored import RESULTS
 from reports.tables.measured import Measurer
@@ -33,8 +34,6 @@ def read_seconds(results: Path, profile: str) -> dict[str, Seconds]:
 
 def size_grid(table: Table, measurer: Measurer) -> Grid:
     """Parameters (counted) and milliseconds per caption (`size_speed`, if measured) of the trained rows."""
-    from reference_model.training.vocabulary import Vocabulary
-
     grid = Grid("sizes", ["", "parameters", "of these backbone", "training, ms a caption", "decoding, ms a caption"])
     train, measured = measurer.splits["train"], read_seconds(RESULTS, measurer.profile)
     for row in table.trained:
@@ -48,15 +47,3 @@ def size_grid(table: Table, measurer: Measurer) -> Grid:
             grid.rows.append([row.label, f"{total:,}", f"{backbone:,}", *times])
     grid.notes.append("times: one CPU thread, all points by turns on the same captions (python -m reports.size_speed)")
     return grid
-
-
-def count_parameters(config: Config, vocabulary_size: int) -> tuple[int, int]:
-    """Of the whole network, and of its backbone; nothing is allocated."""
-    import torch
-
-    from reference_model.run_folder import build_model
-
-    with torch.device("meta"):
-        model = build_model(override(config, ["model.backbone_weights=none"]), vocabulary_size)
-    counts = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    return sum(counts.values()), sum(n for name, n in counts.items() if ".backbone." in name)

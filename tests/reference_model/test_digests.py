@@ -25,11 +25,11 @@ from tiny_runs import tiny
 
 from benchmark.dataset.mini.build import build
 from benchmark.dataset.store import Split, open_directory
-from reference_model.predict import captions
 from reference_model.processor import this_processor
 from reference_model.registry import network_of, networks
 from reference_model.run_folder import load_run
 from reference_model.train import train
+from reference_model.training.evaluation import caption_split
 
 RECORD = Path(__file__).with_name("digests.json")
 COMMAND = "python -m pytest tests/reference_model/test_digests.py --record-digests"
@@ -133,7 +133,9 @@ def own_captions(run: Path, split: Split) -> list[str]:
         return (scores - scores.mean(dim=0)) / scores.std(dim=0)
 
     network.step = standardised
-    return [caption for beam in (1, 2) for caption in captions(network, config, vocabulary, split, seed=1, beam=beam)]
+    return [
+        caption for beam in (1, 2) for caption in caption_split(network, config, vocabulary, split, seed=1, beam=beam)
+    ]
 
 
 def recorded() -> dict[str, Any]:
