@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from benchmark.errors import InputError
-from reference_model.config import Config, ModelConfig
+from reference_model.config import Config, Count, ModelConfig
 from reference_model.registry import Network
 
 
@@ -11,11 +10,7 @@ from reference_model.registry import Network
 class M2Options:
     """What only M2 has."""
 
-    memory: int = 40  # slots of learned keys and values per encoder layer
-
-    def __post_init__(self) -> None:
-        if self.memory < 1:
-            raise InputError(f"m2.memory: got {self.memory}, expected at least 1")
+    memory: Count = 40  # slots of learned keys and values per encoder layer
 
 
 @dataclass(frozen=True)

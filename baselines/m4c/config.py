@@ -24,7 +24,7 @@ class M4CConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.inputs.info:
-            raise InputError("inputs.info: got false, expected true: there is nothing else to copy from")
+            raise InputError("inputs.info: got false, expected true, since product info is all there is to copy from")
 
 
 _SIZES = ("model.layers=2", "model.feed_forward=512")

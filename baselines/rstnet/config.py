@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from benchmark.errors import InputError
-from reference_model.config import Config, ModelConfig
+from reference_model.config import Amount, Config, Count, ModelConfig
 from reference_model.registry import Network
 
 
@@ -18,24 +18,17 @@ class LanguageModelOptions:
 
     kind: Literal["char", "bert", "onehot", "zero"] = "char"
     path: str = ""  # of the local BERT
-    layers: int = 2
-    width: int = 256
-    heads: int = 4
-    feed_forward: int = 1024
-    rate: float = 1e-3
-    batch: int = 512
-    epochs: int = 20  # at most; it stops when validation perplexity no longer falls
+    layers: Count = 2
+    width: Count = 256
+    heads: Count = 4
+    feed_forward: Count = 1024
+    rate: Amount = 1e-3
+    batch: Count = 512
+    epochs: Count = 20  # at most; it stops when validation perplexity no longer falls
 
     def __post_init__(self) -> None:
-        problems = [
-            f"language_model.{name}: got {getattr(self, name)}, expected at least 1"
-            for name in ("layers", "width", "heads", "feed_forward", "batch", "epochs")
-            if getattr(self, name) < 1
-        ]
         if self.kind == "bert" and not self.path:
-            problems.append("language_model.path: expected the folder of a BERT (bert-base-chinese) for kind=bert")
-        if problems:
-            raise InputError(*problems)
+            raise InputError("path: got none, expected the folder of a BERT (bert-base-chinese) for kind=bert")
 
 
 @dataclass(frozen=True)

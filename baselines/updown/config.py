@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from reference_model.config import Config, InputConfig, ModelConfig
+from reference_model.config import Config, Count, InputConfig, ModelConfig
 from reference_model.registry import Network
 
 
@@ -10,7 +10,7 @@ from reference_model.registry import Network
 class UpDownOptions:
     """What only Up-Down has."""
 
-    attention: int = 512  # width of the attention's hidden layer
+    attention: Count = 512  # width of the attention's hidden layer
     attend_location: bool = False  # put the box among the attended cells too
 
 

@@ -554,6 +554,22 @@ def test_every_bad_setting_is_named() -> None:
         assert any(words in problem for problem in refused.value.problems)
 
 
+def test_problems_name_the_group_and_the_setting_that_was_meant() -> None:
+    """`layers: got 0` where several networks in one run have layers, or 76 names for one that is misspelt."""
+    bad = ["model.layers=0", "train.batch=0", "model.layrs=3", "cm.fixed_mix=a,b,c", "inputs.image=maybe"]
+    with pytest.raises(InputError) as refused:
+        override(Config(), bad)
+    assert sorted(refused.value.problems) == [
+        "cm.fixed_mix: got 'a,b,c', expected 3 numbers with commas between them",
+        "inputs.image: got 'maybe', expected true or false",
+        "model.layers: got 0, expected at least 1",
+        "model.layrs=3: no such setting; did you mean model.layers?",
+        "train.batch: got 0, expected at least 1",
+    ]
+    with pytest.raises(InputError, match=r"^inputs\.pool: got 3, expected a divisor of grid \(8\)$"):
+        override(Config(), ["inputs.pool=3"])
+
+
 def test_every_kind_of_problem_comes_at_once() -> None:
     """An unknown name, a wrong type and impossible values in several groups."""
     bad = {
@@ -615,11 +631,11 @@ def test_from_dict_names_every_problem() -> None:
     for words in (
         "model.layers: missing",
         "profile: missing",
-        "cm.fixed_mix: got '0.4'",
+        "cm.fixed_mix: got [0.3, '0.4', 0.3], expected 3 numbers",
         "train.batch: got True",
         "inputs.image: got 1",
-        "cg.: got [0.1], expected a mapping",
-        "extra: no such field",
+        "cg: got [0.1], expected a mapping",
+        "extra: no such setting",
     ):
         assert any(words in problem for problem in refused.value.problems), words
     assert len(refused.value.problems) == 7
