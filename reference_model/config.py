@@ -1,10 +1,10 @@
 """What a run consists of: typed, validated, hashable.
 
 A `Config` decides everything about a run but its seed and its data. Where the paper and the code its authors released
-disagree, the field's comment names the row of `docs/paper_vs_code.md`; the default is the paper's side (or, where the
-paper is silent, the code's), and `release()` switches every row to the code's.
+disagree, the setting's comment names the row of `docs/paper_vs_code.md` by its key (as `paper_vs_code: grid-map`). The
+default is the paper's side (or, where the paper is silent, the code's), and `release()` switches every row to the code's.
 
-Fields are set on the command line by their dotted path: `model.layers=4 cm.strategy=fixed`.
+Settings are changed on the command line by their dotted path: `model.layers=4 cm.strategy=fixed`.
 """
 
 import dataclasses
@@ -42,14 +42,14 @@ class ModelConfig:
     layers: Count = 6
     width: Count = 1024  # d
     heads: Count = 8
-    feed_forward: Natural = 2048  # 0: twice the width (row 28)
+    feed_forward: Natural = 2048  # 0: twice the width (paper_vs_code: feed-forward)
     dropout: Share = 0.1
-    norm: Literal["layernorm", "authors"] = "layernorm"  # row 24
-    gelu: Literal["exact", "authors"] = "exact"  # row 23
-    positions: Literal["learned", "sine", "sine_authors"] = "learned"  # row 7
+    norm: Literal["layernorm", "authors"] = "layernorm"  # paper_vs_code: norm
+    gelu: Literal["exact", "authors"] = "exact"  # paper_vs_code: gelu
+    positions: Literal["learned", "sine", "sine_authors"] = "learned"  # paper_vs_code: positions
     position_table: Count = 128  # entries of the learned table, shared by info and caption
-    embed_scale: Literal["sqrt", "one"] = "sqrt"  # row 15: of image and word embeddings
-    colour_head: bool = False  # row 31: built by the release, used by nothing here
+    embed_scale: Literal["sqrt", "one"] = "sqrt"  # paper_vs_code: embed-scale; of image and word embeddings
+    colour_head: bool = False  # paper_vs_code: colour-head; built by the release, used by nothing here
     backbone: Literal["resnet50", "small"] = "resnet50"
     backbone_weights: str = "imagenet"  # "imagenet", "none", or a local file
     freeze_batch_norm: bool = False  # for batches of few images
@@ -69,20 +69,20 @@ class InputConfig:
     info: bool = True
     location: bool = True
     grid: Annotated[int, Bounds(1, 127)] = 8  # g
-    grid_map: Literal["round", "floor"] = "round"  # row 20: box coordinate to grid index
-    image_side: Natural = 0  # pixels; 0: 32 x grid, as the release (row 29: fix it to separate resolution from tokens)
+    grid_map: Literal["round", "floor"] = "round"  # paper_vs_code: grid-map; box coordinate to grid index
+    image_side: Natural = 0  # pixels; 0: 32 x grid, as the release (paper_vs_code: image-side)
     pool: Count = 1  # mini: image features are averaged over pool x pool cells
-    mask_text: bool = True  # row 19: black out every text rectangle; off is the leak control
-    neighbours: Literal["none", "nearest", "top2", "random", "chain"] = "none"  # row 1: chain is the release's
-    missing_neighbour: Literal["zero", "learned"] = "zero"  # row 21
-    location_bias: bool = True  # row 11
+    mask_text: bool = True  # paper_vs_code: mask-text; black out every text rectangle; off is the leak control
+    #: paper_vs_code: neighbours; chain is the release's.
+    neighbours: Literal["none", "nearest", "top2", "random", "chain"] = "none"
+    missing_neighbour: Literal["zero", "learned"] = "zero"  # paper_vs_code: missing-neighbour
+    location_bias: bool = True  # paper_vs_code: location-bias
     location_half: bool = False  # without neighbours: keep W2 (2d -> d/2) and feed zeros to the context half
-    max_info: Count = 60  # row 22
-    max_caption: Annotated[int, Bounds(3)] = (
-        12  # row 22: with [SOS] and [EOS]; the release's 10 cuts captions of 9 and 10 characters
-    )
-    info_format: Literal["paper", "authors"] = "paper"  # row 8
-    vocabulary: Natural = 0  # row 9: number of entries; 0: all characters of the training split
+    max_info: Count = 60  # paper_vs_code: lengths
+    #: paper_vs_code: lengths; counts [SOS] and [EOS]. The release's 10 cuts captions of 9 and 10 characters.
+    max_caption: Annotated[int, Bounds(3)] = 12
+    info_format: Literal["paper", "authors"] = "paper"  # paper_vs_code: info-format
+    vocabulary: Natural = 0  # paper_vs_code: vocabulary; number of entries; 0: all characters of the training split
 
     def __post_init__(self) -> None:
         problems = []
@@ -111,24 +111,24 @@ class InputConfig:
 class GenerationConfig:
     """Caption Generation, the CG task (section 4.2)."""
 
-    label_smoothing: Share = 0.1  # row 13
-    reduce: Literal["token", "caption"] = "token"  # row 14
+    label_smoothing: Share = 0.1  # paper_vs_code: label-smoothing
+    reduce: Literal["token", "caption"] = "token"  # paper_vs_code: reduce
 
 
 @dataclass(frozen=True)
 class MatchingConfig:
     """Caption Matching, the CM task (section 4.2, equations 6 to 9)."""
 
-    strategy: Literal["none", "fixed", "progressive"] = "none"  # row 3
-    fixed_mix: tuple[float, float, float] = (0.3, 0.4, 0.3)  # row 4: levels I, II, III
+    strategy: Literal["none", "fixed", "progressive"] = "none"  # paper_vs_code: strategy
+    fixed_mix: tuple[float, float, float] = (0.3, 0.4, 0.3)  # paper_vs_code: fixed-mix; levels I, II, III
     negatives: Share = 0.6
-    redraw: bool = True  # row 5: negatives are really negative
-    level2: Literal["caption", "location"] = "caption"  # row 2
-    head: Literal["sigmoid", "softmax2"] = "sigmoid"  # row 6
+    redraw: bool = True  # paper_vs_code: redraw; negatives are really negative
+    level2: Literal["caption", "location"] = "caption"  # paper_vs_code: level2
+    head: Literal["sigmoid", "softmax2"] = "sigmoid"  # paper_vs_code: matching-head
     normalise: Literal["clip", "divide"] = "clip"  # when equations 6 to 8 do not add up to 1
-    step: Literal["all", "cm_only"] = "all"  # row 30: what step_num counts
+    step: Literal["all", "cm_only"] = "all"  # paper_vs_code: step-count; what step_num counts
     time_scale: bool = True  # stretch the schedule, made for 200,000 steps, to the length of pre-training
-    batches: Literal["random", "cycle"] = "random"  # row 27: the 3:1 mix of CG and CM
+    batches: Literal["random", "cycle"] = "random"  # paper_vs_code: task-mix; the 3:1 mix of CG and CM
     share: Share = 0.25  # of CM batches in pre-training
 
     def __post_init__(self) -> None:
@@ -143,7 +143,7 @@ class MatchingConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Optimisation (paper, section 5.1; rows 16 to 18)."""
+    """Optimisation (paper, section 5.1; paper_vs_code: rates, batch, optimiser)."""
 
     pretrain_updates: Natural = 200_000  # CG and CM; variants without CM have none
     finetune_updates: Natural = 50_000  # CG alone
@@ -159,9 +159,8 @@ class TrainConfig:
     finetune_betas: tuple[float, float] = (0.9, 0.999)
     finetune_rate: Amount = 4e-5
     finetune_backbone_rate: Amount = 3e-5
-    finetune_halvings: Natural = (
-        5  # at equal distances in the first quarter of 200,000 updates, or of fine-tuning if shorter
-    )
+    #: At equal distances in the first quarter of 200,000 updates, or in fine-tuning if that is shorter.
+    finetune_halvings: Natural = 5
     clip: Amount = 0.0  # gradient norm; 0: none
     clip_value: Amount = 0.0  # every number of the gradient; 0: no limit
     precision: Literal["fp32", "bf16"] = "fp32"

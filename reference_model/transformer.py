@@ -42,7 +42,7 @@ def matching_mask(prefix: Tensor, caption: Tensor) -> Tensor:
 
 
 class AuthorsNorm(nn.Module):
-    """The release's norm: unbiased standard deviation, epsilon outside the root (row 24)."""
+    """The release's norm: unbiased standard deviation, epsilon outside the root (paper_vs_code: norm)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ def norm(width: int, kind: str) -> nn.Module:
 
 
 def gelu(x: Tensor, kind: str) -> Tensor:
-    """GELU, or the release's formula with sqrt(pi / 2) for sqrt(2 / pi) (row 23)."""
+    """GELU, or the release's formula with sqrt(pi / 2) for sqrt(2 / pi) (paper_vs_code: gelu)."""
     if kind == "exact":
         return functional.gelu(x)
     return 0.5 * x * (1 + torch.tanh(math.sqrt(math.pi / 2) * (x + 0.044715 * x**3)))

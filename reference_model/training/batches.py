@@ -75,7 +75,7 @@ class UpdatePlan:
         return self.n_images if self.config.train.grouped else self.n_boxes
 
     def is_matching(self, update: int) -> bool:
-        """Whether an update trains Caption Matching (row 27 of `docs/paper_vs_code.md`)."""
+        """Whether an update trains Caption Matching (paper_vs_code: task-mix)."""
         cm = self.config.cm
         if update >= self.pretrain_updates:
             return False
@@ -156,7 +156,7 @@ class Updates(Dataset[list[Batch]]):
         return batches
 
     def _targets(self, boxes: np.ndarray) -> int:
-        """What the generation loss of an update is divided by (row 14): characters, or captions."""
+        """What the generation loss of an update is divided by: characters or captions (paper_vs_code: reduce)."""
         if self.plan.config.cg.reduce == "caption":
             return len(boxes)
         offsets = self.data.arrays["caption_offsets"]

@@ -1,7 +1,7 @@
 """Caption Matching: the schedule of the levels and the drawing of negatives (paper, section 4.2; equations 6 to 8).
 
 A negative is a caption that does not belong into its box: of another image (level I), of another box of the image (II),
-of the nearest previous or next box (III). Three rows of `docs/paper_vs_code.md` are about them: 2, 4 and 5.
+of the nearest previous or next box (III). The release draws them differently (paper_vs_code: level2, fixed-mix, redraw).
 """
 
 from collections.abc import Callable
