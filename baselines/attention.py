@@ -29,7 +29,7 @@ class Attention(nn.Module):
         p = self.dropout if self.training else 0.0
         query = self.split(self.query(x))
         found = nn.functional.scaled_dot_product_attention(query, *keys_values, attn_mask=mask, dropout_p=p)
-        return torch.as_tensor(self.output(found.transpose(1, 2).flatten(2)))
+        return self.output(found.transpose(1, 2).flatten(2))
 
 
 class FeedForward(nn.Module):
@@ -43,7 +43,7 @@ class FeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Any shape that ends with D."""
         hidden = self.drop(torch.relu(self.expand(x)))
-        return torch.as_tensor(self.norm(x + self.drop(self.contract(hidden))))
+        return self.norm(x + self.drop(self.contract(hidden)))
 
 
 def causal_mask(length: int, device: torch.device) -> Tensor:

@@ -6,7 +6,6 @@ Shapes: B boxes, T caption characters, D width, V vocabulary.
 from abc import ABC, abstractmethod
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from reference_model.batch import Batch
@@ -46,7 +45,7 @@ class Captioner(nn.Module, ABC):
 
     def full_logits(self, batch: Batch, captions: Tensor) -> Tensor:
         """Logits at every caption position in one pass, (B, T, V); what decoding is tested against."""
-        return torch.as_tensor(self.output(self.hidden(batch, captions)))
+        return self.output(self.hidden(batch, captions))
 
     def generate(self, batch: Batch, *, beam: int = 1) -> list[list[int]]:
         """Captions as character ids, without special ones; see `training.decoding`."""

@@ -27,7 +27,7 @@ from reference_model.batch import UNK
 from reference_model.config import Config
 from reference_model.run_folder import load_run, read_config
 from reference_model.training.batches import image_batch
-from reference_model.training.distributed import here
+from reference_model.training.distributed import default_device
 from reference_model.training.evaluation import BOXES_PER_BATCH
 from reference_model.training.inputs import info_ids
 from reference_model.training.vocabulary import Vocabulary
@@ -98,7 +98,7 @@ def main(
     notes = [f"{file}: read as {read.unit}" for file, read in ((boxes, found), (masked, hidden)) if read]
     for note in notes + _notes(row, config, vocabulary):
         cli.stderr.print(note, markup=False, soft_wrap=True)
-    captions = caption_image(model.to(here()), config, vocabulary, row, picture, seed=seed, beam=beam)
+    captions = caption_image(model.to(default_device()), config, vocabulary, row, picture, seed=seed, beam=beam)
     for box, caption in zip(found.given, captions, strict=True):
         cli.stdout.print(json.dumps(box), caption, markup=False, highlight=False, soft_wrap=True)
     with replace_when_complete(output) as partial:

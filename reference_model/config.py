@@ -1,37 +1,55 @@
 """What a run consists of: typed, validated, hashable.
 
 A `Config` decides everything about a run but its seed and its data. Where the paper and the code its authors released
-disagree, the field's comment names the row of `docs/paper_vs_code.md`; the default is the paper's side (or, where the
-paper is silent, the code's), and `release()` switches every row to the code's.
+disagree, the setting's comment names the row of `docs/paper_vs_code.md` by its key (as `paper_vs_code: grid-map`). The
+default is the paper's side (or, where the paper is silent, the code's); `release()` switches every row to the code's.
 
-Fields are set on the command line by their dotted path: `model.layers=4 cm.strategy=fixed`.
+Settings are changed on the command line by their dotted path: `model.layers=4 cm.strategy=fixed`.
 """
 
 import dataclasses
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from benchmark.errors import InputError
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The smallest and the largest value that a number may have."""
+
+    least: float
+    most: float = math.inf
+
+    def __str__(self) -> str:
+        return f"at least {self.least:g}" if self.most == math.inf else f"{self.least:g} to {self.most:g}"
+
+
+Count = Annotated[int, Bounds(1)]
+Natural = Annotated[int, Bounds(0)]
+Amount = Annotated[float, Bounds(0)]
+Share = Annotated[float, Bounds(0, 1)]
 
 
 @dataclass(frozen=True)
 class ModelConfig:
     """The network (paper, section 4.1)."""
 
-    layers: int = 6
-    width: int = 1024  # d
-    heads: int = 8
-    feed_forward: int = 2048  # 0: twice the width (row 28)
-    dropout: float = 0.1
-    norm: Literal["layernorm", "authors"] = "layernorm"  # row 24
-    gelu: Literal["exact", "authors"] = "exact"  # row 23
-    positions: Literal["learned", "sine", "sine_authors"] = "learned"  # row 7
-    position_table: int = 128  # entries of the learned table, shared by info and caption
-    embed_scale: Literal["sqrt", "one"] = "sqrt"  # row 15: of image and word embeddings
-    colour_head: bool = False  # row 31: built by the release, used by nothing here
+    layers: Count = 6
+    width: Count = 1024  # d
+    heads: Count = 8
+    feed_forward: Natural = 2048  # 0: twice the width (paper_vs_code: feed-forward)
+    dropout: Share = 0.1
+    norm: Literal["layernorm", "authors"] = "layernorm"  # paper_vs_code: norm
+    gelu: Literal["exact", "authors"] = "exact"  # paper_vs_code: gelu
+    positions: Literal["learned", "sine", "sine_authors"] = "learned"  # paper_vs_code: positions
+    position_table: Count = 128  # entries of the learned table, shared by info and caption
+    embed_scale: Literal["sqrt", "one"] = "sqrt"  # paper_vs_code: embed-scale; of image and word embeddings
+    colour_head: bool = False  # paper_vs_code: colour-head; built by the release, used by nothing here
     backbone: Literal["resnet50", "small"] = "resnet50"
     backbone_weights: str = "imagenet"  # "imagenet", "none", or a local file
     freeze_batch_norm: bool = False  # for batches of few images
@@ -39,14 +57,8 @@ class ModelConfig:
     balanced_inputs: bool = False  # mini: every kind of input token enters the transformer at the same scale
 
     def __post_init__(self) -> None:
-        problems = [
-            *_below(1, self, "layers", "width", "heads", "position_table"),
-            *_below(0, self, "feed_forward"),
-            *_no_share(self, "dropout"),
-        ]
-        if not problems and (self.width % self.heads or self.width % 2):
-            problems.append(f"model.width: got {self.width}, expected an even multiple of model.heads ({self.heads})")
-        _refuse(problems)
+        if self.width % self.heads or self.width % 2:
+            raise InputError(f"width: got {self.width}, expected an even multiple of heads ({self.heads})")
 
 
 @dataclass(frozen=True)
@@ -56,34 +68,32 @@ class InputConfig:
     image: bool = True
     info: bool = True
     location: bool = True
-    grid: int = 8  # g
-    grid_map: Literal["round", "floor"] = "round"  # row 20: box coordinate to grid index
-    image_side: int = 0  # pixels; 0: 32 x grid, as the release (row 29: fix it to separate resolution from tokens)
-    pool: int = 1  # mini: image features are averaged over pool x pool cells
-    mask_text: bool = True  # row 19: black out every text rectangle; off is the leak control
-    neighbours: Literal["none", "nearest", "top2", "random", "chain"] = "none"  # row 1: chain is the release's
-    missing_neighbour: Literal["zero", "learned"] = "zero"  # row 21
-    location_bias: bool = True  # row 11
+    grid: Annotated[int, Bounds(1, 127)] = 8  # g
+    grid_map: Literal["round", "floor"] = "round"  # paper_vs_code: grid-map; box coordinate to grid index
+    image_side: Natural = 0  # pixels; 0: 32 x grid, as the release (paper_vs_code: image-side)
+    pool: Count = 1  # mini: image features are averaged over pool x pool cells
+    mask_text: bool = True  # paper_vs_code: mask-text; black out every text rectangle; off is the leak control
+    #: paper_vs_code: neighbours; chain is the release's.
+    neighbours: Literal["none", "nearest", "top2", "random", "chain"] = "none"
+    missing_neighbour: Literal["zero", "learned"] = "zero"  # paper_vs_code: missing-neighbour
+    location_bias: bool = True  # paper_vs_code: location-bias
     location_half: bool = False  # without neighbours: keep W2 (2d -> d/2) and feed zeros to the context half
-    max_info: int = 60  # row 22
-    max_caption: int = 12  # row 22: with [SOS] and [EOS]; the release's 10 cuts captions of 9 and 10 characters
-    info_format: Literal["paper", "authors"] = "paper"  # row 8
-    vocabulary: int = 0  # row 9: number of entries; 0: all characters of the training split
+    max_info: Count = 60  # paper_vs_code: lengths
+    #: paper_vs_code: lengths; counts [SOS] and [EOS]. The release's 10 cuts captions of 9 and 10 characters.
+    max_caption: Annotated[int, Bounds(3)] = 12
+    info_format: Literal["paper", "authors"] = "paper"  # paper_vs_code: info-format
+    vocabulary: Natural = 0  # paper_vs_code: vocabulary; number of entries; 0: all characters of the training split
 
     def __post_init__(self) -> None:
-        problems = [
-            *_below(1, self, "grid", "pool", "max_info"),
-            *_below(3, self, "max_caption"),
-            *_below(0, self, "image_side", "vocabulary"),
-        ]
-        if self.grid > 127:
-            problems.append(f"inputs.grid: got {self.grid}, expected at most 127")
-        if self.pool > 0 and self.grid % self.pool:
-            problems.append(f"inputs.pool: got {self.pool}, expected a divisor of inputs.grid ({self.grid})")
+        problems = []
+        if self.grid % self.pool:
+            problems.append(f"pool: got {self.pool}, expected a divisor of grid ({self.grid})")
         if not self.location and self.neighbours != "none":
-            problems.append("inputs.neighbours: they stand in the location token, and inputs.location is off")
+            problems.append(
+                f"neighbours: got {self.neighbours}, expected none without location, whose token holds them"
+            )
         if not (self.image or self.info or self.location):
-            problems.append("inputs: image, info and location are all off; nothing is left to write captions from")
+            problems.append("image, info, location: got false for all, expected true for one to write captions from")
         _refuse(problems)
 
     @property
@@ -101,83 +111,72 @@ class InputConfig:
 class GenerationConfig:
     """Caption Generation, the CG task (section 4.2)."""
 
-    label_smoothing: float = 0.1  # row 13
-    reduce: Literal["token", "caption"] = "token"  # row 14
-
-    def __post_init__(self) -> None:
-        _refuse(_no_share(self, "label_smoothing"))
+    label_smoothing: Share = 0.1  # paper_vs_code: label-smoothing
+    reduce: Literal["token", "caption"] = "token"  # paper_vs_code: reduce
 
 
 @dataclass(frozen=True)
 class MatchingConfig:
     """Caption Matching, the CM task (section 4.2, equations 6 to 9)."""
 
-    strategy: Literal["none", "fixed", "progressive"] = "none"  # row 3
-    fixed_mix: tuple[float, float, float] = (0.3, 0.4, 0.3)  # row 4: levels I, II, III
-    negatives: float = 0.6
-    redraw: bool = True  # row 5: negatives are really negative
-    level2: Literal["caption", "location"] = "caption"  # row 2
-    head: Literal["sigmoid", "softmax2"] = "sigmoid"  # row 6
+    strategy: Literal["none", "fixed", "progressive"] = "none"  # paper_vs_code: strategy
+    fixed_mix: tuple[float, float, float] = (0.3, 0.4, 0.3)  # paper_vs_code: fixed-mix; levels I, II, III
+    negatives: Share = 0.6
+    redraw: bool = True  # paper_vs_code: redraw; negatives are really negative
+    level2: Literal["caption", "location"] = "caption"  # paper_vs_code: level2
+    head: Literal["sigmoid", "softmax2"] = "sigmoid"  # paper_vs_code: matching-head
     normalise: Literal["clip", "divide"] = "clip"  # when equations 6 to 8 do not add up to 1
-    step: Literal["all", "cm_only"] = "all"  # row 30: what step_num counts
+    step: Literal["all", "cm_only"] = "all"  # paper_vs_code: step-count; what step_num counts
     time_scale: bool = True  # stretch the schedule, made for 200,000 steps, to the length of pre-training
-    batches: Literal["random", "cycle"] = "random"  # row 27: the 3:1 mix of CG and CM
-    share: float = 0.25  # of CM batches in pre-training
+    batches: Literal["random", "cycle"] = "random"  # paper_vs_code: task-mix; the 3:1 mix of CG and CM
+    share: Share = 0.25  # of CM batches in pre-training
 
     def __post_init__(self) -> None:
-        problems = _no_share(self, "negatives", "share")
+        problems = []
         if not (min(self.fixed_mix) >= 0 and math.isclose(sum(self.fixed_mix), 1, abs_tol=1e-6)):
-            problems.append(f"cm.fixed_mix: got {self.fixed_mix}, expected three shares that add up to 1")
+            problems.append(f"fixed_mix: got {self.fixed_mix}, expected three shares that add up to 1")
         every = 1 / self.share if self.share else 0
         if self.batches == "cycle" and not (every and math.isclose(every, round(every), rel_tol=1e-6)):
-            problems.append(f"cm.share: got {self.share}, expected 1 / n (every n-th batch) with cm.batches=cycle")
+            problems.append(f"share: got {self.share}, expected 1 / n (every n-th batch) with batches=cycle")
         _refuse(problems)
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Optimisation (paper, section 5.1; rows 16 to 18)."""
+    """Optimisation (paper, section 5.1; paper_vs_code: rates, batch, optimiser)."""
 
-    pretrain_updates: int = 200_000  # CG and CM; variants without CM have none
-    finetune_updates: int = 50_000  # CG alone
-    batch: int = 400  # captions of an update, whatever the number of devices
+    pretrain_updates: Natural = 200_000  # CG and CM; variants without CM have none
+    finetune_updates: Natural = 50_000  # CG alone
+    batch: Count = 400  # captions of an update, whatever the number of devices
     betas: tuple[float, float] = (0.9, 0.98)
-    eps: float = 1e-9
+    eps: Amount = 1e-9
     schedule: Literal["noam", "cosine", "drops"] = "noam"
-    warmup: int = 4000
-    rate: float = 1.0  # noam: multiplies d^-0.5 min(s^-0.5, s warmup^-1.5); cosine: the peak of both stages
+    warmup: Count = 4000
+    rate: Amount = 1.0  # noam: multiplies d^-0.5 min(s^-0.5, s warmup^-1.5); cosine: the peak of both stages
     drops: tuple[float, ...] = ()  # schedule=drops: shares of the run at which the rate is multiplied by `drop`
-    drop: float = 0.1
-    backbone_rate: float = 3e-5  # constant; 0: the schedule's rate
+    drop: Amount = 0.1
+    backbone_rate: Amount = 3e-5  # constant; 0: the schedule's rate
     finetune_betas: tuple[float, float] = (0.9, 0.999)
-    finetune_rate: float = 4e-5
-    finetune_backbone_rate: float = 3e-5
-    finetune_halvings: int = (
-        5  # at equal distances in the first quarter of 200,000 updates, or of fine-tuning if shorter
-    )
-    clip: float = 0.0  # gradient norm; 0: none
-    clip_value: float = 0.0  # every number of the gradient; 0: no limit
+    finetune_rate: Amount = 4e-5
+    finetune_backbone_rate: Amount = 3e-5
+    #: At equal distances in the first quarter of 200,000 updates, or in fine-tuning if that is shorter.
+    finetune_halvings: Natural = 5
+    clip: Amount = 0.0  # gradient norm; 0: none
+    clip_value: Amount = 0.0  # every number of the gradient; 0: no limit
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
     grouped: bool = True  # the CNN once per image; False: once per caption, as released (same mathematics)
-    micro_batch: int = 0  # captions per forward pass and device; 0: all of the device's share at once
-    workers: int = 4  # processes that load data
+    micro_batch: Natural = 0  # captions per forward pass and device; 0: all of the device's share at once
+    workers: Natural = 4  # processes that load data
     cache_images: bool = False  # keep all images in memory, prepared (small data sets)
-    validate_every: int = 5000
-    validate_images: int = 2000
-    save_every: int = 1000
+    validate_every: Count = 5000
+    validate_images: Count = 2000
+    save_every: Count = 1000
     deterministic: bool = False  # on GPUs: slower kernels that repeat bit for bit
 
     def __post_init__(self) -> None:
-        problems = [
-            *_below(1, self, "batch", "warmup", "validate_every", "validate_images", "save_every"),
-            *_below(0, self, "pretrain_updates", "finetune_updates", "workers", "micro_batch", "finetune_halvings"),
-            *_below(0, self, "rate", "backbone_rate", "finetune_rate", "finetune_backbone_rate", "eps"),
-            *_below(0, self, "clip", "clip_value", "drop"),
-        ]
         if self.pretrain_updates + self.finetune_updates == 0:
-            problems.append("train.pretrain_updates, train.finetune_updates: both are 0, expected at least one update")
-        _refuse(problems)
+            raise InputError("pretrain_updates, finetune_updates: got 0 for both, expected at least one update")
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,7 @@ class Config:
     """A whole run."""
 
     name: str = "context"
-    system: str = "reference"  # which network; a name of `systems.systems`
+    system: str = "reference"  # name of the network; see `registry`
     model: ModelConfig = field(default_factory=ModelConfig)
     inputs: InputConfig = field(default_factory=InputConfig)
     cg: GenerationConfig = field(default_factory=GenerationConfig)
@@ -197,7 +196,9 @@ class Config:
         entries = self.model.position_table if self.model.positions == "learned" else SINE_POSITIONS
         longest = max(self.inputs.max_info, self.inputs.max_caption)
         if longest > entries:
-            _refuse([f"inputs.max_info, inputs.max_caption: got {longest}, but there are {entries} positions"])
+            raise InputError(
+                f"inputs.max_info, inputs.max_caption: got {longest}, expected at most {entries} positions"
+            )
 
     @property
     def hash(self) -> str:
@@ -221,11 +222,11 @@ def from_dict(content: dict[str, Any], kind: type[C]) -> C:
     """The inverse of `to_dict`.
 
     Args:
-        content: of every field.
-        kind: the type of configuration: `systems.system(content["system"]).config`.
+        content: a value for every setting.
+        kind: the type of configuration, `registry.network(content["system"]).config`.
 
     Raises:
-        InputError: naming every key that is missing, unknown or of the wrong type.
+        InputError: for every setting that is missing, unknown, of the wrong type or out of bounds.
     """
     problems: list[str] = []
     config = _build(kind, content, "", problems)
@@ -233,71 +234,95 @@ def from_dict(content: dict[str, Any], kind: type[C]) -> C:
     return config
 
 
+def override(config: C, assignments: list[str]) -> C:
+    """A configuration with some settings changed.
+
+    Args:
+        config: the configuration to start from.
+        assignments: `path=value`, e.g. `model.layers=4`, `cm.fixed_mix=0.3,0.3,0.4`, `inputs.image=false`.
+
+    Raises:
+        InputError: for every assignment that names no setting or has a value that it cannot have.
+    """
+    content: Any = to_dict(config)
+    known, problems = paths(config), []
+    for assignment in assignments:
+        path, sign, text = assignment.partition("=")
+        if not sign or path not in known:
+            problems.append(f"{assignment}: {_no_such_setting(path, known)}")
+            continue
+        *groups, name = path.split(".")
+        target = content
+        for group in groups:
+            target = target[group]
+        target[name] = _parsed(text, target[name])
+    changed = _build(type(config), content, "", problems)
+    _refuse(problems)
+    return changed
+
+
+def paths(config: Config) -> list[str]:
+    """Every dotted path that `override` takes for a configuration."""
+
+    def walk(content: dict[str, Any], prefix: str) -> list[str]:
+        return [
+            path
+            for key, value in content.items()
+            for path in (walk(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key])
+        ]
+
+    return walk(to_dict(config), "")
+
+
 def _build(kind: type, content: Any, path: str, problems: list[str]) -> Any:
-    hints, values, before = get_type_hints(kind), {}, len(problems)
+    """A group of settings from plain data; what is wrong is added to `problems`, with the path of the group before."""
     if not isinstance(content, dict):
-        problems.append(f"{path or 'configuration'}: got {content!r:.60}, expected a mapping")
+        problems.append(f"{path.rstrip('.') or 'configuration'}: got {content!r:.60}, expected a mapping")
         return None
-    for unknown in content.keys() - hints.keys():
-        problems.append(f"{path}{unknown}: no such field")
-    for f in fields(kind):
-        if f.name not in content:
-            problems.append(f"{path}{f.name}: missing")
-        elif dataclasses.is_dataclass(hints[f.name]):
-            values[f.name] = _build(hints[f.name], content[f.name], f"{path}{f.name}.", problems)
+    hints, values, before = get_type_hints(kind, include_extras=True), {}, len(problems)
+    problems += [f"{path}{name}: {_no_such_setting(name, list(hints))}" for name in content if name not in hints]
+    for name, hint in hints.items():
+        if name not in content:
+            problems.append(f"{path}{name}: missing")
+        elif dataclasses.is_dataclass(hint):
+            values[name] = _build(hint, content[name], f"{path}{name}.", problems)  # type: ignore[arg-type]
         else:
-            values[f.name] = _checked(hints[f.name], content[f.name], f"{path}{f.name}", problems)
+            values[name] = _checked(hint, content[name], f"{path}{name}", problems)
     if len(problems) > before:
         return None
     try:
         return kind(**values)
     except InputError as error:
-        problems += error.problems
+        problems += [path + problem for problem in error.problems]
         return None
 
 
+def _no_such_setting(name: str, known: list[str]) -> str:
+    close = get_close_matches(str(name), known, 1)
+    return "no such setting" + (f"; did you mean {close[0]}?" if close else "; the option --settings prints all")
+
+
 def _checked(hint: Any, value: Any, path: str, problems: list[str]) -> Any:
-    """A value of the hinted type: bool, int, float, str, a Literal of strings, or a tuple of floats."""
-    origin = get_origin(hint)
-    lengths = (len(get_args(hint)),) if get_args(hint)[-1:] != (...,) else range(100)
-    if origin is tuple and isinstance(value, list | tuple) and len(value) in lengths:
-        return tuple(_checked(float, v, path, problems) for v in value)
-    if origin is Literal and value in get_args(hint):
-        return value
-    if hint is float and type(value) in (int, float):
-        return float(value)
-    if origin is None and type(value) is hint:
-        return value
-    expected = " or ".join(get_args(hint)) if origin is Literal else getattr(hint, "__name__", str(hint))
+    """A value of the hinted type: bool, int, float, str, a Literal of strings or a tuple of floats, within bounds."""
+    hint, bounds = get_args(hint) if get_origin(hint) is Annotated else (hint, None)
+    options = get_args(hint)
+    expected = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}.get(hint, str(hint))
+    if get_origin(hint) is Literal:
+        if value in options:
+            return value
+        expected = " or ".join(options)
+    elif get_origin(hint) is tuple:
+        some = options[-1] is Ellipsis
+        numbers = isinstance(value, list | tuple) and all(type(v) in (int, float) for v in value)
+        if numbers and (some or len(value) == len(options)):
+            return tuple(map(float, value))
+        expected = "numbers with commas between them" if some else f"{len(options)} numbers with commas between them"
+    elif type(value) is hint or (hint is float and type(value) is int):
+        if bounds is None or (bounds.least <= value <= bounds.most and value < math.inf):
+            return hint(value)
+        expected = str(bounds)
     problems.append(f"{path}: got {value!r:.60}, expected {expected}")
     return None
-
-
-def override(config: C, assignments: list[str]) -> C:
-    """A configuration with some fields changed.
-
-    Args:
-        config: to start from.
-        assignments: `path=value`, e.g. `model.layers=4`, `cm.fixed_mix=0.3,0.3,0.4`, `inputs.image=false`.
-
-    Raises:
-        InputError: for every assignment that names no field or has a value of the wrong type.
-    """
-    content: Any = to_dict(config)
-    problems: list[str] = []
-    for assignment in assignments:
-        path, sign, text = assignment.partition("=")
-        *groups, name = path.split(".")
-        target = content
-        for group in groups:
-            target = target.get(group, {}) if isinstance(target, dict) else {}
-        if not sign or not isinstance(target, dict) or isinstance(target.get(name, {}), dict):
-            problems.append(f"{assignment}: expected PATH=VALUE with one of {', '.join(paths(config))}")
-        else:
-            target[name] = _parsed(text, target[name])
-    changed = _build(type(config), content, "", problems)
-    _refuse(problems)
-    return changed
 
 
 def _parsed(text: str, old: bool | int | float | str | list[float]) -> Any:
@@ -314,17 +339,9 @@ def _parsed(text: str, old: bool | int | float | str | list[float]) -> Any:
     return text
 
 
-def paths(config: Config) -> list[str]:
-    """Every dotted path that `override` takes for a configuration."""
-
-    def walk(content: dict[str, Any], prefix: str) -> list[str]:
-        return [
-            path
-            for key, value in content.items()
-            for path in (walk(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key])
-        ]
-
-    return walk(to_dict(config), "")
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise InputError(*problems)
 
 
 def release(config: C) -> C:
@@ -350,28 +367,3 @@ def release(config: C) -> C:
             head="softmax2",
         ),
     )
-
-
-def _below(least: float, config: Any, *names: str) -> list[str]:
-    """Problems of fields that are too small (or not a number)."""
-    values = {name: getattr(config, name) for name in names}
-    return [
-        f"{name}: got {value}, expected at least {least}"
-        for name, value in values.items()
-        if not least <= value < math.inf
-    ]
-
-
-def _no_share(config: Any, *names: str) -> list[str]:
-    """Problems of fields that are no share."""
-    values = {name: getattr(config, name) for name in names}
-    return [
-        f"{name}: got {value}, expected a share between 0 and 1"
-        for name, value in values.items()
-        if not 0 <= value <= 1
-    ]
-
-
-def _refuse(problems: list[str]) -> None:
-    if problems:
-        raise InputError(*problems)

@@ -123,7 +123,7 @@ class LocationToken(nn.Module):
 
 
 def embed_scale(model: ModelConfig) -> float:
-    """What image and word embeddings are multiplied by (row 15)."""
+    """What image and word embeddings are multiplied by (paper_vs_code: embed-scale)."""
     return math.sqrt(model.width) if model.embed_scale == "sqrt" else 1.0
 
 
@@ -155,7 +155,10 @@ class Words(nn.Module):
 
 
 def sinusoid(n: int, width: int, *, authors: bool) -> Tensor:
-    """Fixed positions: the standard sinusoid, or the release's with doubled exponents (row 7); (n, width)."""
+    """Fixed positions, (n, width): the standard sinusoid, or the release's with doubled exponents.
+
+    See paper_vs_code: positions.
+    """
     position = torch.arange(n, dtype=torch.float64)[:, None]
     channel = torch.arange(0, width, 2, dtype=torch.float64)[None]
     table = torch.empty(n, width, dtype=torch.float64)

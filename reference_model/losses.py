@@ -12,7 +12,7 @@ from reference_model.batch import PAD
 
 
 def smoothed_divergence(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-    """KL divergence from the smoothed targets, per target (row 13).
+    """KL divergence from the smoothed targets, per target (paper_vs_code: label-smoothing).
 
     The target class has 1 - smoothing, every other class but PAD smoothing / (V - 2), PAD nothing. PyTorch's own label
     smoothing is another function: it spreads over all V classes.
@@ -36,7 +36,10 @@ def smoothed_divergence(logits: Tensor, targets: Tensor, smoothing: float) -> Te
 
 
 def generation_loss(logits: Tensor, targets: Tensor, real: Tensor, smoothing: float, reduce: str) -> Tensor:
-    """Caption Generation, summed over characters (`token`), or over captions of their mean (`caption`, row 14).
+    """The loss of Caption Generation, L_CG (the paper's unnumbered equation in section 4.2, negative log-likelihood).
+
+    It is summed over characters (`token`), or over captions of their mean as in the paper (`caption`); see
+    paper_vs_code: reduce.
 
     Args:
         logits: of the real positions, row by row, (N, V).
@@ -55,7 +58,9 @@ def generation_loss(logits: Tensor, targets: Tensor, real: Tensor, smoothing: fl
 
 
 def matching_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """Caption Matching, summed over captions: equation 9, or cross entropy of the release's two classes (row 6).
+    """The loss of Caption Matching, L_CM, summed over captions: equation 9, or cross entropy of two classes, as released.
+
+    See paper_vs_code: matching-head.
 
     Args:
         scores: (B, 1) logit of "belongs here", or (B, 2) of "does not", "does".

@@ -95,7 +95,7 @@ class ReferenceModel(nn.Module):
         prefix, real = self.prefix(batch)
         tokens = torch.cat([prefix, self.captions(given)], dim=1)
         mask = generation_mask(real, is_real(given))
-        hidden = self.transformer(tokens, mask, wanted=slice(prefix.shape[1], None))
+        hidden = self.transformer(tokens, mask, keep=slice(prefix.shape[1], None))
         wanted = is_real(targets)
         logits = self.logits(hidden[wanted])
         cg = self.config.cg
@@ -111,7 +111,7 @@ class ReferenceModel(nn.Module):
         prefix, real = self.prefix(batch)
         tokens = torch.cat([prefix, self.captions(batch.captions)], dim=1)
         mask = matching_mask(real, is_real(batch.captions))
-        start = self.transformer(tokens, mask, wanted=slice(prefix.shape[1], prefix.shape[1] + 1))[:, 0]
+        start = self.transformer(tokens, mask, keep=slice(prefix.shape[1], prefix.shape[1] + 1))[:, 0]
         head = gelu(start, self.config.model.gelu) if self.config.cm.head == "softmax2" else start
         return self.matching_head(head)
 
@@ -119,15 +119,15 @@ class ReferenceModel(nn.Module):
         """Logit of "this caption belongs here" for each caption, (B,)."""
         return matching_logit(self.matching_scores(batch))
 
-    def start(self, batch: Batch) -> "DecodingState":
+    def start(self, batch: Batch) -> "ReferenceState":
         """Encode the prefix once, for `step`."""
         prefix, real = self.prefix(batch)
-        cache = self.transformer.cache(room=prefix.shape[1] + self.config.inputs.max_caption)
+        cache = self.transformer.cache(capacity=prefix.shape[1] + self.config.inputs.max_caption)
         # Keys and values are all it takes; but not every kernel takes an empty tensor, so one position is computed.
-        self.transformer(prefix, real[:, None, None, :], cache, wanted=slice(0, 1))
-        return DecodingState(cache, real)
+        self.transformer(prefix, real[:, None, None, :], cache, keep=slice(0, 1))
+        return ReferenceState(cache, real)
 
-    def step(self, state: "DecodingState", characters: Tensor, position: int) -> Tensor:
+    def step(self, state: "ReferenceState", characters: Tensor, position: int) -> Tensor:
         """One decoding step.
 
         Args:
@@ -148,7 +148,7 @@ class ReferenceModel(nn.Module):
         prefix, real = self.prefix(batch)
         tokens = torch.cat([prefix, self.captions(captions)], dim=1)
         mask = generation_mask(real, torch.ones_like(captions, dtype=torch.bool))
-        return self.logits(self.transformer(tokens, mask, wanted=slice(prefix.shape[1], None)))
+        return self.logits(self.transformer(tokens, mask, keep=slice(prefix.shape[1], None)))
 
     def generate(self, batch: Batch, *, beam: int = 1) -> list[list[int]]:
         """Captions as character ids, without special ones; see `training.decoding`."""
@@ -157,7 +157,7 @@ class ReferenceModel(nn.Module):
         return write(self, batch, self.config.inputs.max_caption - 1, beam)
 
 
-class DecodingState:
+class ReferenceState:
     """Keys and values of everything read so far, and which positions are real, (B, S)."""
 
     def __init__(self, cache: list[LayerCache], real: Tensor) -> None:

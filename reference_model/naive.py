@@ -81,7 +81,7 @@ class NaiveDecoder:
     def start(self, batch: Batch) -> Reading:
         """Read the prefix."""
         prefix, real = self.model.prefix(batch)
-        cache = self.model.transformer.cache(room=prefix.shape[1] + self.model.config.inputs.max_caption)
+        cache = self.model.transformer.cache(capacity=prefix.shape[1] + self.model.config.inputs.max_caption)
         self.model.transformer(prefix, real[:, None, None, :], cache)
         return Reading(real, batch.captions[:, :0], cache)
 

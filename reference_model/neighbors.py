@@ -1,4 +1,4 @@
-"""Which other boxes of an image stand in a box's location token (paper, section 4.1; `docs/paper_vs_code.md`, row 1).
+"""Which other boxes of an image stand in a box's location token (paper, section 4.1; paper_vs_code: neighbours).
 
 Distances are between box centres in pixels. A box is *previous* to another if its x_min + y_min is smaller, *next* if
 it is larger; ties are broken by (y, x, position), so the order is total.

@@ -9,6 +9,7 @@ A run whose scores are there is complete, and never trained again; see `is_compl
 import json
 from dataclasses import asdict
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from torch import nn
@@ -18,7 +19,7 @@ from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
 from reference_model.config import Config, from_dict, override, to_dict
 from reference_model.processor import Processor
-from reference_model.systems import system
+from reference_model.registry import network
 from reference_model.training.checkpoint import load_checkpoint
 from reference_model.training.vocabulary import Vocabulary
 
@@ -48,7 +49,7 @@ def read_config(folder: Path) -> tuple[Config, int]:
     """
     try:
         content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind = system(content["config"]["system"]).config
+        kind = network(content["config"]["system"]).config
         return from_dict(content["config"], kind), int(content["seed"])
     except FileNotFoundError:
         raise InputError(f"{folder} holds no run (no config.json); expected RUNS/<variant>/<hash>/seed<k>") from None
@@ -59,7 +60,7 @@ def read_config(folder: Path) -> tuple[Config, int]:
 def made_by(folder: Path) -> dict[str, Any]:
     """What `made_by.json` says of a run's making; empty if there is no such file.
 
-    Training notes `version`, the version of the run's system, and `processors`, which trained it, in order; whoever
+    Training notes `version`, the version of the run's network, and `processors`, which trained it, in order; whoever
     starts the training may note more.
     """
     path = folder / "made_by.json"
@@ -73,14 +74,14 @@ def note(folder: Path, **more: Any) -> None:
 
 
 def note_training(folder: Path, version: str, processor: Processor) -> None:
-    """Note which version of the system trains a run, and on which processor; call it before the first update.
+    """Note which version of the network trains a run, and on which processor; call it before the first update.
 
     A run that goes on from a checkpoint keeps what was noted: further processors are added, and a version other than
     the one before is added in words ("1, then 2"), which is no version that a table accepts.
 
     Args:
         folder: the folder of the run.
-        version: `System.version` of the code that trains.
+        version: `Network.version` of the code that trains.
         processor: the processor that trains.
     """
     known = made_by(folder) if (folder / "checkpoint" / "last.safetensors").exists() else None
@@ -96,10 +97,10 @@ def build_model(config: Config, vocabulary_size: int) -> nn.Module:
     """The network of a configuration, freshly initialised.
 
     Raises:
-        InputError: if there is no such system.
+        InputError: if there is no such network.
     """
-    network: nn.Module = system(config.system).build(config, vocabulary_size)
-    return network
+    model: nn.Module = resolve_name(network(config.system).build)(config, vocabulary_size)
+    return model
 
 
 def load_run(folder: Path) -> tuple[Config, nn.Module, Vocabulary]:

@@ -9,7 +9,6 @@ import io
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -19,7 +18,6 @@ import torch
 import typer
 from PIL import Image
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark import cli
 from benchmark.dataset import open_split
@@ -27,9 +25,9 @@ from benchmark.errors import InputError
 from benchmark.grid import Cell, Grid, number
 from reference_model.batch import EOS, PAD, SOS, SPECIALS, Batch
 from reference_model.config import Config, override
+from reference_model.measure import ASSUMPTION, Clock, Work, count_flops, fastest, gpu_seconds
 from reference_model.model import ReferenceModel
 from reference_model.naive import NaiveDecoder, naive_loss, one_box_of_each, per_caption
-from reference_model.plan import GPU_FLOPS, GPU_SHARE
 from reference_model.training.batches import generation_batches
 from reference_model.training.decoding import greedy
 from reference_model.training.inputs import PreparedSplit, prepare_picture
@@ -43,14 +41,11 @@ IMAGES, BOXES, INFO = 8, 5, 35
 LENGTHS = (8, 2, 5, 3, 7, 4, 6)
 BOXES_PER_IMAGE, GPUS = 4.8, 8
 
-Clock = Callable[[], float]
-Work = Callable[[], object]
-
 
 def main(
     size: Annotated[str, typer.Option(help="paper, mini, or both.")] = "both",
     threads: Annotated[int, typer.Option(help="Of the CPU.", min=1)] = 2,
-    repeats: Annotated[int, typer.Option(help="Rounds after a warm-up; the fastest counts.", min=1)] = 2,
+    repeats: Annotated[int, typer.Option(help="Rounds after the first; the fastest of all counts.", min=1)] = 2,
     clock: Annotated[
         str, typer.Option(help="wall, or cpu: seconds of this process, for one thread on a busy machine.")
     ] = "wall",
@@ -108,30 +103,11 @@ def random_batch(config: Config, vocabulary_size: int, *, images: int = IMAGES, 
     )
 
 
-def counted(work: Work) -> float:
-    """Floating-point operations of matrix products and convolutions."""
-    with FlopCounterMode(display=False) as counter:
-        work()
-    return float(counter.get_total_flops())
-
-
-def fastest(works: Mapping[str, Work], repeats: int, clock: Clock) -> dict[str, float]:
-    """Seconds of the fastest round of each, after a warm-up, in turn."""
-    seconds = dict.fromkeys(works, math.inf)
-    for repeat in range(repeats + 1):
-        for name, work in works.items():
-            started = clock()
-            work()
-            if repeat:
-                seconds[name] = min(seconds[name], clock() - started)
-    return seconds
-
-
 def matrix_peak(clock: Clock) -> float:
     """Floating-point operations per second in a large fp32 matrix product."""
     side = 2048
     a, b = torch.randn(side, side), torch.randn(side, side)
-    return 2 * side**3 / fastest({"product": lambda: a @ b}, 5, clock)["product"]
+    return 2 * side**3 / fastest({"product": lambda: a @ b}, range(6), clock)["product"]
 
 
 @dataclass(frozen=True)
@@ -186,7 +162,7 @@ def comparison(config: Config, vocabulary_size: int, repeats: int, clock: Clock,
     Args:
         config: of the network; no pre-trained weights.
         vocabulary_size: V.
-        repeats: see `fastest`.
+        repeats: rounds after the first; the fastest of all counts.
         clock: in seconds.
         peak: of `matrix_peak`.
     """
@@ -207,7 +183,7 @@ def comparison(config: Config, vocabulary_size: int, repeats: int, clock: Clock,
 
     # Arithmetic per caption is the same for one image, and counting is slow.
     arithmetic, naive_arithmetic = (
-        counted(work) / one_image.ours.n_boxes for work in (one_image.train, one_image.train_naively)
+        count_flops(work) / one_image.ours.n_boxes for work in (one_image.train, one_image.train_naively)
     )
     speed = arithmetic * n / training["ours"]
     positions = inputs.grid**2 // inputs.pool**2 + 1 + INFO + works.ours.captions.shape[1] - 1
@@ -234,7 +210,7 @@ def _measured(ours: Work, naive: Work, cnn: Work, repeats: int, clock: Clock) ->
         with torch.autocast("cpu", torch.bfloat16):
             ours()
 
-    return fastest({"naive": naive, "ours": ours, "cnn": cnn, "bf16": bf16}, repeats, clock)
+    return fastest({"naive": naive, "ours": ours, "cnn": cnn, "bf16": bf16}, range(1 + repeats), clock)
 
 
 def _shares(seconds: dict[str, float]) -> str:
@@ -268,12 +244,13 @@ def loading(n_images: int, clock: Clock) -> Grid:
             prepare_picture(Image.open(png).convert("RGB"), masked, config.inputs)
 
     rates = {
-        name: n_images / seconds for name, seconds in fastest({"drawn": drawn, "shaded": shaded}, 2, clock).items()
+        name: n_images / seconds
+        for name, seconds in fastest({"drawn": drawn, "shaded": shaded}, range(3), clock).items()
     }
 
     one_image = Works.of(config, VOCABULARY["paper"], images=1)
-    arithmetic = counted(one_image.train) / one_image.ours.n_boxes
-    needed = GPUS * GPU_FLOPS * GPU_SHARE / arithmetic / BOXES_PER_IMAGE
+    arithmetic = count_flops(one_image.train) / one_image.ours.n_boxes
+    needed = GPUS / gpu_seconds(arithmetic) / BOXES_PER_IMAGE
     grid = Grid("data loading at paper size: read, decode, mask, resize, collate", ["", "value", "how known"])
     form = "{:,.0f} images/s"
     grid.add("one process, the embedded data set's pictures", Cell(rates["drawn"], form), "measured")
@@ -281,7 +258,7 @@ def loading(n_images: int, clock: Clock) -> Grid:
     grid.add(
         f"{GPUS} H100 would take",
         Cell(needed, form),
-        f"projected: {GPU_SHARE:.0%} of {GPU_FLOPS / 1e12:.0f} TFLOP/s each, {BOXES_PER_IMAGE} boxes per image",
+        f"{ASSUMPTION} each, {BOXES_PER_IMAGE} boxes per image",
     )
     grid.add(
         "processes per GPU that feed them (train.workers)",

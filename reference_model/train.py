@@ -7,6 +7,7 @@ Under torchrun the same command trains on many devices:
 
 import json
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,7 +20,7 @@ from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
 from reference_model.config import Config, override, release
-from reference_model.systems import system, system_of, systems
+from reference_model.registry import network, network_of, networks
 from reference_model.variants import PROFILES, named
 
 if TYPE_CHECKING:  # torch takes seconds to import, and --help needs none
@@ -65,9 +66,9 @@ def main(
         raise InputError(f"--preset: got {preset!r}, expected paper, release or official")
     config = named(variant, profile)
     if preset == "official":
-        if not system_of(variant).official:
+        if not network_of(variant).official:
             raise InputError(f"--preset official: {variant} is no baseline with a recipe of its own")
-        config = override(config, list(system_of(variant).official))
+        config = override(config, list(network_of(variant).official))
     config = override(release(config) if preset == "release" else config, overrides or [])
     if settings:
         from reference_model.config import paths, to_dict
@@ -81,7 +82,7 @@ def main(
         return
     splits = open_dataset(data)
     if dry_run:
-        from reference_model.plan import plan_table
+        from reference_model.dry_run import plan_table
 
         plan_table(config, splits).show(cli.stdout)
         return
@@ -90,7 +91,7 @@ def main(
 
 def _variants() -> Table:
     table = Table("variant", "what it is", title="variants (python -m reference_model.train VARIANT)")
-    for each in systems().values():
+    for each in networks().values():
         for name, (meaning, _) in each.variants.items():
             table.add_row(name, meaning)
         table.add_section()
@@ -111,7 +112,6 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
     """
     import torch
 
-    from reference_model.predict import predict_and_score
     from reference_model.processor import this_processor
     from reference_model.run_folder import (
         build_model,
@@ -122,42 +122,43 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
         run_folder,
         write_config,
     )
-    from reference_model.training.distributed import world
+    from reference_model.training.distributed import join_world
+    from reference_model.training.evaluation import predict_and_score
     from reference_model.training.inputs import PreparedSplit
     from reference_model.training.trainer import Trainer
     from reference_model.training.vocabulary import Vocabulary
 
-    folder, version = run_folder(runs, config, seed), system(config.system).version
+    folder, version = run_folder(runs, config, seed), network(config.system).version
     if is_complete(folder):
         made = made_by(folder).get("version", "unknown")
         other = f" (made by version {made} of {config.system}, which now has version {version})"
         cli.stderr.print(f"complete: {folder}{other if made != version else ''}", markup=False)
         return folder
-    with world() as here:
+    with join_world() as world:
         split = splits["train"]
         vocabulary_file = folder / "vocabulary.json"
-        if here.is_main:
+        if world.is_main:
             write_config(folder, config, seed, split.dataset, split.fingerprint.hexdigest())
-            note_training(folder, version, this_processor(here.device))
+            note_training(folder, version, this_processor(world.device))
             if not vocabulary_file.exists():
                 Vocabulary.of_split(split, config.inputs.vocabulary).save(vocabulary_file)
-        here.barrier()
+        world.barrier()
         vocabulary = Vocabulary.load(vocabulary_file)
         prepared: dict[str, PreparedSplit] = {}
         for name in ("train", "val"):
             if name in splits:
-                for rank in range(here.size):  # the first process prepares, the others find it done
-                    if here.rank == rank:
+                for rank in range(world.size):  # the first process prepares, the others find it done
+                    if world.rank == rank:
                         keep = config.train.cache_images
                         prepared[name] = PreparedSplit(
                             splits[name], config.inputs, vocabulary, seed=seed, keep_images=keep
                         )
-                    here.barrier()
+                    world.barrier()
         torch.manual_seed(seed)
         if config.train.deterministic:
             torch.use_deterministic_algorithms(True)
         model = build_model(config, len(vocabulary))
-        _prepare(model, config, prepared, vocabulary, seed, folder, here)
+        _prepare(model, config, prepared, vocabulary, seed, folder, world)
         trainer = Trainer(
             model,
             config,
@@ -166,16 +167,16 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
             validation=prepared.get("val"),
             vocabulary=vocabulary,
             folder=folder,
-            world=here,
+            world=world,
         )
         trainer.train()
-        if here.is_main:
+        if world.is_main:
             _, best, _ = load_run(folder)
-            best = best.to(here.device)
+            best = best.to(world.device)
             for name in EVALUATED_SPLITS:
                 if name in splits:
                     predict_and_score(best, config, vocabulary, splits[name], folder, seed=seed)
-        here.barrier()
+        world.barrier()
     return folder
 
 
@@ -186,19 +187,19 @@ def _prepare(
     vocabulary: "Vocabulary",
     seed: int,
     folder: Path,
-    here: "World",
+    world: "World",
 ) -> None:
-    """What a fresh network starts from, if its system has such; noted in `prepared.json`."""
-    prepare, note = system(config.system).prepare, folder / "prepared.json"
-    if prepare is None or (note.exists() and (folder / "checkpoint" / "last.safetensors").exists()):
+    """What a fresh network starts from, if its network has such; noted in `prepared.json`."""
+    prepare, note = network(config.system).prepare, folder / "prepared.json"
+    if not prepare or (note.exists() and (folder / "checkpoint" / "last.safetensors").exists()):
         return
-    for rank in range(here.size):
-        if here.rank == rank:
-            content = prepare(model, config, splits, vocabulary, seed)
-            if here.is_main:
+    for rank in range(world.size):
+        if world.rank == rank:
+            content = resolve_name(prepare)(model, config, splits, vocabulary, seed)
+            if world.is_main:
                 with replace_when_complete(note) as partial:
                     partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        here.barrier()
+        world.barrier()
 
 
 def _entry() -> None:

@@ -7,7 +7,7 @@ Invariants:
   position under Caption Generation;
 * with a cache, the keys and values of ALL earlier positions are kept (the released cache drops one), so decoding step
   by step gives the logits of the full pass;
-* what nobody asks for is not computed: after the last attention, only the positions that are wanted.
+* what nobody asks for is not computed: after the last attention, only the positions to keep.
 """
 
 import math
@@ -42,7 +42,7 @@ def matching_mask(prefix: Tensor, caption: Tensor) -> Tensor:
 
 
 class AuthorsNorm(nn.Module):
-    """The release's norm: unbiased standard deviation, epsilon outside the root (row 24)."""
+    """The release's norm: unbiased standard deviation, epsilon outside the root (paper_vs_code: norm)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -60,27 +60,27 @@ def norm(width: int, kind: str) -> nn.Module:
 
 
 def gelu(x: Tensor, kind: str) -> Tensor:
-    """GELU, or the release's formula with sqrt(pi / 2) for sqrt(2 / pi) (row 23)."""
+    """GELU, or the release's formula with sqrt(pi / 2) for sqrt(2 / pi) (paper_vs_code: gelu)."""
     if kind == "exact":
         return functional.gelu(x)
     return 0.5 * x * (1 + torch.tanh(math.sqrt(math.pi / 2) * (x + 0.044715 * x**3)))
 
 
 class LayerCache:
-    """Keys and values of a layer at the positions read so far, (B, H, S, D / H), in buffers with room for more.
+    """Keys and values of a layer at the positions read so far, (B, H, S, D / H), in buffers of a fixed length.
 
     Args:
-        room: positions there will ever be.
+        capacity: the largest number of positions that will be read.
     """
 
-    def __init__(self, room: int) -> None:
-        self.room, self.length = room, 0
+    def __init__(self, capacity: int) -> None:
+        self.capacity, self.length = capacity, 0
         self.keys = self.values = torch.empty(0)
 
     def extend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Add positions; returns the keys and values of all."""
         if self.length == 0:
-            shape = (*key.shape[:2], self.room, key.shape[3])
+            shape = (*key.shape[:2], self.capacity, key.shape[3])
             self.keys, self.values = key.new_empty(shape), value.new_empty(shape)
         new = slice(self.length, self.length + key.shape[2])
         self.keys[:, :, new], self.values[:, :, new] = key, value
@@ -109,24 +109,24 @@ class Layer(nn.Module):
         self.contract = nn.Linear(feed_forward, width)
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor, cache: LayerCache | None = None, wanted: slice = ALL) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor, cache: LayerCache | None = None, keep: slice = ALL) -> Tensor:
         """One layer.
 
         Args:
             x: (B, Q, D), the new positions.
             mask: (B, 1, Q or 1, S), S counting the earlier ones too.
             cache: keys and values of earlier positions; the new ones are added.
-            wanted: which of the new positions to compute, W of them. The others are but seen by these.
+            keep: the W positions whose output is needed; the rest only serve as keys and values.
 
         Returns:
-            (B, W, D).
+            Output of the kept positions, (B, W, D).
         """
         h = self.attention_norm(x)
         key, value = self._split(self.key(h)), self._split(self.value(h))
         if cache is not None:
             key, value = cache.extend(key, value)
-        x, query = x[:, wanted], self._split(self.query(h[:, wanted]))
-        mask = mask if mask.shape[2] == 1 else mask[:, :, wanted]
+        x, query = x[:, keep], self._split(self.query(h[:, keep]))
+        mask = mask if mask.shape[2] == 1 else mask[:, :, keep]
         dropout = self.dropout if self.training else 0.0
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
         x = x + self.drop(self.output(attended.transpose(1, 2).flatten(2)))
@@ -157,13 +157,13 @@ class Transformer(nn.Module):
         )
         self.norm = norm(width, norm_kind)
 
-    def cache(self, room: int) -> list[LayerCache]:
-        """An empty cache for as many positions; `forward` fills it."""
-        return [LayerCache(room) for _ in self.layers]
+    def cache(self, capacity: int) -> list[LayerCache]:
+        """An empty cache of each layer for at most `capacity` positions; `forward` fills it."""
+        return [LayerCache(capacity) for _ in self.layers]
 
-    def forward(self, x: Tensor, mask: Tensor, cache: list[LayerCache] | None = None, wanted: slice = ALL) -> Tensor:
-        """All layers; see `Layer.forward`. The positions that are not wanted skip most of the last layer."""
+    def forward(self, x: Tensor, mask: Tensor, cache: list[LayerCache] | None = None, keep: slice = ALL) -> Tensor:
+        """All layers; see `Layer.forward`. The positions that are not kept skip most of the last layer."""
         for i, layer in enumerate(self.layers):
             last = i == len(self.layers) - 1
-            x = layer(x, mask, cache[i] if cache else None, wanted if last else ALL)
+            x = layer(x, mask, cache[i] if cache else None, keep if last else ALL)
         return self.norm(x)

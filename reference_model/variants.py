@@ -10,11 +10,10 @@ which are this package's network; profiles:
 """
 
 from dataclasses import replace
-from typing import Any
 
 from benchmark.errors import InputError
 from reference_model.config import Config, override
-from reference_model.systems import System, system_of
+from reference_model.registry import Network, network_of
 
 #: Variant -> (what it is, overrides of the paper's `baseline`).
 VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -89,13 +88,12 @@ PROFILES["smoke"] = (
 _SIZES = ("model.layers=2", "model.feed_forward=512")
 
 
-def _build(config: Config, vocabulary_size: int) -> Any:
-    from reference_model.model import ReferenceModel
-
-    return ReferenceModel(config, vocabulary_size)
-
-
-REFERENCE = System(Config, _build, VARIANTS, sizes={"mini": _SIZES, "smoke": _SIZES})
+NETWORK = Network(
+    config=Config,
+    build="reference_model.model:ReferenceModel",
+    variants=VARIANTS,
+    sizes={"mini": _SIZES, "smoke": _SIZES},
+)
 
 
 def named(variant: str, profile: str = "paper") -> Config:
@@ -106,6 +104,6 @@ def named(variant: str, profile: str = "paper") -> Config:
     """
     if profile not in PROFILES:
         raise InputError(f"no profile {profile!r:.60}; there are {', '.join(PROFILES)}")
-    system = system_of(variant)
-    overrides = [*PROFILES[profile], *system.sizes.get(profile, ()), *system.variants[variant][1]]
-    return replace(override(system.config(profile=profile), overrides), name=variant)
+    network = network_of(variant)
+    overrides = [*PROFILES[profile], *network.sizes.get(profile, ()), *network.variants[variant][1]]
+    return replace(override(network.config(profile=profile), overrides), name=variant)

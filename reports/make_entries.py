@@ -22,9 +22,9 @@ from benchmark.leaderboard.metadata import Metadata, read_metadata
 from benchmark.leaderboard.new_entry import fill_entry, workplace
 from benchmark.scoring.evaluation import evaluate
 from reference_model.config import Config
+from reference_model.measure import count_parameters
 from reports.experiments import TABLE2, Row
 from reports.runs.stored import RESULTS, Run, check_data, find_runs
-from reports.tables.sizes import count_parameters
 
 AUTHORS = "The CapOnImage benchmark authors"
 _PAPER = "https://aclanthology.org/2022.emnlp-main.226"

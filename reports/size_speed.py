@@ -7,13 +7,13 @@ greedy. The smallest of some turns counts. Weights are fresh, so decoding goes o
 
 import json
 import platform
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
+import torch
 import typer
 from rich.progress import track
 
@@ -23,6 +23,8 @@ from benchmark.dataset.store import Split
 from benchmark.files import replace_when_complete
 from benchmark.grid import Grid, number
 from reference_model.config import Config
+from reference_model.measure import Trial, fastest
+from reference_model.training.batches import collate
 from reference_model.variants import PROFILES
 from reports.experiments import tables
 from reports.runs.stored import RESULTS
@@ -69,43 +71,17 @@ def measure(configs: Mapping[str, Config], splits: Mapping[str, Split], turns: i
         splits: `train` for the vocabulary, `val` for the captions.
         turns: how often each is measured; the smallest counts.
     """
-    import torch
-
     torch.set_num_threads(1)
-    steps = {key: _steps(config, splits) for key, config in configs.items()}
-    best = {key: [float("inf")] * 2 for key in configs}
-    for _ in track(range(turns), "measuring", console=cli.stderr, disable=not cli.stderr.is_terminal):
-        for key, pair in steps.items():
-            for k, (step, captions) in enumerate(pair):
-                started = time.perf_counter()
-                step()
-                best[key][k] = min(best[key][k], (time.perf_counter() - started) / captions)
-    return {key: Seconds(*values) for key, values in best.items()}
-
-
-def _steps(config: Config, splits: Mapping[str, Split]) -> list[tuple[Callable[[], Any], int]]:
-    """One update's forward and backward pass, and greedy decoding of as many captions; each with their number."""
-    from reference_model.run_folder import build_model
-    from reference_model.training.batches import collate
-    from reference_model.training.inputs import PreparedSplit
-    from reference_model.training.vocabulary import Vocabulary
-
-    config = replace(config, model=replace(config.model, backbone_weights="none"))
-    vocabulary = Vocabulary.of_split(splits["train"], config.inputs.vocabulary)
-    data = PreparedSplit(splits["val"], config.inputs, vocabulary, keep_images=config.train.cache_images)
-    network: Any = build_model(config, len(vocabulary))
-    boxes = np.arange(min(config.train.batch, data.n_boxes))
-    batch, prompts = collate(data, boxes), collate(data, boxes, sos=True)
-
-    def train() -> None:
-        network.train()
-        network(batch).backward()
-
-    def decode() -> None:
-        network.eval()
-        network.generate(prompts, beam=1)
-
-    return [(train, len(boxes)), (decode, len(boxes))]
+    works, captions = {}, {}
+    for key, config in configs.items():
+        trial = Trial.of(config, splits, "val")
+        boxes = np.arange(min(config.train.batch, trial.data.n_boxes))
+        captions[key] = len(boxes)
+        works[key, "training"] = partial(trial.train, collate(trial.data, boxes))
+        works[key, "decoding"] = partial(trial.decode, collate(trial.data, boxes, sos=True))
+    rounds = track(range(turns), "measuring", console=cli.stderr, disable=not cli.stderr.is_terminal)
+    best = fastest(works, rounds)
+    return {key: Seconds(*(best[key, what] / n for what in ("training", "decoding"))) for key, n in captions.items()}
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import typer
 from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
-from reference_model.systems import system
+from reference_model.registry import network
 from reports.experiments import tables
 from reports.runs.stored import RESULTS, find_runs, state, store
 
@@ -40,7 +40,7 @@ def main(
     done = [
         store(run, splits, results)
         for run, config in found
-        if state(run, system(config.system).version, keep_old=keep_old) == "complete"
+        if state(run, network(config.system).version, keep_old=keep_old) == "complete"
     ]
     if not done:
         raise InputError(

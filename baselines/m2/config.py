@@ -1,22 +1,16 @@
 """Meshed-Memory Transformer: settings and variants."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from benchmark.errors import InputError
-from reference_model.config import Config, ModelConfig
-from reference_model.systems import System
+from reference_model.config import Config, Count, ModelConfig
+from reference_model.registry import Network
 
 
 @dataclass(frozen=True)
 class M2Options:
     """What only M2 has."""
 
-    memory: int = 40  # slots of learned keys and values per encoder layer
-
-    def __post_init__(self) -> None:
-        if self.memory < 1:
-            raise InputError(f"m2.memory: got {self.memory}, expected at least 1")
+    memory: Count = 40  # slots of learned keys and values per encoder layer
 
 
 @dataclass(frozen=True)
@@ -30,17 +24,11 @@ class M2Config(Config):
     m2: M2Options = field(default_factory=M2Options)
 
 
-def _build(config: M2Config, vocabulary_size: int) -> Any:
-    from baselines.m2.model import M2Transformer
-
-    return M2Transformer(config, vocabulary_size)
-
-
 _SIZES = ("model.layers=2", "model.feed_forward=512", "model.embed_scale=sqrt", "m2.memory=10", "train.rate=0.001")
 
-M2 = System(
+NETWORK = Network(
     config=M2Config,
-    build=_build,
+    build="baselines.m2.model:M2Transformer",
     variants={
         "m2": ("Meshed-Memory Transformer w/o TAtt: image and location", ("inputs.info=false",)),
         "m2-tatt": ("Meshed-Memory Transformer w/ TAtt: product info as one more input of the mesh", ()),

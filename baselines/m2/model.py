@@ -8,7 +8,6 @@ Invariants:
 """
 
 import math
-from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -16,13 +15,12 @@ from torch import Tensor, nn
 
 from baselines.attention import Attention, FeedForward, causal_mask
 from baselines.captioner import Captioner
+from baselines.decoder import DecoderState, KeysValues, Seen
 from baselines.inputs import Inputs
 from baselines.m2.config import M2Config
 from reference_model.batch import Batch
 from reference_model.embeddings import Words
 from reference_model.transformer import LayerCache
-
-KeysValues = tuple[Tensor, Tensor]
 
 
 class MemoryAttention(Attention):
@@ -46,7 +44,7 @@ class MemoryAttention(Attention):
         return torch.cat([keys, keys_slots], dim=2), torch.cat([own_values, values_slots], dim=2)
 
 
-class EncoderLayer(nn.Module):
+class M2EncoderLayer(nn.Module):
     """Memory-augmented self-attention and a feed-forward block."""
 
     def __init__(self, config: M2Config) -> None:
@@ -60,25 +58,10 @@ class EncoderLayer(nn.Module):
         """(B, N, D) to (B, N, D); cells and box are always there, so nothing is masked."""
         keys_values = self.attention.keys_values(x)
         mask = x.new_ones(1, 1, 1, keys_values[0].shape[2], dtype=torch.bool)
-        return torch.as_tensor(self.feed_forward(self.norm(x + self.drop(self.attention(x, keys_values, mask)))))
+        return self.feed_forward(self.norm(x + self.drop(self.attention(x, keys_values, mask))))
 
 
-@dataclass
-class Seen:
-    """What one decoder layer looks at: encoder levels, and product info with its mask (B, 1, 1, K)."""
-
-    levels: list[KeysValues]
-    info: KeysValues | None
-    info_mask: Tensor | None
-
-    def reorder(self, rows: Tensor) -> None:
-        """Keep some rows, in a new order (beams)."""
-        self.levels = [(k[rows], v[rows]) for k, v in self.levels]
-        if self.info is not None and self.info_mask is not None:
-            self.info, self.info_mask = (self.info[0][rows], self.info[1][rows]), self.info_mask[rows]
-
-
-class DecoderLayer(nn.Module):
+class M2DecoderLayer(nn.Module):
     """Causal self-attention, meshed cross-attention, feed-forward."""
 
     def __init__(self, config: M2Config) -> None:
@@ -95,12 +78,10 @@ class DecoderLayer(nn.Module):
         self.feed_forward = FeedForward(d, model.feed_forward, model.dropout)
 
     def look(self, levels: list[Tensor], info: tuple[Tensor, Tensor] | None, image_of_box: Tensor) -> Seen:
-        """Keys and values of all that is not caption; info is read once per image."""
-        seen = Seen([self.cross_attention.keys_values(level) for level in levels], None, None)
+        """Keys and values of all encoder layers' outputs and of product info; see `Seen`."""
+        seen = Seen([self.cross_attention.keys_values(level) for level in levels])
         if info is not None:
-            keys, values = self.info_attention.keys_values(info[0])
-            seen.info = (keys[image_of_box], values[image_of_box])
-            seen.info_mask = info[1][image_of_box][:, None, None]
+            seen.add_info(self.info_attention, info, image_of_box)
         return seen
 
     def forward(self, x: Tensor, mask: Tensor, seen: Seen, cache: LayerCache | None = None) -> Tensor:
@@ -119,23 +100,7 @@ class DecoderLayer(nn.Module):
             found = self.info_norm(x + self.drop(self.info_attention(x, seen.info, seen.info_mask)))
             mixed = mixed + torch.sigmoid(self.info_gate(torch.cat([x, found], dim=2))) * found
             inputs += 1
-        return torch.as_tensor(self.feed_forward(mixed / math.sqrt(inputs)))
-
-
-@dataclass
-class State:
-    """Of decoding: what each layer looks at, and its keys and values of the caption so far."""
-
-    seen: list[Seen]
-    caches: list[LayerCache]
-
-    def reorder(self, rows: Tensor) -> None:
-        """Keep some rows, in a new order (beams)."""
-        for seen in self.seen:
-            seen.reorder(rows)
-        for cache in self.caches:
-            if cache.length:
-                cache.reorder(rows)
+        return self.feed_forward(mixed / math.sqrt(inputs))
 
 
 class M2Transformer(Captioner):
@@ -147,8 +112,8 @@ class M2Transformer(Captioner):
         model = config.model
         self.words = Words(model, vocabulary_size)
         self.inputs = Inputs(config, norm=True)
-        self.encoder = nn.ModuleList(EncoderLayer(config) for _ in range(model.layers))
-        self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(model.layers))
+        self.encoder = nn.ModuleList(M2EncoderLayer(config) for _ in range(model.layers))
+        self.decoder = nn.ModuleList(M2DecoderLayer(config) for _ in range(model.layers))
         self.output = nn.Linear(model.width, vocabulary_size, bias=False)
         self.initialise()
         for module in self.modules():
@@ -162,7 +127,7 @@ class M2Transformer(Captioner):
             x = layer(x)
             levels.append(x)
         info = self.inputs.info(batch, self.words) if self.config.inputs.info else None
-        return [cast(DecoderLayer, layer).look(levels, info, batch.image_of_box) for layer in self.decoder]
+        return [cast(M2DecoderLayer, layer).look(levels, info, batch.image_of_box) for layer in self.decoder]
 
     def hidden(self, batch: Batch, given: Tensor) -> Tensor:
         """See `Captioner.hidden`. Padding stands behind all real characters, so the causal mask hides it."""
@@ -171,15 +136,15 @@ class M2Transformer(Captioner):
             x = layer(x, mask, seen)
         return x
 
-    def start(self, batch: Batch) -> State:
+    def start(self, batch: Batch) -> DecoderState:
         """See `Captioner.start`."""
-        room = self.config.inputs.max_caption
-        return State(self._look(batch), [LayerCache(room) for _ in self.decoder])
+        capacity = self.config.inputs.max_caption
+        return DecoderState(self._look(batch), [LayerCache(capacity) for _ in self.decoder])
 
-    def step(self, state: State, characters: Tensor, position: int) -> Tensor:
+    def step(self, state: DecoderState, characters: Tensor, position: int) -> Tensor:
         """See `Captioner.step`."""
         x = self.words(characters[:, None], position)
         mask = x.new_ones(1, 1, 1, position + 1, dtype=torch.bool)
         for layer, seen, cache in zip(self.decoder, state.seen, state.caches, strict=True):
             x = layer(x, mask, seen, cache)
-        return torch.as_tensor(self.output(x[:, 0]))
+        return self.output(x[:, 0])

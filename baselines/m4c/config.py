@@ -1,11 +1,10 @@
 """M4C-Captioner: settings and variants."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from benchmark.errors import InputError
 from reference_model.config import Config
-from reference_model.systems import System
+from reference_model.registry import Network
 
 
 @dataclass(frozen=True)
@@ -25,20 +24,14 @@ class M4CConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.inputs.info:
-            raise InputError("inputs.info: got false, expected true: there is nothing else to copy from")
-
-
-def _build(config: M4CConfig, vocabulary_size: int) -> Any:
-    from baselines.m4c.model import M4CCaptioner
-
-    return M4CCaptioner(config, vocabulary_size)
+            raise InputError("inputs.info: got false, expected true, since product info is all there is to copy from")
 
 
 _SIZES = ("model.layers=2", "model.feed_forward=512")
 
-M4C = System(
+NETWORK = Network(
     config=M4CConfig,
-    build=_build,
+    build="baselines.m4c.model:M4CCaptioner",
     variants={"m4c-copy": ("M4C-Captioner w/ copying: baseline and a pointer over product info", ())},
     sizes={"mini": _SIZES, "smoke": _SIZES},
     official=(

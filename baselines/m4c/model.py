@@ -18,7 +18,7 @@ from baselines.m4c.config import M4CConfig
 from reference_model.batch import SEP, UNK, Batch
 from reference_model.embeddings import is_real
 from reference_model.losses import generation_loss
-from reference_model.model import DecodingState, ReferenceModel
+from reference_model.model import ReferenceModel, ReferenceState
 from reference_model.transformer import generation_mask
 
 
@@ -54,7 +54,7 @@ class Pointed:
         return Pointed(self.keys[rows], self.characters[rows], self.allowed[rows])
 
 
-class CopyState(DecodingState):
+class M4CState(ReferenceState):
     """Of decoding, with what can be copied."""
 
     pointed: Pointed
@@ -105,7 +105,7 @@ class M4CCaptioner(ReferenceModel):
         hidden = self.transformer(
             torch.cat([prefix, captions], dim=1),
             generation_mask(real, is_real(given)),
-            wanted=slice(prefix.shape[1] - info, None),
+            keep=slice(prefix.shape[1] - info, None),
         )
         return hidden[:, info:], self._pointed(batch, hidden[:, :info])
 
@@ -119,19 +119,19 @@ class M4CCaptioner(ReferenceModel):
             self._score(hidden[wanted], pointed[rows]), targets, wanted, cg.label_smoothing, cg.reduce
         )
 
-    def start(self, batch: Batch) -> CopyState:
+    def start(self, batch: Batch) -> M4CState:
         """See `ReferenceModel.start`."""
         prefix, real = self.prefix(batch)
-        cache = self.transformer.cache(room=prefix.shape[1] + self.config.inputs.max_caption)
+        cache = self.transformer.cache(capacity=prefix.shape[1] + self.config.inputs.max_caption)
         info = slice(prefix.shape[1] - batch.info.shape[1], prefix.shape[1])
-        states = self.transformer(prefix, real[:, None, None, :], cache, wanted=info)
-        state = CopyState(cache, real)
+        states = self.transformer(prefix, real[:, None, None, :], cache, keep=info)
+        state = M4CState(cache, real)
         state.pointed = self._pointed(batch, states)
         return state
 
-    def step(self, state: DecodingState, characters: Tensor, position: int) -> Tensor:
+    def step(self, state: ReferenceState, characters: Tensor, position: int) -> Tensor:
         """See `ReferenceModel.step`; the logits are log-probabilities."""
-        assert isinstance(state, CopyState)
+        assert isinstance(state, M4CState)
         tokens = self._typed(
             self.captions(characters[:, None], position), characters[:, None], state.pointed.characters
         )

@@ -1,11 +1,11 @@
 """RSTNet: settings and variants."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from benchmark.errors import InputError
-from reference_model.config import Config, ModelConfig
-from reference_model.systems import System
+from reference_model.config import Amount, Config, Count, ModelConfig
+from reference_model.registry import Network
 
 
 @dataclass(frozen=True)
@@ -18,24 +18,17 @@ class LanguageModelOptions:
 
     kind: Literal["char", "bert", "onehot", "zero"] = "char"
     path: str = ""  # of the local BERT
-    layers: int = 2
-    width: int = 256
-    heads: int = 4
-    feed_forward: int = 1024
-    rate: float = 1e-3
-    batch: int = 512
-    epochs: int = 20  # at most; it stops when validation perplexity no longer falls
+    layers: Count = 2
+    width: Count = 256
+    heads: Count = 4
+    feed_forward: Count = 1024
+    rate: Amount = 1e-3
+    batch: Count = 512
+    epochs: Count = 20  # at most; it stops when validation perplexity no longer falls
 
     def __post_init__(self) -> None:
-        problems = [
-            f"language_model.{name}: got {getattr(self, name)}, expected at least 1"
-            for name in ("layers", "width", "heads", "feed_forward", "batch", "epochs")
-            if getattr(self, name) < 1
-        ]
         if self.kind == "bert" and not self.path:
-            problems.append("language_model.path: expected the folder of a BERT (bert-base-chinese) for kind=bert")
-        if problems:
-            raise InputError(*problems)
+            raise InputError("path: got none, expected the folder of a BERT (bert-base-chinese) for kind=bert")
 
 
 @dataclass(frozen=True)
@@ -49,18 +42,6 @@ class RSTNetConfig(Config):
     language_model: LanguageModelOptions = field(default_factory=LanguageModelOptions)
 
 
-def _build(config: RSTNetConfig, vocabulary_size: int) -> Any:
-    from baselines.rstnet.model import RSTNet
-
-    return RSTNet(config, vocabulary_size)
-
-
-def _prepare(model: Any, config: RSTNetConfig, splits: Any, vocabulary: Any, seed: int) -> dict[str, Any]:
-    from baselines.language_model import install
-
-    return install(model.signal.language_model, config.language_model, splits, vocabulary, seed)
-
-
 _SIZES = (
     "model.layers=1",
     "model.feed_forward=512",
@@ -71,10 +52,10 @@ _SIZES = (
     "language_model.epochs=8",
 )
 
-RSTNET = System(
+NETWORK = Network(
     config=RSTNetConfig,
-    build=_build,
-    prepare=_prepare,
+    build="baselines.rstnet.model:RSTNet",
+    prepare="baselines.rstnet.model:prepare",
     variants={
         "rstnet": (
             "RSTNet w/o TAtt: image and location, adaptive attention to a language signal",

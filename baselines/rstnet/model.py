@@ -11,23 +11,26 @@ Invariants:
 """
 
 import math
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from baselines.attention import Attention, FeedForward, causal_mask
 from baselines.captioner import Captioner
+from baselines.decoder import DecoderState, KeysValues, Seen
 from baselines.inputs import Inputs
 from baselines.rstnet.config import RSTNetConfig
 from baselines.rstnet.geometry import box_positions, cell_boxes, relations
+from baselines.rstnet.language_model import install
 from baselines.rstnet.signal import LanguageSignal, SignalState
 from reference_model.batch import Batch
 from reference_model.embeddings import Words, is_real
+from reference_model.training.inputs import PreparedSplit
+from reference_model.training.vocabulary import Vocabulary
 from reference_model.transformer import LayerCache
-
-KeysValues = tuple[Tensor, Tensor]
 
 
 class Residual(nn.Module):
@@ -39,10 +42,10 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor, query: Tensor, found: Tensor) -> Tensor:
         """Norm(x + Drop(Norm(query + Drop(found))))."""
-        return torch.as_tensor(self.outer(x + self.drop(self.own(query + self.drop(found)))))
+        return self.outer(x + self.drop(self.own(query + self.drop(found))))
 
 
-class EncoderLayer(nn.Module):
+class RSTNetEncoderLayer(nn.Module):
     """Self-attention whose logits know where cells stand to each other, and a feed-forward block."""
 
     def __init__(self, config: RSTNetConfig) -> None:
@@ -66,25 +69,10 @@ class EncoderLayer(nn.Module):
         scores = self.attention.split(self.attention.query(asked)) @ keys.transpose(2, 3)
         weights = self.drop((scores / math.sqrt(keys.shape[3]) + geometry).softmax(dim=3))
         found = self.attention.output((weights @ values).transpose(1, 2).flatten(2))
-        return torch.as_tensor(self.feed_forward(self.residual(x, asked, found)))
+        return self.feed_forward(self.residual(x, asked, found))
 
 
-@dataclass
-class Seen:
-    """What one decoder layer looks at: the encoder's output, and product info with its mask (B, 1, 1, K)."""
-
-    image: KeysValues
-    info: KeysValues | None
-    info_mask: Tensor | None
-
-    def reorder(self, rows: Tensor) -> None:
-        """Keep some rows, in a new order (beams)."""
-        self.image = (self.image[0][rows], self.image[1][rows])
-        if self.info is not None and self.info_mask is not None:
-            self.info, self.info_mask = (self.info[0][rows], self.info[1][rows]), self.info_mask[rows]
-
-
-class DecoderLayer(nn.Module):
+class RSTNetDecoderLayer(nn.Module):
     """Self-attention, attention to the image (in the adaptive layer: or to the language signal), to product info."""
 
     def __init__(self, config: RSTNetConfig, *, adaptive: bool) -> None:
@@ -99,12 +87,10 @@ class DecoderLayer(nn.Module):
         self.feed_forward = FeedForward(d, model.feed_forward, model.dropout)
 
     def look(self, x: Tensor, positions: Tensor, info: tuple[Tensor, Tensor] | None, image_of_box: Tensor) -> Seen:
-        """Keys (with positions) and values (without) of the encoder's output; info is read once per image."""
-        seen = Seen(self.image_attention.keys_values(x + positions, x), None, None)
+        """Keys (with positions) and values (without) of the encoder's output, and of product info; see `Seen`."""
+        seen = Seen([self.image_attention.keys_values(x + positions, x)])
         if info is not None:
-            keys, values = self.info_attention.keys_values(info[0])
-            seen.info = (keys[image_of_box], values[image_of_box])
-            seen.info_mask = info[1][image_of_box][:, None, None]
+            seen.add_info(self.info_attention, info, image_of_box)
         return seen
 
     def forward(
@@ -119,23 +105,23 @@ class DecoderLayer(nn.Module):
             signal: of the new positions, (B, Q, D), for the adaptive layer.
             cache: keys and values of earlier positions.
         """
-        x = self.attend_self(x, mask, cache)
+        [image], x = seen.levels, self.attend_self(x, mask, cache)
         if self.signal is None or signal is None:
             everything = x.new_ones(1, 1, 1, 1, dtype=torch.bool)
-            found = self.image_attention(x, seen.image, everything)
+            found = self.image_attention(x, image, everything)
         else:
-            found = self.attend_adaptively(x, seen.image, signal)[0]
+            found = self.attend_adaptively(x, image, signal)[0]
         x = self.image_residual(x, x, found)
         if seen.info is not None and seen.info_mask is not None:
             x = self.info_residual(x, x, self.info_attention(x, seen.info, seen.info_mask))
-        return torch.as_tensor(self.feed_forward(x))
+        return self.feed_forward(x)
 
     def attend_self(self, x: Tensor, mask: Tensor, cache: LayerCache | None = None) -> Tensor:
         """The self-attention block alone."""
         keys_values = self.self_attention.keys_values(x)
         if cache is not None:
             keys_values = cache.extend(*keys_values)
-        return torch.as_tensor(self.self_residual(x, x, self.self_attention(x, keys_values, mask)))
+        return self.self_residual(x, x, self.self_attention(x, keys_values, mask))
 
     def attend_adaptively(self, x: Tensor, image: KeysValues, signal: Tensor) -> tuple[Tensor, Tensor]:
         """Attention over the image and each position's own signal; what was found, and visualness (B, H, Q)."""
@@ -149,20 +135,14 @@ class DecoderLayer(nn.Module):
 
 
 @dataclass
-class State:
-    """Of decoding: what each layer looks at, its keys and values of the caption so far, the signal's memory."""
+class RSTNetState(DecoderState):
+    """A decoder's state with that of the language signal."""
 
-    seen: list[Seen]
-    caches: list[LayerCache]
-    signal: SignalState = field(default_factory=SignalState)
+    signal: SignalState
 
     def reorder(self, rows: Tensor) -> None:
         """Keep some rows, in a new order (beams)."""
-        for seen in self.seen:
-            seen.reorder(rows)
-        for cache in self.caches:
-            if cache.length:
-                cache.reorder(rows)
+        super().reorder(rows)
         self.signal.reorder(rows)
 
 
@@ -176,9 +156,9 @@ class RSTNet(Captioner):
         self.words = Words(model, vocabulary_size)
         self.inputs = Inputs(config, norm=True)
         self.relation = nn.Linear(64, model.heads)
-        self.encoder = nn.ModuleList(EncoderLayer(config) for _ in range(model.layers))
-        layers = [DecoderLayer(config, adaptive=False) for _ in range(model.layers)]
-        self.decoder = nn.ModuleList([*layers, DecoderLayer(config, adaptive=True)])
+        self.encoder = nn.ModuleList(RSTNetEncoderLayer(config) for _ in range(model.layers))
+        layers = [RSTNetDecoderLayer(config, adaptive=False) for _ in range(model.layers)]
+        self.decoder = nn.ModuleList([*layers, RSTNetDecoderLayer(config, adaptive=True)])
         self.output = nn.Linear(model.width, vocabulary_size, bias=False)
         self.initialise()
         # Last: a pre-trained language model must not be initialised away.
@@ -210,7 +190,7 @@ class RSTNet(Captioner):
         for layer in self.encoder:
             x = layer(x, positions, geometry)
         info = self.inputs.info(batch, self.words) if self.config.inputs.info else None
-        return [cast(DecoderLayer, layer).look(x, positions, info, batch.image_of_box) for layer in self.decoder]
+        return [cast(RSTNetDecoderLayer, layer).look(x, positions, info, batch.image_of_box) for layer in self.decoder]
 
     def hidden(self, batch: Batch, given: Tensor) -> Tensor:
         """See `Captioner.hidden`. Padding stands behind all real characters, so the causal masks hide it."""
@@ -220,19 +200,20 @@ class RSTNet(Captioner):
             x = layer(x, mask, seen, signal)
         return x
 
-    def start(self, batch: Batch) -> State:
+    def start(self, batch: Batch) -> RSTNetState:
         """See `Captioner.start`."""
-        room = self.config.inputs.max_caption
-        return State(self._look(batch), [LayerCache(room) for _ in self.decoder], self.signal.start(room))
+        capacity = self.config.inputs.max_caption
+        caches = [LayerCache(capacity) for _ in self.decoder]
+        return RSTNetState(self._look(batch), caches, self.signal.start(capacity))
 
-    def step(self, state: State, characters: Tensor, position: int) -> Tensor:
+    def step(self, state: RSTNetState, characters: Tensor, position: int) -> Tensor:
         """See `Captioner.step`."""
         x = self.words(characters[:, None], position)
         mask = x.new_ones(1, 1, 1, position + 1, dtype=torch.bool)
         signal = self.signal(characters[:, None], self.words, position, state.signal)
         for layer, seen, cache in zip(self.decoder, state.seen, state.caches, strict=True):
             x = layer(x, mask, seen, signal, cache)
-        return torch.as_tensor(self.output(x[:, 0]))
+        return self.output(x[:, 0])
 
     @torch.inference_mode()
     def visualness(self, batch: Batch) -> Tensor:
@@ -242,7 +223,14 @@ class RSTNet(Captioner):
         for layer, seen in zip(self.decoder[:-1], looked, strict=False):
             x = layer(x, mask, seen)
         last = self.decoder[-1]
-        assert isinstance(last, DecoderLayer)
+        assert isinstance(last, RSTNetDecoderLayer)
         signal = self.signal(given, self.words)
-        _, visual = last.attend_adaptively(last.attend_self(x, mask), looked[-1].image, signal)
+        _, visual = last.attend_adaptively(last.attend_self(x, mask), looked[-1].levels[0], signal)
         return visual.mean(dim=1)[is_real(batch.captions[:, 1:])]
+
+
+def prepare(
+    model: RSTNet, config: RSTNetConfig, splits: Mapping[str, PreparedSplit], vocabulary: Vocabulary, seed: int
+) -> dict[str, Any]:
+    """Give a fresh RSTNet its language model; see `install` and `Network.prepare`."""
+    return install(model.signal.language_model, config.language_model, splits, vocabulary, seed)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from baselines.attention import Attention, FeedForward, causal_mask
-from baselines.language_model import BertModel, CharacterModel
 from baselines.rstnet.config import RSTNetConfig
+from baselines.rstnet.language_model import BertModel, CharacterModel
 from reference_model.embeddings import Words, sinusoid
 from reference_model.transformer import LayerCache
 
@@ -63,11 +63,11 @@ class LanguageSignal(nn.Module):
             self.language_model.eval()
         return self
 
-    def start(self, room: int) -> SignalState:
-        """For captions of at most `room` characters."""
+    def start(self, capacity: int) -> SignalState:
+        """An empty state for captions of at most `capacity` characters."""
         known = self.language_model
-        caches = known.transformer.cache(room) if isinstance(known, CharacterModel) else []
-        return SignalState(caches, LayerCache(room))
+        caches = known.transformer.cache(capacity) if isinstance(known, CharacterModel) else []
+        return SignalState(caches, LayerCache(capacity))
 
     def forward(self, characters: Tensor, words: Words, first: int = 0, state: SignalState | None = None) -> Tensor:
         """The signal at characters that start at position `first`; (B, T) to (B, T, D)."""
@@ -78,13 +78,13 @@ class LanguageSignal(nn.Module):
             keys_values = state.own.extend(*keys_values)
             mask = x.new_ones(1, 1, 1, keys_values[0].shape[2], dtype=torch.bool)
         x = self.norm(x + self.drop(self.attention(x, keys_values, mask)))
-        return torch.as_tensor(self.feed_forward(x))
+        return self.feed_forward(x)
 
     def _read(self, characters: Tensor, words: Words, first: int, state: SignalState | None) -> Tensor:
         if self.kind == "zero":
             return torch.zeros(*characters.shape, self.width, device=characters.device)
         if self.kind == "onehot":
-            return torch.as_tensor(words.table(characters) * words.scale)
+            return words.table(characters) * words.scale
         with torch.no_grad():
             if isinstance(self.language_model, CharacterModel):
                 known = self.language_model(characters, first, state.caches if state is not None else None)
@@ -95,4 +95,4 @@ class LanguageSignal(nn.Module):
                     state.characters = torch.cat([*before, characters], dim=1)
                 everything = characters if state is None or state.characters is None else state.characters
                 known = self.language_model(everything)[:, -characters.shape[1] :]
-        return torch.as_tensor(self.project(known))
+        return self.project(known)

@@ -1,17 +1,16 @@
 """Up-Down: settings and variants."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from reference_model.config import Config, InputConfig, ModelConfig
-from reference_model.systems import System
+from reference_model.config import Config, Count, InputConfig, ModelConfig
+from reference_model.registry import Network
 
 
 @dataclass(frozen=True)
 class UpDownOptions:
     """What only Up-Down has."""
 
-    attention: int = 512  # width of the attention's hidden layer
+    attention: Count = 512  # width of the attention's hidden layer
     attend_location: bool = False  # put the box among the attended cells too
 
 
@@ -27,17 +26,11 @@ class UpDownConfig(Config):
     updown: UpDownOptions = field(default_factory=UpDownOptions)
 
 
-def _build(config: UpDownConfig, vocabulary_size: int) -> Any:
-    from baselines.updown.model import UpDown
-
-    return UpDown(config, vocabulary_size)
-
-
 _SIZES = ("model.width=256", "model.embed_scale=sqrt", "updown.attention=128")
 
-UPDOWN = System(
+NETWORK = Network(
     config=UpDownConfig,
-    build=_build,
+    build="baselines.updown.model:UpDown",
     variants={
         "updown": ("Up-Down w/o TAtt: image and location", ("inputs.info=false",)),
         "updown-tatt": ("Up-Down w/ TAtt: and attention over product info", ()),

@@ -44,11 +44,11 @@ class AdditiveAttention(nn.Module):
         scores = self.score(torch.tanh(projected + self.query(query)[:, None])).squeeze(2)
         if real is not None:
             scores = scores.masked_fill(~real, -torch.inf)
-        return torch.as_tensor((scores.softmax(dim=1)[:, None] @ values).squeeze(1))
+        return (scores.softmax(dim=1)[:, None] @ values).squeeze(1)
 
 
 @dataclass
-class State:
+class UpDownState:
     """What stays the same over the steps, and the states of both LSTMs, (B, D) each."""
 
     fixed: tuple[Tensor, ...]  # mean cell and box
@@ -89,7 +89,7 @@ class UpDown(Captioner):
             nn.init.zeros_(lstm.bias_ih)
             nn.init.ones_(lstm.bias_ih[d : 2 * d])  # the forget gate's
 
-    def start(self, batch: Batch) -> State:
+    def start(self, batch: Batch) -> UpDownState:
         """Cells, box and product info, and zero LSTM states."""
         cells, box = self.inputs.cells(batch)[batch.image_of_box], self.inputs.box(batch)
         mean = cells.mean(dim=1)
@@ -100,9 +100,9 @@ class UpDown(Captioner):
             characters, real = self.inputs.info(batch, self.words)
             info = tuple(x[batch.image_of_box] for x in (characters, self.read.value(characters), real))
         zero = torch.zeros_like(box)
-        return State((mean, box), (cells, self.look.value(cells)), info, zero, zero, zero, zero)
+        return UpDownState((mean, box), (cells, self.look.value(cells)), info, zero, zero, zero, zero)
 
-    def _advance(self, state: State, words: Tensor) -> Tensor:
+    def _advance(self, state: UpDownState, words: Tensor) -> Tensor:
         """One step over embedded characters, (B, D) to (B, D)."""
         state.h1, state.c1 = self.lstm1(torch.cat([state.h2, *state.fixed, words], dim=1), (state.h1, state.c1))
         found = [self.look(state.h1, *state.cells, None)]
@@ -116,9 +116,9 @@ class UpDown(Captioner):
         state, words = self.start(batch), self._embed(given)
         return torch.stack([self._advance(state, words[:, t]) for t in range(given.shape[1])], dim=1)
 
-    def step(self, state: State, characters: Tensor, position: int) -> Tensor:
+    def step(self, state: UpDownState, characters: Tensor, position: int) -> Tensor:
         """See `Captioner.step`."""
-        return torch.as_tensor(self.output(self._advance(state, self._embed(characters))))
+        return self.output(self._advance(state, self._embed(characters)))
 
     def _embed(self, characters: Tensor) -> Tensor:
         return self.drop(self.words.table(characters) * self.words.scale)

@@ -30,8 +30,17 @@ from reference_model.training.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The updates of a run: pre-training, then fine-tuning with Caption Generation alone."""
+class UpdatePlan:
+    """The updates of a run: pre-training, then fine-tuning with Caption Generation alone.
+
+    An item is what an update counts: an image with all its boxes, or with `train.grouped=false` a single box.
+
+    Attributes:
+        config: configuration of the run.
+        n_images: number of images of the training split.
+        n_boxes: number of boxes of the training split.
+        seed: random seed of the run.
+    """
 
     config: Config
     n_images: int
@@ -40,23 +49,33 @@ class Plan:
 
     @property
     def pretrain_updates(self) -> int:
-        """Updates with both tasks; none for variants without Caption Matching."""
+        """Number of updates with both tasks; 0 for variants without Caption Matching."""
         return self.config.train.pretrain_updates if self.config.cm.strategy != "none" else 0
 
     @property
     def updates(self) -> int:
-        """Of the whole run; the same for every variant, so that all see equally many captions."""
+        """Number of updates in the whole run; the same for every variant, so that all see equally many captions."""
         return self.config.train.pretrain_updates + self.config.train.finetune_updates
 
     @property
-    def units(self) -> int:
-        """Images (grouped) or boxes of an update."""
+    def items_per_update(self) -> int:
+        """Number of items in an update, about `train.batch` captions."""
         if not self.config.train.grouped:
             return min(self.config.train.batch, self.n_boxes)
         return min(max(1, round(self.config.train.batch * self.n_images / self.n_boxes)), self.n_images)
 
+    @property
+    def captions(self) -> float:
+        """Number of captions that the whole run sees; of grouped updates, the expected number."""
+        return self.updates * self.items_per_update * (self.n_boxes / self._items)
+
+    @property
+    def _items(self) -> int:
+        """Number of items in the training split."""
+        return self.n_images if self.config.train.grouped else self.n_boxes
+
     def is_matching(self, update: int) -> bool:
-        """Whether an update trains Caption Matching (row 27 of `docs/paper_vs_code.md`)."""
+        """Whether an update trains Caption Matching (paper_vs_code: task-mix)."""
         cm = self.config.cm
         if update >= self.pretrain_updates:
             return False
@@ -67,22 +86,22 @@ class Plan:
 
     @cached_property
     def _matching_updates(self) -> np.ndarray:
-        """Caption Matching updates before each one of pre-training."""
+        """Number of Caption Matching updates before each update of pre-training."""
         tasks = [self.is_matching(update) for update in range(self.pretrain_updates)]
         return np.concatenate([[0], np.cumsum(tasks)])
 
     def level_shares(self, update: int) -> tuple[float, float, float]:
-        """Of the three levels of negatives at an update."""
+        """Shares of the three levels among the negatives at an update."""
         before = int(self._matching_updates[update]) if self.config.cm.step == "cm_only" else 0
         return shares_at(self.config.cm, update, before, self.pretrain_updates)
 
-    def members(self, update: int) -> np.ndarray:
-        """The images (grouped) or boxes of an update."""
-        total = self.n_images if self.config.train.grouped else self.n_boxes
-        first = update * self.units
-        places = np.arange(first, first + self.units)
+    def items_of(self, update: int) -> np.ndarray:
+        """Positions of an update's items in the training split, (items_per_update,)."""
+        total = self._items
+        first = update * self.items_per_update
+        places = np.arange(first, first + self.items_per_update)
         epochs = places // total
-        found = np.empty(self.units, np.int64)
+        found = np.empty(self.items_per_update, np.int64)
         for epoch in np.unique(epochs):
             mine = epochs == epoch
             found[mine] = self._order(int(epoch), total)[places[mine] % total]
@@ -103,13 +122,13 @@ class Updates(Dataset[list[Batch]]):
     """Item i is update i, cut into the pieces of one device.
 
     Args:
-        plan: the run's.
+        plan: the updates of the run.
         data: the training split.
-        rank: of the device.
+        rank: number of this device, from 0.
         world: number of devices.
     """
 
-    def __init__(self, plan: Plan, data: PreparedSplit, rank: int = 0, world: int = 1) -> None:
+    def __init__(self, plan: UpdatePlan, data: PreparedSplit, rank: int = 0, world: int = 1) -> None:
         self.plan, self.data, self.rank, self.world = plan, data, rank, world
 
     def __len__(self) -> int:
@@ -118,12 +137,12 @@ class Updates(Dataset[list[Batch]]):
     def __getitem__(self, update: int) -> list[Batch]:
         """The pieces of this device, one forward and backward pass each; their losses add up to the update's."""
         config, data = self.plan.config, self.data
-        members = self.plan.members(update)
+        items = self.plan.items_of(update)
         if config.train.grouped:
-            starts, ends = data.arrays["box_offsets"][members], data.arrays["box_offsets"][members + 1]
+            starts, ends = data.arrays["box_offsets"][items], data.arrays["box_offsets"][items + 1]
             groups = [np.arange(a, b) for a, b in zip(starts, ends, strict=True)]
         else:
-            groups = [np.array([box]) for box in members]
+            groups = [np.array([box]) for box in items]
         boxes = np.concatenate(groups)
         negatives = self._negatives(boxes, update) if self.plan.is_matching(update) else None
         normaliser = float(self._targets(boxes)) if negatives is None else float(len(boxes))
@@ -137,7 +156,7 @@ class Updates(Dataset[list[Batch]]):
         return batches
 
     def _targets(self, boxes: np.ndarray) -> int:
-        """What the generation loss of an update is divided by (row 14): characters, or captions."""
+        """What the generation loss of an update is divided by: characters or captions (paper_vs_code: reduce)."""
         if self.plan.config.cg.reduce == "caption":
             return len(boxes)
         offsets = self.data.arrays["caption_offsets"]

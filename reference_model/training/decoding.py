@@ -13,8 +13,8 @@ from torch import Tensor
 from reference_model.batch import EOS, PAD, SEP, SOS, UNK, Batch
 
 
-class State(Protocol):
-    """What a decoder remembers of the characters so far."""
+class DecodingState(Protocol):
+    """What a model remembers of its inputs and of the characters so far."""
 
     def reorder(self, rows: Tensor) -> None:
         """Keep some rows, in a new order."""
@@ -23,7 +23,7 @@ class State(Protocol):
 class StepwiseModel(Protocol):
     """A model that can be decoded."""
 
-    def start(self, batch: Batch) -> Any:
+    def start(self, batch: Batch) -> DecodingState:
         """Read everything but the captions."""
 
     def step(self, state: Any, characters: Tensor, position: int) -> Tensor:

@@ -14,7 +14,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class World:
-    """Where this process stands among those of a run."""
+    """The place of this process among those of a run.
+
+    Attributes:
+        rank: number of this process, from 0.
+        size: number of processes.
+        device: what this process computes on.
+    """
 
     rank: int
     size: int
@@ -43,17 +49,17 @@ class World:
             dist.barrier()
 
 
-def here() -> torch.device:
+def default_device() -> torch.device:
     """The GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @contextmanager
-def world() -> Iterator[World]:
+def join_world() -> Iterator[World]:
     """Join the processes that torchrun started (nccl on GPUs, gloo on CPUs), or stand alone."""
     cuda = torch.cuda.is_available()
     if "RANK" not in os.environ:
-        yield World(0, 1, here())
+        yield World(0, 1, default_device())
         return
     local = int(os.environ.get("LOCAL_RANK", "0"))
     if cuda:

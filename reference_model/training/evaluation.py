@@ -1,13 +1,22 @@
 """Predictions of a model for a split, and its scores by the harness's own scorer."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from rich.progress import Progress
 
+from benchmark.cli import stderr
+from benchmark.dataset.store import Split
+from benchmark.files import replace_when_complete
 from benchmark.metrics.corpus import Corpus
-from benchmark.scoring.evaluation import Evaluation
+from benchmark.predictions import read_predictions, write_predictions
+from benchmark.scoring.evaluation import Evaluation, evaluate
+from benchmark.scoring.receipt import make_receipt
+from reference_model.config import Config
 from reference_model.training.batches import generation_batches
 from reference_model.training.distributed import World
 from reference_model.training.inputs import PreparedSplit
@@ -61,3 +70,44 @@ def validate(model: Any, data: PreparedSplit, vocabulary: Vocabulary, n_images: 
     references = data.split.captions[: len(captions)]
     corpus = Corpus.from_captions(predictions=captions, references=references, offsets=np.asarray(offsets))
     return Evaluation(corpus).scores
+
+
+def caption_split(
+    model: Any, config: Config, vocabulary: Vocabulary, split: Split, *, seed: int, beam: int = 1
+) -> list[str]:
+    """A trained model's captions for every box of a split, in the data set's order; shows its progress.
+
+    Args:
+        model: the network, with `generate(batch, beam=...)`.
+        config: configuration of its run.
+        vocabulary: vocabulary of its run.
+        split: the images with their boxes; captions may be hidden.
+        seed: random seed of the run, on which random neighbours depend.
+        beam: number of beams; 1 is greedy search.
+    """
+    data = PreparedSplit(split, config.inputs, vocabulary, seed=seed, keep_images=config.train.cache_images)
+    with Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bars:
+        task = bars.add_task(f"captions of {split.name}", total=split.n_boxes)
+        return predict(model, data, vocabulary, beam=beam, on_boxes=lambda n: bars.advance(task, n))
+
+
+def predict_and_score(
+    model: Any, config: Config, vocabulary: Vocabulary, split: Split, folder: Path, *, seed: int
+) -> dict[str, Any]:
+    """Write `preds.<split>.jsonl` and, from that file, the receipt `scores.<split>.json`; returns the receipt.
+
+    Args:
+        model: see `caption_split`.
+        config: configuration of the run.
+        vocabulary: vocabulary of the run.
+        split: what to predict; its captions are needed for the scores.
+        folder: folder of the run; predictions that are there are scored as they are.
+        seed: random seed of the run.
+    """
+    path = folder / f"preds.{split.name}.jsonl"
+    if not path.exists():
+        write_predictions(path, split, caption_split(model, config, vocabulary, split, seed=seed))
+    receipt = make_receipt(split, evaluate(split, read_predictions(path, split)), slices=False)
+    with replace_when_complete(folder / f"scores.{split.name}.json") as partial:
+        partial.write_text(json.dumps(receipt, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return receipt

@@ -55,7 +55,10 @@ ARRAYS: dict[str, tuple[str, tuple[int, ...]]] = {
 
 
 def grid_index(ratios: np.ndarray, side: int, kind: str) -> np.ndarray:
-    """Box coordinates to grid indices: nearest grid line, half to even, as the release; or the cell (row 20)."""
+    """Box coordinates to grid indices: the nearest grid line, half to even, as the release, or the cell.
+
+    See paper_vs_code: grid-map.
+    """
     scaled = ratios * side
     return np.minimum(side - 1, np.rint(scaled) if kind == "round" else np.floor(scaled)).astype(np.int8)
 
@@ -79,7 +82,10 @@ def prepare_picture(picture: Image.Image, masked: Boxes, inputs: InputConfig) ->
 
 
 def info_ids(row: Row, inputs: InputConfig, vocabulary: Vocabulary) -> list[int]:
-    """Title <sep> attributes, or without separator as the release (row 8), cut to the longest length."""
+    """Title <sep> attributes, or without separator as the release, cut to the longest length.
+
+    See paper_vs_code: info-format.
+    """
     title, attributes = vocabulary.encode(row["title"]), vocabulary.encode(row["attributes"])
     separator = [SEP] if inputs.info_format == "paper" and attributes else []
     return [*title, *separator, *attributes][: inputs.max_info]

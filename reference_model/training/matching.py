@@ -1,7 +1,7 @@
 """Caption Matching: the schedule of the levels and the drawing of negatives (paper, section 4.2; equations 6 to 8).
 
 A negative is a caption that does not belong into its box: of another image (level I), of another box of the image (II),
-of the nearest previous or next box (III). Three rows of `docs/paper_vs_code.md` are about them: 2, 4 and 5.
+of the nearest previous or next box (III). The release draws them otherwise (paper_vs_code: level2, fixed-mix, redraw).
 """
 
 from collections.abc import Callable
@@ -100,10 +100,10 @@ def draw_negatives(
     for i in np.flatnonzero(levels):
         own = range(first[i], first[i] + count[i])
         if levels[i] == 1:
-            here = {text(b) for b in own} if config.redraw else set()
+            own_texts = {text(b) for b in own} if config.redraw else set()
             for _ in range(REDRAWS):
                 caption[i] = random.integers(n_texts)
-                if text(caption[i]) not in here:
+                if text(caption[i]) not in own_texts:
                     break
         elif levels[i] == 2:
             other = random.integers(count[i])

@@ -1,4 +1,4 @@
-"""Learning rates by update (rows 16 to 18 of `docs/paper_vs_code.md`)."""
+"""Learning rates by update (paper_vs_code: rates, batch, optimiser)."""
 
 import math
 

@@ -24,7 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 from benchmark.cli import stderr
 from benchmark.errors import InputError
 from reference_model.config import Config
-from reference_model.training.batches import Plan, Updates, training_batches
+from reference_model.training.batches import UpdatePlan, Updates, training_batches
 from reference_model.training.checkpoint import load_checkpoint, save_checkpoint
 from reference_model.training.distributed import World
 from reference_model.training.evaluation import validate
@@ -66,14 +66,15 @@ class Trainer:
     ) -> None:
         self.config, self.seed, self.world, self.folder = config, seed, world, folder
         self.data, self.validation, self.vocabulary = data, validation, vocabulary
-        self.plan = Plan(config, data.n_images, data.n_boxes, seed)
+        self.plan = UpdatePlan(config, data.n_images, data.n_boxes, seed)
         self.model = model.to(world.device)
         self.update, self.best = 0, -1.0
         self.optimiser = self._optimiser()
         self._stop = False
-        if world.size > self.plan.units:
+        if world.size > self.plan.items_per_update:
             raise InputError(
-                f"{world.size} processes for updates of {self.plan.units} images: use fewer, or a larger batch"
+                f"{world.size} processes for updates of {self.plan.items_per_update} images: "
+                "use fewer processes, or a larger batch"
             )
 
     @property

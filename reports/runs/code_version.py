@@ -1,6 +1,6 @@
 """A hash of the source that makes a run, noted with the run as its provenance: which state of the code trained it.
 
-It accepts or refuses no run: that is what `System.version` is for, since most changes of the source change no number.
+It accepts or refuses no run: that is what `Network.version` is for, since most changes of the source change no number.
 What is hashed is the syntax tree, without comments and docstrings, and the weights which small models start from.
 """
 
@@ -13,7 +13,10 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 
 #: Of `reference_model/`: their values stand in every configuration's hash, or they do not touch a run.
-_NO_MATTER = {"variants.py", "config.py", "plan.py", "caption.py", "naive.py", "speed.py", "pretrain_backbone.py"}
+_NO_MATTER = {
+    *("variants.py", "config.py", "caption.py", "naive.py", "pretrain_backbone.py"),
+    *("dry_run.py", "measure.py", "speed.py"),
+}
 
 
 @cache

@@ -5,15 +5,18 @@ GPU hours and energy are projected from stated assumptions.
 """
 
 import multiprocessing
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+
+import numpy as np
+import torch
 
 from benchmark.dataset.store import Split
 from reference_model.config import Config
+from reference_model.measure import Trial, Work, count_flops, count_parameters, fastest, gpu_seconds
+from reference_model.training.batches import collate
 
 #: Of a busy core, with its share of memory and power supply; an assumption, not measured.
 WATTS_PER_CORE = 10.0
@@ -32,7 +35,7 @@ class Cost:
     Attributes:
         seconds: here, with one thread; None if it could not be measured.
         how: "finished run", "measured steps", or why there is no number.
-        gpu_hours: projected for one H100, see `reference_model.plan`; None if it was not counted.
+        gpu_hours: projected for one H100, see `reference_model.measure`; None if it was not counted.
         parameters: of the network; None if it was not counted.
     """
 
@@ -66,28 +69,9 @@ def projected_energy(seconds: float, watts: float = WATTS_PER_CORE) -> float:
 
 
 def _measure(config: Config, splits: dict[str, Split]) -> Cost:
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    from reference_model.plan import GPU_FLOPS, GPU_SHARE
-    from reference_model.run_folder import build_model
-    from reference_model.training.batches import Plan, Updates, collate
-    from reference_model.training.inputs import PreparedSplit
-    from reference_model.training.vocabulary import Vocabulary
-
     torch.set_num_threads(1)
-    config = replace(config, model=replace(config.model, backbone_weights="none"))
-    train = splits["train"]
-    vocabulary = Vocabulary.of_split(train, config.inputs.vocabulary)
-    data = PreparedSplit(train, config.inputs, vocabulary, keep_images=config.train.cache_images)
-    plan = Plan(config, data.n_images, data.n_boxes, seed=1)
-    network: Any = build_model(config, len(vocabulary))
-
-    large = config.train.batch > _LARGE
-    piece = replace(
-        config, train=replace(config.train, batch=_CAPTIONS if large else config.train.batch, micro_batch=0)
-    )
-    updates = Updates(replace(plan, config=piece), data)
+    trial = Trial.of(config, splits)
+    plan, data = trial.plan, trial.data
     # The last update, and where there is Caption Matching, one of it.
     numbers = [plan.updates - 1, *[u for u in range(plan.pretrain_updates) if plan.is_matching(u)][:1]]
     matching = sum(plan.is_matching(u) for u in range(min(plan.pretrain_updates, 1000)))
@@ -95,54 +79,26 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
 
     seconds, flops = [], []
     for number in numbers:
-        batch = updates[number][0]
-        step = partial(_step, network, batch)
-        with FlopCounterMode(display=False) as counter:
-            step()
-        flops.append(counter.get_total_flops() / batch.n_boxes)
-        seconds.append(_fastest(step) / batch.n_boxes)
-    captions = plan.updates * plan.units * (data.n_boxes / data.n_images if config.train.grouped else 1)
+        batch = trial.batch(number, _CAPTIONS if config.train.batch > _LARGE else config.train.batch)
+        step = partial(trial.train, batch)
+        flops.append(count_flops(step) / batch.n_boxes)
+        seconds.append(_seconds(step) / batch.n_boxes)
     weights = [1 - share, share] if len(numbers) > 1 else [1.0]
-    total = captions * sum(w * s for w, s in zip(weights, seconds, strict=True))
-    work = captions * sum(w * f for w, f in zip(weights, flops, strict=True))
+    total = plan.captions * sum(w * s for w, s in zip(weights, seconds, strict=True))
+    work = plan.captions * sum(w * f for w, f in zip(weights, flops, strict=True))
 
-    with torch.inference_mode():
-        network.eval()
-        boxes = range(int(data.arrays["box_offsets"][min(10, data.n_images)]))
-        prompts = collate(data, torch.tensor(boxes).numpy(), sos=True)
-        generating = _fastest(lambda: network.generate(prompts, beam=1)) / len(boxes)
+    boxes = np.arange(data.arrays["box_offsets"][min(10, data.n_images)])
+    generating = _seconds(partial(trial.decode, collate(data, boxes, sos=True))) / len(boxes)
     validations = plan.updates / config.train.validate_every
     checked = min(config.train.validate_images, splits["val"].n_images) / splits["val"].n_images * splits["val"].n_boxes
     total += generating * (validations * checked + splits["val"].n_boxes + splits["test"].n_boxes)
-    return Cost(
-        total,
-        "measured steps",
-        work / (GPU_FLOPS * GPU_SHARE) / 3600,
-        sum(p.numel() for p in network.parameters()),
-    )
+    parameters, _ = count_parameters(config, trial.vocabulary_size)
+    return Cost(total, "measured steps", gpu_seconds(work) / 3600, parameters)
 
 
-def _step(network: Any, batch: Any) -> None:
-    network(batch).backward()
-
-
-def _fastest(step: Any) -> float:
-    def once() -> float:
-        started = time.perf_counter()
-        step()
-        return time.perf_counter() - started
-
-    first = once()
-    return first if first > 2 else min(first, once())
-
-
-def duration(seconds: float | None) -> str:
-    """In words."""
-    if seconds is None:
-        return "?"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"
+def _seconds(step: Work) -> float:
+    """Seconds of the faster of two rounds; of one, if it takes long."""
+    return fastest({"step": step}, range(2), enough=2)["step"]
 
 
 def wall_time(seconds: Sequence[float], at_once: int) -> float:

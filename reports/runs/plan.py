@@ -8,11 +8,12 @@ from benchmark import cli
 from benchmark.dataset.store import Split
 from benchmark.grid import Cell, Content, Grid
 from reference_model.config import Config
+from reference_model.measure import duration
+from reference_model.registry import network
 from reference_model.run_folder import run_folder
-from reference_model.systems import system
 from reports.experiments import Row, Table
 from reports.runs import estimate
-from reports.runs.estimate import Cost, duration
+from reports.runs.estimate import Cost
 from reports.runs.stored import Run, check_data, find_runs, state
 
 #: Where runs can be made; see `launchers`.
@@ -122,7 +123,7 @@ class Plan:
         start, ending = self.command
         sizes = ("--profile", self.profile, "--seed", str(seed), "--runs", str(self.runs))
         arguments = (row.variant, *row.overrides, *self.changes, *sizes, *ending)
-        version = system(config.system).version
+        version = network(config.system).version
         return Job(row.id, config, seed, arguments, self.runs, version, self.keep_old, start)
 
     def run_of(self, job: Job) -> Run | None:
@@ -221,7 +222,7 @@ class Plan:
         hours = [cost.gpu_hours for job in todo if (cost := costs.get(job.config.hash)) and cost.gpu_hours]
         if self.profile == "paper" and hours:
             energy = estimate.projected_energy(3600 * sum(hours), estimate.WATTS_PER_GPU)
-            lines.append(f"about {sum(hours):,.0f} hours on one H100 in all (projected, see reference_model.plan)")
+            lines.append(f"about {sum(hours):,.0f} hours on one H100 in all (projected, see reference_model.measure)")
             lines.append(
                 f"about {energy:,.0f} kWh on such GPUs (projected: {estimate.WATTS_PER_GPU:g} W for a busy one)"
             )

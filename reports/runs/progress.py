@@ -8,7 +8,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from benchmark import cli
 from benchmark.grid import Grid
-from reports.runs.estimate import Cost, duration
+from reference_model.measure import duration
+from reports.runs.estimate import Cost
 from reports.runs.launchers import LAUNCHERS
 from reports.runs.plan import Job, share_done
 from reports.runs.runner import CHILDREN, Outcome

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmark.dataset.store import Split
 from benchmark.grid import Grid, count, number
-from reference_model.config import Config, override
+from reference_model.measure import count_parameters
 from reports.experiments import Row, Table
 from reports.runs.stored import RESULTS
 from reports.tables.measured import Measured, Measurer
@@ -72,15 +72,3 @@ def cost(row: Row, measurer: Measurer) -> tuple[int, int, Seconds]:
     entries = len(Vocabulary.of_split(measurer.splits["train"], config.inputs.vocabulary))
     seconds = read_seconds(RESULTS, measurer.profile).get(config.hash, Seconds(math.nan, math.nan))
     return *count_parameters(config, entries), seconds
-
-
-def count_parameters(config: Config, vocabulary_size: int) -> tuple[int, int]:
-    """Of the whole network, and of its backbone; nothing is allocated."""
-    import torch
-
-    from reference_model.run_folder import build_model
-
-    with torch.device("meta"):
-        model = build_model(override(config, ["model.backbone_weights=none"]), vocabulary_size)
-    counts = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    return sum(counts.values()), sum(n for name, n in counts.items() if ".backbone." in name)

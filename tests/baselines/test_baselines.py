@@ -14,8 +14,8 @@ from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from reference_model.batch import PAD, SOS, Batch
 from reference_model.config import Config, override
+from reference_model.registry import network_of
 from reference_model.run_folder import build_model, load_run
-from reference_model.systems import systems
 from reference_model.train import train
 from reference_model.training.batches import Updates, collate
 from reference_model.training.decoding import beam_search, greedy
@@ -225,8 +225,10 @@ def test_golden_losses(variant: str, splits: Splits, vocabulary: Vocabulary, tmp
     config = small(variant)
     torch.manual_seed(1)
     model, data = build_model(config, len(vocabulary)), prepared(splits["train"], config, vocabulary)
-    here = World(0, 1, torch.device("cpu"))
-    run = Trainer(model, config, seed=1, data=data, validation=None, vocabulary=vocabulary, folder=tmp_path, world=here)
+    world = World(0, 1, torch.device("cpu"))
+    run = Trainer(
+        model, config, seed=1, data=data, validation=None, vocabulary=vocabulary, folder=tmp_path, world=world
+    )
     updates, losses = Updates(run.plan, data), []
     for update in range(4):
         losses.append(run._step(run.model, updates[update])[0])
@@ -237,8 +239,7 @@ def test_golden_losses(variant: str, splits: Splits, vocabulary: Vocabulary, tmp
 @pytest.mark.parametrize("variant", BASELINES)
 def test_the_official_recipe_is_a_valid_one(variant: str) -> None:
     """A recipe that names a setting which does not exist."""
-    system = systems()[named(variant).system]
-    config = override(named(variant), list(system.official))
+    config = override(named(variant), list(network_of(variant).official))
     assert config.hash != named(variant).hash
 
 

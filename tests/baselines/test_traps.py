@@ -10,10 +10,10 @@ import pytest
 import torch
 from tiny_runs import prepared, tiny
 
-from baselines.language_model import CharacterModel, install
 from baselines.m2.model import MemoryAttention
 from baselines.m4c.model import copied_log_probabilities
 from baselines.rstnet.geometry import box_positions, cell_boxes, relations
+from baselines.rstnet.language_model import CharacterModel, install
 from baselines.updown.model import AdditiveAttention
 from benchmark.dataset.store import Split
 from reference_model.batch import PAD, SEP, SOS

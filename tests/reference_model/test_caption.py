@@ -17,10 +17,10 @@ from benchmark import cli
 from benchmark.dataset.store import Split
 from benchmark.rendering import draw_captions
 from reference_model import caption
-from reference_model.predict import captions as predictions
 from reference_model.run_folder import load_run
 from reference_model.train import train
 from reference_model.training.batches import collate, image_batch
+from reference_model.training.evaluation import caption_split
 from reference_model.training.vocabulary import Vocabulary
 
 Splits = dict[str, Split]
@@ -95,7 +95,7 @@ def test_captions_are_those_of_the_data_set(beam: int, run: Path, splits: Splits
     """The whole way through files and command line, against a prediction file's captions for the same images."""
     config, model, vocabulary = load_run(run)
     split = splits["test"]
-    wanted = predictions(model, config, vocabulary, split, seed=1, beam=beam)
+    wanted = caption_split(model, config, vocabulary, split, seed=1, beam=beam)
     assert len(set(wanted)) > 5
     for i, row in enumerate(split.rows()):
         if i % 4:

@@ -1,6 +1,6 @@
-"""The numbers of a short run of each system, recorded: who changes them must raise the system's version.
+"""The numbers of a short run of each network, recorded: who changes them must raise the network's version.
 
-`digests.json` holds, for each run below, the version of its system, the loss of each update, the norm of each tensor
+`digests.json` holds, for each run below, the version of its network, the loss of each update, the norm of each tensor
 of trained weights, and for each kind of processor the SHA-256 of all weights and of all captions. On a recorded kind
 every bit must be the recorded one; on other kinds, whose kernels round otherwise, losses and norms must be close, and
 captions are not compared.
@@ -25,11 +25,11 @@ from tiny_runs import tiny
 
 from benchmark.dataset.mini.build import build
 from benchmark.dataset.store import Split, open_directory
-from reference_model.predict import captions
 from reference_model.processor import this_processor
+from reference_model.registry import network_of, networks
 from reference_model.run_folder import load_run
-from reference_model.systems import system_of, systems
 from reference_model.train import train
+from reference_model.training.evaluation import caption_split
 
 RECORD = Path(__file__).with_name("digests.json")
 COMMAND = "python -m pytest tests/reference_model/test_digests.py --record-digests"
@@ -133,7 +133,9 @@ def own_captions(run: Path, split: Split) -> list[str]:
         return (scores - scores.mean(dim=0)) / scores.std(dim=0)
 
     network.step = standardised
-    return [caption for beam in (1, 2) for caption in captions(network, config, vocabulary, split, seed=1, beam=beam)]
+    return [
+        caption for beam in (1, 2) for caption in caption_split(network, config, vocabulary, split, seed=1, beam=beam)
+    ]
 
 
 def recorded() -> dict[str, Any]:
@@ -167,12 +169,12 @@ def distance(numbers: Numbers, entry: dict[str, Any]) -> str:
 def record(variant: str, numbers: Numbers, kind: str) -> None:
     """Write the numbers down; a recorded number of the same version is never replaced by another one."""
     content = recorded()
-    version, entry = system_of(variant).version, content.get(variant)
+    version, entry = network_of(variant).version, content.get(variant)
     if entry and entry["version"] == version:
         if what := difference(numbers, kind, entry):
             pytest.fail(
-                f"{variant}: {what}; raise System.version first. (If this test's settings changed and the "
-                f"system did not, delete its entry from {RECORD.name} at a commit whose numbers are right.)"
+                f"{variant}: {what}; raise Network.version first. (If this test's settings changed and the "
+                f"network did not, delete its entry from {RECORD.name} at a commit whose numbers are right.)"
             )
         entry["digests"][kind] = numbers.digests
     else:
@@ -199,17 +201,17 @@ def test_numbers_are_those_of_the_version(
     if request.config.getoption("--record-digests"):
         record(variant, numbers, kind)
         return
-    system = system_of(variant)
+    network = network_of(variant)
     entry = recorded().get(variant)
     assert entry, f"no numbers of {variant} are recorded; record them: {COMMAND}"
-    assert entry["version"] == system.version, (
-        f"the numbers of {variant} are recorded for version {entry['version']} of its system, which now has version "
-        f"{system.version}; record them again: {COMMAND}"
+    assert entry["version"] == network.version, (
+        f"the numbers of {variant} are recorded for version {entry['version']} of its network, which now has version "
+        f"{network.version}; record them again: {COMMAND}"
     )
     what = difference(numbers, kind, entry)
     assert not what, (
-        f"the numbers of {variant} changed: {what}. If this is meant, raise System.version of {variant}'s system and "
-        f"of every other system that changed, and record again: {COMMAND}. If it is not meant, it is a bug."
+        f"the numbers of {variant} changed: {what}. If this is meant, raise Network.version of {variant}'s network and "
+        f"of every other network that changed, and record again: {COMMAND}. If it is not meant, it is a bug."
     )
     if kind not in entry["digests"]:
         warnings.warn(
@@ -218,10 +220,10 @@ def test_numbers_are_those_of_the_version(
         )
 
 
-def test_every_system_is_recorded() -> None:
-    """A new system whose numbers nobody watches."""
-    watched = {system_of(variant).config for variant in RUNS}
-    assert all(system.config in watched for system in systems().values())
+def test_every_network_is_recorded() -> None:
+    """A new network whose numbers nobody watches."""
+    watched = {network_of(variant).config for variant in RUNS}
+    assert all(network.config in watched for network in networks().values())
 
 
 def test_other_kernels_are_tolerated_and_changes_are_not() -> None:

@@ -63,9 +63,9 @@ def exact_match(variant: str, splits: dict[str, Split], folder: Path) -> float:
     train, val = (prepared(splits[name], config, vocabulary) for name in ("train", "val"))
     torch.manual_seed(1)
     model = build_model(config, len(vocabulary))
-    here = World(0, 1, torch.device("cpu"))
+    world = World(0, 1, torch.device("cpu"))
     Trainer(
-        model, config, seed=1, data=train, validation=None, vocabulary=vocabulary, folder=folder, world=here
+        model, config, seed=1, data=train, validation=None, vocabulary=vocabulary, folder=folder, world=world
     ).train()
     written = predict(model, val, vocabulary)
     return float(np.mean([a == characters(b) for a, b in zip(written, splits["val"].captions, strict=True)]))

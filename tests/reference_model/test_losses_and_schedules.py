@@ -132,7 +132,7 @@ def test_label_smoothing_is_the_release_s(smoothing: float) -> None:
 
 
 def test_reductions_differ_by_caption_length() -> None:
-    """Row 14: the mean over all characters is not the mean over captions of their means."""
+    """The mean over all characters is not the mean over captions of their means."""
     torch.manual_seed(0)
     targets = torch.tensor([[5, 6, PAD, PAD], [7, 8, 9, 3]])
     real = targets != PAD

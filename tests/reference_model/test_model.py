@@ -68,21 +68,21 @@ def test_prefix_states_do_not_depend_on_the_caption(splits: Splits, vocabulary: 
 
 
 @pytest.mark.parametrize("full", [False, True])
-@pytest.mark.parametrize("wanted", [slice(40, None), slice(38, 39), slice(0, 1), slice(None)])
-def test_positions_that_are_not_wanted_are_not_missed(
-    full: bool, wanted: slice, splits: Splits, vocabulary: Vocabulary
+@pytest.mark.parametrize("keep", [slice(40, None), slice(38, 39), slice(0, 1), slice(None)])
+def test_positions_that_are_not_kept_are_not_missed(
+    full: bool, keep: slice, splits: Splits, vocabulary: Vocabulary
 ) -> None:
-    """The last layer skips positions that nobody asks for; a wanted one must still see them."""
+    """The last layer skips positions that nobody asks for; a kept one must still see them."""
     model, batch = model_and_batch(tiny(), splits, vocabulary)
     prefix, real = model.prefix(batch)
     tokens = torch.cat([prefix, model.captions(batch.captions)], dim=1)
     mask = (matching_mask if full else generation_mask)(real, batch.captions != PAD)
-    everything, some = model.transformer(tokens, mask), model.transformer(tokens, mask, wanted=wanted)
-    assert torch.allclose(some, everything[:, wanted], atol=1e-5)
+    everything, some = model.transformer(tokens, mask), model.transformer(tokens, mask, keep=keep)
+    assert torch.allclose(some, everything[:, keep], atol=1e-5)
 
     upstream = torch.randn_like(some)
     parameters = list(model.transformer.layers.parameters())
-    expected = torch.autograd.grad(everything[:, wanted], parameters, upstream)
+    expected = torch.autograd.grad(everything[:, keep], parameters, upstream)
     for a, b in zip(torch.autograd.grad(some, parameters, upstream, allow_unused=True), expected, strict=True):
         assert a is None or torch.allclose(a, b, rtol=1e-3, atol=1e-4)
 

@@ -31,7 +31,7 @@ from reference_model.config import (
 from reference_model.embeddings import GridCode, ImageTokens, LocationToken, Words, sinusoid
 from reference_model.model import ReferenceModel
 from reference_model.neighbors import MISSING
-from reference_model.training.batches import Plan, Updates, collate
+from reference_model.training.batches import UpdatePlan, Updates, collate
 from reference_model.training.inputs import grid_index, info_ids, prepare_picture
 from reference_model.training.matching import Negatives, draw_negatives, shares_at
 from reference_model.training.schedule import rates
@@ -53,7 +53,7 @@ def differences(a: Config, b: Config) -> dict[str, Any]:
     return {path: value(b, path) for path in paths(a) if value(a, path) != value(b, path)}
 
 
-# Row 1: neighbours. The rules themselves are tested in test_neighbors.py.
+# paper_vs_code: neighbours. The rules themselves are tested in test_neighbors.py.
 
 
 def test_chain_neighbours_reach_the_model_and_level_three(splits: Splits, vocabulary: Vocabulary) -> None:
@@ -75,7 +75,8 @@ def test_chain_neighbours_reach_the_model_and_level_three(splits: Splits, vocabu
         assert (chained == data.n_images) == (kind == "chain")
 
 
-# Rows 2 to 5: negatives, on 200 images with 4.8 boxes on average; texts repeat among images, never within one.
+# paper_vs_code: level2, strategy, fixed-mix, redraw
+# Negatives on 200 images with 4.8 boxes on average; texts repeat among images, never within one.
 
 COUNTS = np.tile([5, 5, 5, 5, 4], 40)
 OFFSETS = np.concatenate([[0], np.cumsum(COUNTS)])
@@ -117,7 +118,7 @@ def test_level_one_is_never_a_caption_of_the_same_image() -> None:
 
 @pytest.mark.parametrize("level2", ["caption", "location"])
 def test_level_two_is_another_box_of_the_same_image(level2: str) -> None:
-    """Row 2: the paper moves another caption into the box, the release moves the caption into another box."""
+    """The paper moves another caption into the box, the release moves the caption into another box."""
     drawn = draw([0, 1, 0], level2=level2)
     moved, still = (drawn.caption, drawn.place) if level2 == "caption" else (drawn.place, drawn.caption)
     negative = drawn.levels == 2
@@ -156,7 +157,7 @@ def test_level_three_is_the_nearest_previous_or_next() -> None:
 
 @pytest.mark.parametrize(("redraw", "share"), [(True, 0.6), (False, 0.6 * (0.3 + 0.7 * (1 - 1 / 4.8)))])
 def test_share_of_real_negatives(redraw: bool, share: float) -> None:
-    """Row 5: the release asks for 60 % and gets 51, since a box may draw itself or a side that is not there."""
+    """The release asks for 60 % and gets 51, since a box may draw itself or a side that is not there."""
     drawn = draw(MatchingConfig().fixed_mix, redraw=redraw)
     assert np.mean(drawn.labels == 0) == pytest.approx(share, abs=0.008)
     untouched = drawn.labels == 1
@@ -167,14 +168,14 @@ def test_share_of_real_negatives(redraw: bool, share: float) -> None:
 
 @pytest.mark.parametrize("mix", [(0.3, 0.4, 0.3), (0.3, 0.3, 0.4), (1, 0, 0), (0.428571428, 0.571428572, 0)])
 def test_levels_have_the_shares_that_are_asked_for(mix: tuple[float, float, float]) -> None:
-    """Rows 3 and 4: a mix in another order is another row of Table 3."""
+    """A mix in another order is another row of Table 3."""
     drawn = draw(mix)
     levels = np.bincount(drawn.levels, minlength=4)[1:]
     assert levels / levels.sum() == pytest.approx(mix, abs=0.012)
 
 
 def test_the_fixed_mix_stays_and_the_progressive_one_moves() -> None:
-    """Row 3; the paper's own fixed mix is 30:40:30, the release's 30:30:40 (row 4)."""
+    """A schedule that does not move, or a fixed mix that does; the paper's is 30:40:30, the release's 30:30:40."""
     fixed = MatchingConfig(strategy="fixed")
     assert {shares_at(fixed, update, 0, 1000) for update in (0, 500, 999)} == {(0.3, 0.4, 0.3)}
     moving = [shares_at(MatchingConfig(strategy="progressive"), update, 0, 1000) for update in (0, 500, 999)]
@@ -182,7 +183,7 @@ def test_the_fixed_mix_stays_and_the_progressive_one_moves() -> None:
     assert moving[0][2] < moving[1][2] < moving[2][2]
 
 
-# Row 6
+# paper_vs_code: matching-head
 
 
 def test_matching_heads(splits: Splits, vocabulary: Vocabulary) -> None:
@@ -200,7 +201,7 @@ def test_matching_heads(splits: Splits, vocabulary: Vocabulary) -> None:
         assert (least > -0.18) == (head == "softmax2")  # GELU's minimum is -0.17
 
 
-# Row 7
+# paper_vs_code: positions
 
 
 def test_positions_follow_their_formulas() -> None:
@@ -228,11 +229,11 @@ def test_positions_are_learned_or_fixed_and_shared() -> None:
         assert torch.allclose(shifted[0, 0], fixed.positions[3] - fixed.positions[0], atol=1e-5)
 
 
-# Rows 8, 9, 22: text
+# paper_vs_code: info-format, vocabulary, lengths
 
 
 def test_info_with_and_without_separator() -> None:
-    """Row 8, and the longest length (row 22) counts the separator."""
+    """A separator that the release does not have, or one that the longest length does not count."""
     vocabulary = Vocabulary.build(["补水面霜"])
     row: Any = {"title": "面霜", "attributes": "补水"}
     a, b, c, d = vocabulary.encode("面霜补水")
@@ -243,7 +244,7 @@ def test_info_with_and_without_separator() -> None:
 
 
 def test_the_vocabulary_keeps_the_most_frequent(splits: Splits) -> None:
-    """Row 9: a size that cuts the special entries, or common characters for rare ones."""
+    """A size that cuts the special entries, or common characters for rare ones."""
     assert Vocabulary.build(["丙乙甲", "乙甲", "甲"], 7).entries[5:] == ["甲", "乙"]
     whole = Vocabulary.of_split(splits["train"])
     small = Vocabulary.of_split(splits["train"], 50)
@@ -252,7 +253,7 @@ def test_the_vocabulary_keeps_the_most_frequent(splits: Splits) -> None:
 
 
 def test_the_release_s_length_cuts_captions() -> None:
-    """Row 22: with 10 in all, nine characters lose [EOS], ten also their last; 12 holds what the data hold."""
+    """With 10 in all, nine characters lose [EOS], ten also their last; 12 holds what the data hold."""
     vocabulary = Vocabulary.build(["一二三四五六七八九十"])
     for length, kept in ((8, 8), (9, 9), (10, 9)):
         caption = "一二三四五六七八九十"[:length]
@@ -263,11 +264,11 @@ def test_the_release_s_length_cuts_captions() -> None:
         assert vocabulary.encode_caption(caption, InputConfig().max_caption) == [SOS, *ids, EOS]
 
 
-# Rows 11, 20, 21: location
+# paper_vs_code: location-bias, grid-map, missing-neighbour
 
 
 def test_location_bias() -> None:
-    """Row 11: equation 3 has no biases."""
+    """Equation 3 has no biases."""
     for bias in (True, False):
         token = LocationToken(ModelConfig(width=16), InputConfig(neighbours="nearest", location_bias=bias))
         assert ("current.bias" in dict(token.named_parameters())) == bias
@@ -275,7 +276,7 @@ def test_location_bias() -> None:
 
 
 def test_grid_maps() -> None:
-    """Row 20: the release takes the nearest grid line, half to even, so cell centres go to every other line."""
+    """The release takes the nearest grid line, half to even, so cell centres go to every other line."""
     centres = (np.arange(8) + 0.5) / 8
     assert grid_index(centres, 8, "round").tolist() == [0, 2, 2, 4, 4, 6, 6, 7]
     assert grid_index(centres, 8, "floor").tolist() == list(range(8))
@@ -284,7 +285,7 @@ def test_grid_maps() -> None:
 
 
 def test_missing_neighbours_are_a_box_in_the_corner_or_learned() -> None:
-    """Row 21: for the release no neighbour is the same as an empty one at the top left."""
+    """For the release no neighbour is the same as an empty one at the top left."""
     cells = torch.tensor([[[1, 2, 3, 4], [0, 0, 0, 0], [2, 2, 3, 3]], [[1, 2, 3, 4], [-1, -1, -1, -1], [2, 2, 3, 3]]])
     for kind in ("zero", "learned"):
         torch.manual_seed(0)
@@ -295,7 +296,7 @@ def test_missing_neighbours_are_a_box_in_the_corner_or_learned() -> None:
         assert (token.missing is not None) == (kind == "learned")
 
 
-# Rows 13 and 14: the generation loss
+# paper_vs_code: label-smoothing, reduce
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -306,7 +307,7 @@ def test_generation_loss_of_an_update(smoothing: float, reduce: str, splits: Spl
     data = prepared(splits["train"], config, vocabulary)
     torch.manual_seed(0)
     model = ReferenceModel(config, len(vocabulary)).eval()
-    (batch,) = Updates(Plan(config, data.n_images, data.n_boxes, 1), data)[0]
+    (batch,) = Updates(UpdatePlan(config, data.n_images, data.n_boxes, 1), data)[0]
     log_p = torch.log_softmax(model.full_logits(batch, batch.captions[:, :-1]), dim=-1)
     v = len(vocabulary)
     captions = []
@@ -323,11 +324,11 @@ def test_generation_loss_of_an_update(smoothing: float, reduce: str, splits: Spl
     assert model.loss(batch).item() == pytest.approx(by_token if reduce == "token" else by_caption, rel=1e-4)
 
 
-# Rows 15, 23, 24, 28, 31: the network
+# paper_vs_code: embed-scale, gelu, norm, feed-forward, colour-head
 
 
 def test_embedding_scale() -> None:
-    """Row 15: words and image features times the root of d, or as they are; codes and positions never."""
+    """Words and image features times the root of d, or as they are; codes and positions never."""
     words, images = {}, {}
     picture = torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8)
     grid = GridCode(8, 16)
@@ -342,14 +343,14 @@ def test_embedding_scale() -> None:
 
 
 def test_gelus() -> None:
-    """Row 23: the release has the root of pi / 2 where the known formula has that of 2 / pi."""
+    """The release has the root of pi / 2 where the known formula has that of 2 / pi."""
     x = torch.tensor([-2, -1, -0.5, 0.5, 1, 2])
     assert gelu(x, "authors").tolist() == pytest.approx([-0.005, -0.068, -0.110, 0.390, 0.932, 1.995], abs=6e-4)
     assert gelu(x, "exact").tolist() == pytest.approx([-0.046, -0.159, -0.154, 0.346, 0.841, 1.954], abs=6e-4)
 
 
 def test_norms() -> None:
-    """Row 24: the unbiased deviation makes the release's output smaller by the root of 1023 / 1024."""
+    """The unbiased deviation makes the release's output smaller by the root of 1023 / 1024."""
     torch.manual_seed(0)
     x = 3 * torch.randn(20, 1024) + 1
     ratio = norm(1024, "authors")(x).norm(dim=1) / norm(1024, "layernorm")(x).norm(dim=1)
@@ -358,7 +359,7 @@ def test_norms() -> None:
 
 
 def test_the_network_s_options_reach_the_network(vocabulary: Vocabulary) -> None:
-    """Rows 23, 24, 28 and 31: an option that is read nowhere."""
+    """An option that is read nowhere."""
 
     def built(*settings: str) -> ReferenceModel:
         return ReferenceModel(tiny("full", "model.width=32", *settings), len(vocabulary))
@@ -378,11 +379,11 @@ def test_the_network_s_options_reach_the_network(vocabulary: Vocabulary) -> None
     assert not torch.allclose(*hidden, atol=1e-3)
 
 
-# Rows 16 to 18: optimisation
+# paper_vs_code: rates, batch, optimiser
 
 
 def test_rates_and_optimiser_settings() -> None:
-    """The peak stands where the warm-up ends; every number of rows 16 to 18 can be set."""
+    """The peak stands where the warm-up ends; every number of the recipe can be set."""
     train = override(Config(), ["train.warmup=100", "train.rate=0.5", "train.backbone_rate=0"]).train
     main = [rates(train, 1024, update) for update in range(300)]
     assert max(range(300), key=lambda u: main[u][0]) == 99
@@ -393,11 +394,11 @@ def test_rates_and_optimiser_settings() -> None:
     assert (default.finetune_betas, default.finetune_rate, default.finetune_backbone_rate) == ((0.9, 0.999), 4e-5, 3e-5)
 
 
-# Rows 19 and 29: the picture
+# paper_vs_code: mask-text, image-side
 
 
 def test_text_is_blacked_out_or_left() -> None:
-    """Row 19: left on the picture, the caption can be read off it."""
+    """Left on the picture, the caption can be read off it."""
     picture = Image.new("RGB", (256, 256), "white")
     masked = [[0.25, 0.25, 0.75, 0.75]]
     dark = prepare_picture(picture, masked, InputConfig())
@@ -407,7 +408,7 @@ def test_text_is_blacked_out_or_left() -> None:
 
 
 def test_the_grid_changes_resolution_or_not() -> None:
-    """Row 29: in the release a coarser grid is also a smaller picture, which no sweep can then tell apart."""
+    """In the release a coarser grid is also a smaller picture, which no sweep can then tell apart."""
     picture = Image.new("RGB", (300, 256))
     for grid, side, pixels in ((8, 0, 256), (4, 0, 128), (4, 256, 256)):
         inputs = InputConfig(grid=grid, image_side=side)
@@ -418,13 +419,13 @@ def test_the_grid_changes_resolution_or_not() -> None:
         assert tokens.shape == (1, grid * grid, 16)
 
 
-# Rows 27 and 30: the mix of tasks and the count of steps
+# paper_vs_code: task-mix, step-count
 
 
 def test_tasks_at_random_or_in_turn() -> None:
-    """Row 27."""
+    """A cycle that is drawn at random, or a share that is not kept."""
     plans = {
-        kind: Plan(tiny("full", f"cm.batches={kind}", "train.pretrain_updates=400"), 100, 480, 1)
+        kind: UpdatePlan(tiny("full", f"cm.batches={kind}", "train.pretrain_updates=400"), 100, 480, 1)
         for kind in ("random", "cycle")
     }
     matching = {kind: [update for update in range(400) if plan.is_matching(update)] for kind, plan in plans.items()}
@@ -434,47 +435,47 @@ def test_tasks_at_random_or_in_turn() -> None:
 
 
 def test_what_the_schedule_counts() -> None:
-    """Row 30: every update, or those of Caption Matching alone; then it ends near a quarter."""
+    """Every update, or those of Caption Matching alone; then it ends near a quarter."""
     settings = ("train.pretrain_updates=4000", "cm.time_scale=false", "cm.batches=cycle")
-    every = Plan(tiny("full", *settings), 100, 480, 1)
-    own = Plan(tiny("full", *settings, "cm.step=cm_only"), 100, 480, 1)
+    every = UpdatePlan(tiny("full", *settings), 100, 480, 1)
+    own = UpdatePlan(tiny("full", *settings, "cm.step=cm_only"), 100, 480, 1)
     assert own.level_shares(3999) == pytest.approx(every.level_shares(999))
 
 
 # The presets
 
 RELEASE = {
-    "model.norm": "authors",  # 24
-    "model.gelu": "authors",  # 23
-    "model.positions": "sine_authors",  # 7
-    "model.colour_head": True,  # 31
-    "inputs.neighbours": "chain",  # 1
-    "inputs.max_caption": 10,  # 22
-    "inputs.info_format": "authors",  # 8
-    "inputs.vocabulary": 6389,  # 9
-    "cm.strategy": "fixed",  # 3
-    "cm.fixed_mix": [0.3, 0.3, 0.4],  # 4
-    "cm.redraw": False,  # 5
-    "cm.level2": "location",  # 2
-    "cm.head": "softmax2",  # 6
+    "model.norm": "authors",  # norm
+    "model.gelu": "authors",  # gelu
+    "model.positions": "sine_authors",  # positions
+    "model.colour_head": True,  # colour-head
+    "inputs.neighbours": "chain",  # neighbours
+    "inputs.max_caption": 10,  # lengths
+    "inputs.info_format": "authors",  # info-format
+    "inputs.vocabulary": 6389,  # vocabulary
+    "cm.strategy": "fixed",  # strategy
+    "cm.fixed_mix": [0.3, 0.3, 0.4],  # fixed-mix
+    "cm.redraw": False,  # redraw
+    "cm.level2": "location",  # level2
+    "cm.head": "softmax2",  # matching-head
 }
 
 #: What paper and release share, or what the paper leaves open: the release's side is the default.
 SHARED = {
-    "inputs.location_bias": True,  # 11
-    "cg.label_smoothing": 0.1,  # 13
-    "cg.reduce": "token",  # 14
-    "model.embed_scale": "sqrt",  # 15
-    "train.schedule": "noam",  # 16
-    "train.batch": 400,  # 17
-    "train.betas": [0.9, 0.98],  # 18
-    "inputs.mask_text": True,  # 19
-    "inputs.grid_map": "round",  # 20
-    "inputs.missing_neighbour": "zero",  # 21
-    "inputs.max_info": 60,  # 22
-    "cm.batches": "random",  # 27
-    "model.feed_forward": 2048,  # 28
-    "inputs.image_side": 0,  # 29
+    "inputs.location_bias": True,  # location-bias
+    "cg.label_smoothing": 0.1,  # label-smoothing
+    "cg.reduce": "token",  # reduce
+    "model.embed_scale": "sqrt",  # embed-scale
+    "train.schedule": "noam",  # rates
+    "train.batch": 400,  # batch
+    "train.betas": [0.9, 0.98],  # optimiser
+    "inputs.mask_text": True,  # mask-text
+    "inputs.grid_map": "round",  # grid-map
+    "inputs.missing_neighbour": "zero",  # missing-neighbour
+    "inputs.max_info": 60,  # lengths
+    "cm.batches": "random",  # task-mix
+    "model.feed_forward": 2048,  # feed-forward
+    "inputs.image_side": 0,  # image-side
 }
 
 
@@ -498,7 +499,7 @@ def test_the_released_model_trains_and_writes(splits: Splits, vocabulary: Vocabu
     config = release(tiny("full", "cm.batches=cycle"))
     data = prepared(splits["train"], config, vocabulary)
     model = ReferenceModel(config, len(vocabulary))
-    updates = Updates(Plan(config, data.n_images, data.n_boxes, 1), data)
+    updates = Updates(UpdatePlan(config, data.n_images, data.n_boxes, 1), data)
     batches: list[Batch] = [updates[update][0] for update in (0, 3)]
     assert [batch.labels is None for batch in batches] == [True, False]
     for batch in batches:
@@ -510,22 +511,33 @@ def test_the_released_model_trains_and_writes(splits: Splits, vocabulary: Vocabu
 
 # The page that explains the rows
 
-PAGE = Path(__file__).parents[2] / "docs" / "paper_vs_code.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "paper_vs_code.md"
 
 
 def test_the_page_names_options_that_exist() -> None:
     """Documentation of an option that was renamed sends its reader into an error message."""
     page = PAGE.read_text(encoding="utf-8")
-    rows = [line for line in page.splitlines() if re.match(r"\| \d+ \|", line)]
-    assert [int(row.split("|")[1]) for row in rows] == list(range(1, 33))
     options = re.findall(r"`((?:model|inputs|cg|cm|train)\.[a-z_0-9]+=[^`]+)`", page)
     assert len(options) > 25
     for option in options:
         override(Config(), [option])
     assert set(re.findall(r"`((?:model|inputs|cg|cm|train)\.[a-z_0-9]+)=", page)) <= set(paths(Config()))
-    config = (Path(__file__).parents[2] / "reference_model" / "config.py").read_text(encoding="utf-8")
-    for row in {int(n) for n in re.findall(r"\brow (\d+)", config)}:
-        assert 1 <= row <= 32
+
+
+def test_comments_name_rows_of_the_page() -> None:
+    """A comment that sends its reader to a row that is gone, or a setting that does not say what it is about."""
+    rows = dict(re.findall(r"^\| `([a-z0-9-]+)` \|.*\|([^|]*)\|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+    assert len(rows) == 32
+    named_keys: dict[str, set[str]] = {}
+    for path in [
+        path for folder in ("reference_model", "baselines", "tests") for path in (ROOT / folder).rglob("*.py")
+    ]:
+        for keys in re.findall(r"paper_vs_code: ([a-z0-9-]+(?:, [a-z0-9-]+)*)", path.read_text(encoding="utf-8")):
+            named_keys.setdefault(path.name, set()).update(keys.split(", "))
+    assert set().union(*named_keys.values()) <= rows.keys()
+    with_setting = {key for key, other in rows.items() if re.search(r"`(?:model|inputs|cg|cm|train)\.", other)}
+    assert named_keys["config.py"] == with_setting
 
 
 # Configurations
@@ -552,6 +564,22 @@ def test_every_bad_setting_is_named() -> None:
     assert all("got" in problem and "expected" in problem for problem in refused.value.problems)
     for words in bad.values():
         assert any(words in problem for problem in refused.value.problems)
+
+
+def test_problems_name_the_group_and_the_setting_that_was_meant() -> None:
+    """`layers: got 0` where several networks in one run have layers, or 76 names for one that is misspelt."""
+    bad = ["model.layers=0", "train.batch=0", "model.layrs=3", "cm.fixed_mix=a,b,c", "inputs.image=maybe"]
+    with pytest.raises(InputError) as refused:
+        override(Config(), bad)
+    assert sorted(refused.value.problems) == [
+        "cm.fixed_mix: got 'a,b,c', expected 3 numbers with commas between them",
+        "inputs.image: got 'maybe', expected true or false",
+        "model.layers: got 0, expected at least 1",
+        "model.layrs=3: no such setting; did you mean model.layers?",
+        "train.batch: got 0, expected at least 1",
+    ]
+    with pytest.raises(InputError, match=r"^inputs\.pool: got 3, expected a divisor of grid \(8\)$"):
+        override(Config(), ["inputs.pool=3"])
 
 
 def test_every_kind_of_problem_comes_at_once() -> None:
@@ -615,11 +643,11 @@ def test_from_dict_names_every_problem() -> None:
     for words in (
         "model.layers: missing",
         "profile: missing",
-        "cm.fixed_mix: got '0.4'",
+        "cm.fixed_mix: got [0.3, '0.4', 0.3], expected 3 numbers",
         "train.batch: got True",
         "inputs.image: got 1",
-        "cg.: got [0.1], expected a mapping",
-        "extra: no such field",
+        "cg: got [0.1], expected a mapping",
+        "extra: no such setting",
     ):
         assert any(words in problem for problem in refused.value.problems), words
     assert len(refused.value.problems) == 7

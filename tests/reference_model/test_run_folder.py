@@ -9,8 +9,8 @@ from tiny_runs import tiny
 
 from benchmark.dataset.store import Split
 from reference_model.processor import this_processor
+from reference_model.registry import network
 from reference_model.run_folder import made_by, note, note_training, run_folder
-from reference_model.systems import system
 from reference_model.train import train
 
 HERE = this_processor(torch.device("cpu"))
@@ -31,7 +31,7 @@ def test_training_notes_its_version_and_processor(
     config = tiny("no-image")
     note(run_folder(tmp_path, config, 1), command="python -m ...")
     folder = train(config, splits, seed=1, runs=tmp_path)
-    version = system("reference").version
+    version = network("reference").version
     assert made_by(folder) == {"command": "python -m ...", "version": version, "processors": [asdict(HERE)]}
     note(folder, version="0")
     train(config, splits, seed=1, runs=tmp_path)

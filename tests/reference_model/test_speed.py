@@ -9,8 +9,9 @@ from typer.testing import CliRunner
 
 from reference_model.batch import EOS, PAD, SOS, Batch
 from reference_model.config import Config
+from reference_model.measure import count_flops
 from reference_model.naive import naive_loss, one_box_of_each
-from reference_model.speed import Works, comparison, counted, random_batch
+from reference_model.speed import Works, comparison, random_batch
 
 VOCABULARY_SIZE = 60
 
@@ -56,10 +57,10 @@ def test_both_forms_write_the_same_captions() -> None:
 
 def test_the_naive_form_takes_more_arithmetic(works: Works) -> None:
     """The counter must see both forms whole: five CNN passes per image against one, and the padding."""
-    assert counted(works.train_naively) > 1.5 * counted(works.train)
-    cnn = counted(lambda: works.cnn(backward=True))
+    assert count_flops(works.train_naively) > 1.5 * count_flops(works.train)
+    cnn = count_flops(lambda: works.cnn(backward=True))
     naive_cnn = 5 * cnn
-    assert counted(works.train_naively) - naive_cnn > counted(works.train) - cnn
+    assert count_flops(works.train_naively) - naive_cnn > count_flops(works.train) - cnn
 
 
 def test_the_last_layer_is_counted_for_captions_only() -> None:
@@ -68,7 +69,7 @@ def test_the_last_layer_is_counted_for_captions_only() -> None:
     tokens = 1 + 35 + whole.ours.captions.shape[1] - 1
     d, hidden = 32, 48
     everything = 40 * tokens * (4 * d * d + 2 * d * hidden) * 2 * 3
-    assert counted(whole.train) < 0.6 * everything
+    assert count_flops(whole.train) < 0.6 * everything
 
 
 def test_random_batches_are_what_they_say() -> None:

@@ -18,7 +18,7 @@ from benchmark.errors import InputError
 from reference_model.config import Config
 from reference_model.run_folder import build_model
 from reference_model.train import train
-from reference_model.training.batches import Plan, Updates
+from reference_model.training.batches import UpdatePlan, Updates
 from reference_model.training.checkpoint import load_checkpoint, save_checkpoint
 from reference_model.training.distributed import World
 from reference_model.training.trainer import Interrupted, Trainer
@@ -181,8 +181,8 @@ def test_updates_are_cut_without_loss(splits: Splits, vocabulary: Vocabulary) ->
     """Pieces of devices and micro-batches that drop or repeat a box."""
     config = tiny("full", "train.micro_batch=5")
     data = prepared(splits["train"], config, vocabulary)
-    plan = Plan(config, data.n_images, data.n_boxes, 1)
-    whole = Updates(Plan(tiny("full"), data.n_images, data.n_boxes, 1), data)
+    plan = UpdatePlan(config, data.n_images, data.n_boxes, 1)
+    whole = Updates(UpdatePlan(tiny("full"), data.n_images, data.n_boxes, 1), data)
     for update in range(plan.updates):
         pieces = [piece for rank in range(3) for piece in Updates(plan, data, rank, 3)[update]]
         assert torch.equal(torch.cat([p.boxes for p in pieces]), whole[update][0].boxes)
@@ -194,8 +194,8 @@ def test_an_epoch_shows_every_image_once(splits: Splits, vocabulary: Vocabulary)
     """A sampler that repeats images before it has shown all."""
     config = tiny("context", "train.pretrain_updates=60")
     data = prepared(splits["train"], config, vocabulary)
-    plan = Plan(config, data.n_images, data.n_boxes, 1)
-    stream = [i for update in range(plan.updates) for i in plan.members(update).tolist()]
+    plan = UpdatePlan(config, data.n_images, data.n_boxes, 1)
+    stream = [i for update in range(plan.updates) for i in plan.items_of(update).tolist()]
     n = data.n_images
     epochs = [stream[k * n : (k + 1) * n] for k in range(len(stream) // n)]
     assert all(sorted(epoch) == list(range(n)) for epoch in epochs)
@@ -205,14 +205,14 @@ def test_an_epoch_shows_every_image_once(splits: Splits, vocabulary: Vocabulary)
 def test_the_mix_of_tasks(splits: Splits) -> None:
     """Three to one at random; cycled, every fourth; never in fine-tuning, never for variants without matching."""
     config = tiny("full", "train.pretrain_updates=4000")
-    plan = Plan(config, 100, 480, 1)
+    plan = UpdatePlan(config, 100, 480, 1)
     tasks = [plan.is_matching(update) for update in range(plan.updates)]
     assert sum(tasks[:4000]) == pytest.approx(1000, abs=100)
     assert not any(tasks[4000:])
-    assert tasks != [Plan(config, 100, 480, 2).is_matching(update) for update in range(plan.updates)]
-    cycled = Plan(tiny("full", "train.pretrain_updates=40", "cm.batches=cycle"), 100, 480, 1)
+    assert tasks != [UpdatePlan(config, 100, 480, 2).is_matching(update) for update in range(plan.updates)]
+    cycled = UpdatePlan(tiny("full", "train.pretrain_updates=40", "cm.batches=cycle"), 100, 480, 1)
     assert [u for u in range(40) if cycled.is_matching(u)] == list(range(3, 40, 4))
-    assert not any(Plan(tiny("context"), 100, 480, 1).is_matching(u) for u in range(10))
+    assert not any(UpdatePlan(tiny("context"), 100, 480, 1).is_matching(u) for u in range(10))
 
 
 def test_damaged_and_foreign_checkpoints_are_refused(splits: Splits, vocabulary: Vocabulary, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 from benchmark.dataset.store import Split
 from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.receipt import first_difference, make_receipt, read_receipt
+from reference_model.registry import network
 from reference_model.run_folder import read_config
-from reference_model.systems import system
 from reports.runs.stored import RESULTS, Run, find_runs, state
 
 
@@ -139,6 +139,6 @@ def test_todays_code_accepts_every_stored_run() -> None:
     for folder in STORED:
         run, (config, seed) = Run(folder), read_config(folder)
         found = find_runs([RESULTS / "mini"], config, seed)
-        if found != [run] or state(run, system(config.system).version, keep_old=False) != "complete":
+        if found != [run] or state(run, network(config.system).version, keep_old=False) != "complete":
             refused.append(folder.relative_to(RESULTS).as_posix())
     assert not refused, "train these again and store them: python -m reports.reproduce, python -m reports.store_results"

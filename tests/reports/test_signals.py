@@ -5,7 +5,7 @@ import torch
 from tiny_runs import prepared, tiny
 
 from baselines.m4c.model import M4CCaptioner
-from baselines.rstnet.model import DecoderLayer, RSTNet
+from baselines.rstnet.model import RSTNet, RSTNetDecoderLayer
 from benchmark.dataset.store import Split
 from reference_model.training.vocabulary import Vocabulary
 from reports import signals
@@ -34,7 +34,7 @@ def test_batches_do_not_change_the_mean(
     """A mean of means, in which the characters of a small last batch count more."""
     config = tiny("rstnet")
     model = RSTNet(config, len(vocabulary)).eval()
-    assert isinstance(model.decoder[-1], DecoderLayer)
+    assert isinstance(model.decoder[-1], RSTNetDecoderLayer)
     data = prepared(splits["val"], config, vocabulary)
     whole = signals.mean_share(model, data)
     assert 0 < whole < 1

@@ -61,7 +61,7 @@ class CharacterModel(nn.Module):
         n = characters.shape[1]
         x = self.table(characters) * math.sqrt(self.width) + self.positions[first : first + n]
         mask = causal_mask(n, x.device) if cache is None else x.new_ones(1, 1, 1, first + n, dtype=torch.bool)
-        return torch.as_tensor(self.transformer(self.drop(x), mask, cache))
+        return self.transformer(self.drop(x), mask, cache)
 
     def loss(self, captions: Tensor) -> Tensor:
         """Negative log-likelihood of every real character but the first, (N,)."""
@@ -101,7 +101,7 @@ class BertModel(nn.Module):
 
     def forward(self, characters: Tensor) -> Tensor:
         """(B, T) to (B, T, W)."""
-        return torch.as_tensor(self.bert(input_ids=self.ids[characters]).last_hidden_state)
+        return self.bert(input_ids=self.ids[characters]).last_hidden_state
 
 
 def install(

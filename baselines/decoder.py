@@ -1,0 +1,63 @@
+"""What the decoders of M2 and RSTNet remember: what a layer attends to, and the caption so far.
+
+Shapes: B boxes, S encoder outputs, K info characters, D width, H heads.
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from baselines.attention import Attention
+from reference_model.transformer import LayerCache
+
+KeysValues = tuple[Tensor, Tensor]
+
+
+@dataclass
+class Seen:
+    """What one decoder layer attends to beside the caption.
+
+    Attributes:
+        levels: keys and values, (B, H, S, D / H) each, of the encoder's layers that the decoder layer attends to: of
+            all in M2, of the last one in RSTNet.
+        info: keys and values of product info, (B, H, K, D / H) each; None for a variant without.
+        info_mask: True where a character of product info is real, (B, 1, 1, K).
+    """
+
+    levels: list[KeysValues]
+    info: KeysValues | None = None
+    info_mask: Tensor | None = None
+
+    def add_info(self, attention: Attention, info: tuple[Tensor, Tensor], image_of_box: Tensor) -> None:
+        """Add product info, whose keys and values are computed once per image and then copied to its boxes.
+
+        Args:
+            attention: the layer's attention to product info.
+            info: see `Inputs.info`.
+            image_of_box: see `Batch`.
+        """
+        keys, values = attention.keys_values(info[0])
+        self.info = (keys[image_of_box], values[image_of_box])
+        self.info_mask = info[1][image_of_box][:, None, None]
+
+    def reorder(self, rows: Tensor) -> None:
+        """Keep some rows, in a new order (beams)."""
+        self.levels = [(keys[rows], values[rows]) for keys, values in self.levels]
+        if self.info is not None and self.info_mask is not None:
+            self.info, self.info_mask = (self.info[0][rows], self.info[1][rows]), self.info_mask[rows]
+
+
+@dataclass
+class DecoderState:
+    """For each decoder layer, what it attends to, and its keys and values of the caption so far."""
+
+    seen: list[Seen]
+    caches: list[LayerCache]
+
+    def reorder(self, rows: Tensor) -> None:
+        """Keep some rows, in a new order (beams)."""
+        for seen in self.seen:
+            seen.reorder(rows)
+        for cache in self.caches:
+            if cache.length:
+                cache.reorder(rows)

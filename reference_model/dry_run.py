@@ -1,0 +1,79 @@
+"""`--dry-run`: what a run will take, from a few measured steps on this machine, and projected to GPUs.
+
+Nothing is stored. What is measured, counted and merely projected is told apart in the table.
+"""
+
+from functools import partial
+
+import torch
+from torch import nn
+
+from benchmark.dataset.store import Split
+from benchmark.grid import Cell, Grid, number
+from reference_model.batch import Batch
+from reference_model.config import Config
+from reference_model.measure import (
+    ASSUMPTION,
+    Trial,
+    count_flops,
+    count_parameters,
+    duration,
+    fastest,
+    gpu_seconds,
+)
+from reference_model.training.distributed import default_device
+
+MEASURED_CAPTIONS, MEASURED_STEPS = 40, 3
+
+
+def plan_table(config: Config, splits: dict[str, Split]) -> Grid:
+    """The plan of a run: updates, captions, parameters, memory, time.
+
+    Args:
+        config: configuration of the run; the backbone's pre-trained weights are not needed.
+        splits: the data set, with `train` at least.
+    """
+    trial = Trial.of(config, splits)
+    plan, model = trial.plan, trial.model.to(default_device())
+    parameters, backbone = count_parameters(config, trial.vocabulary_size)
+    batch = trial.batch(plan.updates - 1, MEASURED_CAPTIONS).to(default_device())
+    step = partial(trial.train, batch)
+    flops = count_flops(step) / batch.n_boxes
+    activations = _activations(model, batch) / batch.n_boxes
+    seconds = fastest({"step": step}, range(MEASURED_STEPS))["step"] / batch.n_boxes
+
+    at_once = min(config.train.micro_batch or config.train.batch, config.train.batch)
+    grid = Grid(
+        f"plan of {config.name}, {config.profile} profile, on {splits['train'].dataset}", ["", "value", "how known"]
+    )
+    gibibytes = "{:.2f} GiB"
+    grid.add("updates", f"{plan.pretrain_updates:,} with matching + {plan.updates - plan.pretrain_updates:,}", "set")
+    grid.add("captions per update", number(plan.captions / plan.updates, 0), "counted")
+    grid.add("captions seen", Cell(plan.captions, f"{{:,.0f}} ({plan.captions / plan.n_boxes:.1f} epochs)"), "counted")
+    grid.add("parameters", Cell(parameters, f"{{:,}} (backbone {backbone:,})"), "counted")
+    grid.add("weights, gradients, Adam", Cell(16 * parameters / 2**30, gibibytes), "counted")
+    grid.add(f"activations, {at_once} captions", Cell(activations * at_once / 2**30, gibibytes), "measured, scaled")
+    grid.add("arithmetic per caption", Cell(flops / 1e9, "{:.2f} GFLOP forward and backward"), "counted")
+    threads = torch.get_num_threads()
+    grid.add("time per caption here", Cell(seconds * 1e3, f"{{:.2f}} ms, {threads} threads"), "measured")
+    grid.add("whole run here", duration(seconds * plan.captions), "projected")
+    grid.add("whole run, one H100", duration(gpu_seconds(flops * plan.captions)), ASSUMPTION)
+    return grid
+
+
+def _activations(model: nn.Module, batch: Batch) -> float:
+    """Bytes kept for the backward pass with PyTorch's kernels, each storage once; parameters do not count."""
+    own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        loss = model(batch)
+    loss.backward()
+    model.zero_grad()
+    return float(sum(kept.values()))

@@ -1,0 +1,139 @@
+"""What networks cost: parameters, arithmetic and seconds, and what these would be on a GPU.
+
+Parameters and floating-point operations are counted, seconds are measured on this machine, and GPU times are projected
+from stated assumptions.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmark.dataset.store import Split
+from reference_model.batch import Batch
+from reference_model.config import Config
+from reference_model.run_folder import build_model
+from reference_model.training.batches import UpdatePlan, Updates
+from reference_model.training.inputs import PreparedSplit
+from reference_model.training.vocabulary import Vocabulary
+
+#: Dense bf16 peak of an H100 SXM in FLOP/s (data sheet), and the share of it that such models usually reach. Both are
+#: assumptions of every projection.
+GPU_FLOPS, GPU_SHARE = 989e12, 0.35
+ASSUMPTION = f"projected: {GPU_SHARE:.0%} of {GPU_FLOPS / 1e12:.0f} TFLOP/s"
+
+Clock = Callable[[], float]
+Work = Callable[[], object]
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A freshly initialised network, and data to try it on.
+
+    Attributes:
+        config: the configuration of the network, without pre-trained weights of the backbone.
+        data: the split to try it on.
+        plan: the updates of a run on this split.
+        vocabulary_size: number of entries of the vocabulary.
+        model: the network.
+    """
+
+    config: Config
+    data: PreparedSplit
+    plan: UpdatePlan
+    vocabulary_size: int
+    model: Any
+
+    @classmethod
+    def of(cls, config: Config, splits: Mapping[str, Split], name: str = "train") -> "Trial":
+        """A configuration on a split of a data set, with the vocabulary of `train`."""
+        config = without_weights(config)
+        vocabulary = Vocabulary.of_split(splits["train"], config.inputs.vocabulary)
+        data = PreparedSplit(splits[name], config.inputs, vocabulary, keep_images=config.train.cache_images)
+        plan = UpdatePlan(config, data.n_images, data.n_boxes, seed=1)
+        return cls(config, data, plan, len(vocabulary), build_model(config, len(vocabulary)))
+
+    def batch(self, update: int, captions: int) -> Batch:
+        """An update, cut down to about so many captions, in one piece."""
+        small = replace(self.config, train=replace(self.config.train, batch=captions, micro_batch=0))
+        return Updates(replace(self.plan, config=small), self.data)[update][0]
+
+    def train(self, batch: Batch) -> None:
+        """One forward and backward pass, without the optimiser's share, which is small."""
+        self.model.train()
+        self.model(batch).backward()
+        self.model.zero_grad()
+        if batch.info.is_cuda:
+            torch.cuda.synchronize()
+
+    def decode(self, batch: Batch) -> None:
+        """Greedy captions of a batch; from fresh weights hardly any ends before the length limit."""
+        self.model.eval().generate(batch, beam=1)
+
+
+def without_weights(config: Config) -> Config:
+    """A configuration that needs no pre-trained weights of the backbone, for counting and timing."""
+    return replace(config, model=replace(config.model, backbone_weights="none"))
+
+
+def count_parameters(config: Config, vocabulary_size: int) -> tuple[int, int]:
+    """Number of parameters of the whole network, and of its backbone among them; no memory is allocated for them."""
+    with torch.device("meta"):
+        model: nn.Module = build_model(without_weights(config), vocabulary_size)
+    counts = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    return sum(counts.values()), sum(count for name, count in counts.items() if ".backbone." in name)
+
+
+def count_flops(work: Work) -> float:
+    """Number of floating-point operations in the matrix products and convolutions of some work."""
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return float(counter.get_total_flops())
+
+
+def fastest(
+    works: Mapping[Key, Work], rounds: Iterable[object], clock: Clock = time.perf_counter, enough: float = math.inf
+) -> dict[Key, float]:
+    """Seconds of the fastest round of each work.
+
+    The works take turns, so that a machine busy with other things is busy for all alike.
+
+    Args:
+        works: what to time, by any key.
+        rounds: one element for each round, such as `range(3)`.
+        clock: the time in seconds.
+        enough: no further round once one has taken so many seconds.
+    """
+    best = dict.fromkeys(works, math.inf)
+    for _ in rounds:
+        longest = 0.0
+        for key, work in works.items():
+            started = clock()
+            work()
+            seconds = clock() - started
+            best[key], longest = min(best[key], seconds), max(longest, seconds)
+        if longest > enough:
+            break
+    return best
+
+
+def gpu_seconds(flops: float) -> float:
+    """Projected seconds of some arithmetic on one H100."""
+    return flops / (GPU_FLOPS * GPU_SHARE)
+
+
+def duration(seconds: float | None) -> str:
+    """A duration in words, "?" if it is not known."""
+    if seconds is None:
+        return "?"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 200 * 3600 else f"{seconds / 86400:,.0f} days"

@@ -1,0 +1,122 @@
+"""The networks there are to train, by name.
+
+Networks of this repository are found by where they stand: the reference model in `reference_model.variants`, and one in
+each folder of `baselines/` that has a `config.py`; the module has a constant `NETWORK`. So a new baseline is a folder
+and nothing else. Other packages add networks as entry points of the group `caponimage.systems`. Training, `predict` and
+`caption` therefore serve every network and import none.
+
+Invariant: a variant's name belongs to one network only.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pkgutil import iter_modules
+
+from benchmark.errors import InputError
+from reference_model.config import Config
+
+GROUP = "caponimage.systems"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network and what is known of it before it is built.
+
+    `build` and `prepare` are written "module:name" and are looked up (`pkgutil.resolve_name`) when they are needed, so
+    that a module of settings imports neither torch nor its network.
+
+    Attributes:
+        config: the type of its configurations; the defaults are the sizes of the `paper` profile, and the default of
+            `system` is the network's name.
+        build: a callable that takes a configuration and the vocabulary's size and returns a module with `loss(batch)`
+            and `generate(batch)`.
+        variants: for each name, what the variant is and its overrides of the default configuration.
+        sizes: for each profile, overrides that this network needs beside the ones all networks share
+            (`variants.PROFILES`).
+        official: overrides of `--preset official`, the recipe of the network's own authors.
+        prepare: a callable for what a fresh network starts from. It takes the model, the configuration, the splits by
+            name, the vocabulary and the seed, is called before the first update, and returns what to note in the run's
+            folder. Empty if there is nothing to prepare.
+        version: the version of the numbers of its runs. Runs of one version are taken for runs of today's code, and
+            those of another are trained anew. Raise it by hand when a change of the network, of the training loop, of
+            what models are given or of decoding makes the same configuration and seed end with other weights or other
+            captions; a change of the code that all networks share raises the version of each. Help texts, names and
+            speed do not raise it. `tests/reference_model/test_digests.py` fails if this is forgotten.
+    """
+
+    config: type[Config]
+    build: str
+    variants: Mapping[str, tuple[str, tuple[str, ...]]]
+    sizes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    official: tuple[str, ...] = ()
+    prepare: str = ""
+    version: str = "1"
+
+    @property
+    def name(self) -> str:
+        """The network's name in `Config.system`."""
+        return self.config.system
+
+
+@cache
+def networks() -> dict[str, Network]:
+    """All networks by name: the reference model, the baselines, and those of other packages."""
+    own = [import_module(module).NETWORK for module in ("reference_model.variants", *_baselines())]
+    found: dict[str, Network] = {network.name: network for network in own}
+    for network in _of_other_packages():
+        if found.setdefault(network.name, network) is not network:
+            warnings.warn(f"a second network is called {network.name!r} and is left out", stacklevel=2)
+    return found
+
+
+def network(name: str) -> Network:
+    """The network with a name, as it stands in `Config.system`.
+
+    Raises:
+        InputError: if there is none.
+    """
+    if name not in networks():
+        raise InputError(f"system: got {name!r:.60}, expected one of {', '.join(networks())}")
+    return networks()[name]
+
+
+def network_of(variant: str) -> Network:
+    """The network that a variant belongs to.
+
+    Raises:
+        InputError: if no network has it.
+    """
+    for candidate in networks().values():
+        if variant in candidate.variants:
+            return candidate
+    names = [name for candidate in networks().values() for name in candidate.variants]
+    raise InputError(f"no variant {variant!r:.60}; there are {', '.join(names)}")
+
+
+def _baselines() -> list[str]:
+    """The settings modules of the folders of `baselines/`; none where that package is not there."""
+    if find_spec("baselines") is None:
+        return []
+    folders = sorted(found.name for found in iter_modules(import_module("baselines").__path__) if found.ispkg)
+    modules = [f"baselines.{folder}.config" for folder in folders]
+    return [module for module in modules if find_spec(module)]
+
+
+def _of_other_packages() -> Iterator[Network]:
+    """Networks that installed packages declare as entry points.
+
+    One that cannot be loaded is left out with a warning. An entry point of this package is a left-over of an older
+    installation, since its own networks are found without.
+    """
+    for point in entry_points(group=GROUP):
+        if point.dist is not None and point.dist.name == "caponimage":
+            continue
+        try:
+            yield point.load()
+        except Exception as error:  # another package's code may raise anything
+            warnings.warn(f"the network {point.value} cannot be loaded: {error}", stacklevel=2)
