@@ -58,7 +58,7 @@ def generation_loss(logits: Tensor, targets: Tensor, real: Tensor, smoothing: fl
 
 
 def matching_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """The loss of Caption Matching, L_CM, summed over captions: equation 9, or cross entropy of two classes, as released.
+    """The loss of Caption Matching, L_CM, summed over captions: equation 9, or cross entropy of two classes.
 
     See paper_vs_code: matching-head.
 

@@ -59,7 +59,7 @@ def test_the_plan_of_a_run(splits: dict[str, Split]) -> None:
     """A plan whose counts are not those of the run."""
     config = tiny("full")
     grid = plan_table(config, splits)
-    rows = {row[0]: row[1] for row in grid.rows}
+    rows = dict(row.texts()[:2] for row in grid.rows)
     assert rows["updates"] == "6 with matching + 4"
     plan = Trial.of(config, splits).plan
     shown = [sum(np.diff(splits["train"].offsets)[plan.items_of(update)]) for update in range(plan.updates)]
