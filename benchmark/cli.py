@@ -97,3 +97,11 @@ def _print_citation(asked: bool) -> None:
 Citation = Annotated[
     bool, typer.Option("--citation", help="Print what to cite, and stop.", is_eager=True, callback=_print_citation)
 ]
+
+
+#: Options that many commands share, each with one help text.
+Data = Annotated[
+    str | None,
+    typer.Option(help="Data set: a folder, or mini, the embedded one. [default: $CAPONIMAGE_DATA, else mini]"),
+]
+SplitName = Annotated[str, typer.Option(help="Split of the data set: val or test.")]

@@ -21,10 +21,8 @@ from .scoring.tables import difference_grid, scores_grid
 
 def main(
     systems: Annotated[list[str], typer.Argument(help="FILE[,FILE...] or NAME=FILE[,FILE...], two or more.")],
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
-    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+    data: cli.Data = None,
+    split: cli.SplitName = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX tables.")] = False,

@@ -15,10 +15,8 @@ from .scoring.evaluation import evaluate
 
 
 def main(
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
-    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+    data: cli.Data = None,
+    split: cli.SplitName = "test",
     out: Annotated[Path, typer.Option(help="Folder for the prediction files.")] = Path("demo"),
 ) -> None:
     """Write the prediction files of the references and of three blind systems, then score the files.

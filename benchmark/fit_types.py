@@ -28,9 +28,7 @@ _BATCH, _TEMPERATURE, _LEARNING_RATE = 256, 0.1, 1e-3
 
 def main(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the type model.")],
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
+    data: cli.Data = None,
     encoder: Annotated[str | None, typer.Option(help="SentenceTransformer name or folder.")] = None,
     train_encoder: Annotated[bool, typer.Option(help="Train a small encoder on the train split's captions.")] = False,
     steps: Annotated[int, typer.Option(help="Training steps, with --train-encoder.")] = 200,

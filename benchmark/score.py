@@ -31,10 +31,8 @@ class Style(StrEnum):
 
 def main(
     predictions: Annotated[list[Path] | None, typer.Argument(help="JSONL, also .gz or .zst; - reads stdin.")] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
-    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+    data: cli.Data = None,
+    split: cli.SplitName = "test",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the receipt here.")] = None,
     segments: Annotated[Path | None, typer.Option(help="Write per-box scores here (JSONL).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt instead of a table.")] = False,

@@ -36,9 +36,7 @@ def main(
     predictions: Annotated[list[Path], typer.Argument(help="Predictions for test, one file per seed; also .gz, .zst.")],
     val: Annotated[list[Path], typer.Option(help="Predictions for val; repeat it for several seeds, in their order.")],
     metadata: Annotated[Path, typer.Option(help="metadata.yaml; `init` writes a template.")] = Path("metadata.yaml"),
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
+    data: cli.Data = None,
     submissions: Annotated[Path, typer.Option(help="Folder of all entries.")] = Path("submissions"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and score; write nothing.")] = False,
 ) -> None:

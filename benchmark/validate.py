@@ -13,10 +13,8 @@ from .predictions import read_predictions, repair_predictions
 
 def main(
     predictions: Annotated[Path, typer.Argument(help="JSONL, also .gz or .zst; - reads stdin.")],
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
-    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+    data: cli.Data = None,
+    split: cli.SplitName = "test",
     fix: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a repaired copy here.")] = None,
 ) -> None:
     """Check a prediction file as scoring does; exit code 0 if it is fine, 2 if not.

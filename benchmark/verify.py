@@ -16,9 +16,7 @@ from .scoring.receipt import first_difference, later_metrics, make_receipt, othe
 def main(
     receipt: Annotated[Path, typer.Argument(help="scores.json, as written by benchmark.score -o.")],
     predictions: Annotated[Path, typer.Argument(help="The prediction file it was made from.")],
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
+    data: cli.Data = None,
 ) -> None:
     """Recompute a receipt from the predictions and name the first difference (exit code 2), if there is one.
 

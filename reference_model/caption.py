@@ -19,7 +19,7 @@ import typer
 from PIL import Image, ImageOps
 
 from benchmark import cli
-from benchmark.dataset.schema import Row
+from benchmark.dataset.schema import AnnotationRow
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
 from benchmark.rendering import draw_captions
@@ -86,7 +86,7 @@ def main(
         raise InputError(*problems)
 
     seed, config, model, vocabulary = loaded
-    row: Row = {
+    row: AnnotationRow = {
         "image_id": image.stem,
         "width": picture.width,
         "height": picture.height,
@@ -107,7 +107,14 @@ def main(
 
 
 def caption_image(
-    model: Any, config: Config, vocabulary: Vocabulary, row: Row, picture: Image.Image, *, seed: int, beam: int = 1
+    model: Any,
+    config: Config,
+    vocabulary: Vocabulary,
+    row: AnnotationRow,
+    picture: Image.Image,
+    *,
+    seed: int,
+    beam: int = 1,
 ) -> list[str]:
     """A model's captions for the boxes of one image.
 
@@ -221,7 +228,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
 
 
-def _notes(row: Row, config: Config, vocabulary: Vocabulary) -> list[str]:
+def _notes(row: AnnotationRow, config: Config, vocabulary: Vocabulary) -> list[str]:
     """What the model cannot read of the product info."""
     if not config.inputs.info:
         return ["this model reads no title and no attributes"]

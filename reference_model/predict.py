@@ -12,10 +12,8 @@ from benchmark.predictions import write_predictions
 
 def main(
     run: Annotated[Path, typer.Argument(help="Folder of a trained run: RUNS/VARIANT/HASH/seedK.")],
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
-    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+    data: cli.Data = None,
+    split: cli.SplitName = "test",
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Prediction file to write; .gz and .zst compress.")
     ] = Path("preds.jsonl"),

@@ -39,9 +39,7 @@ def main(
             help="paper; release: what the paper's authors' code does; official: a baseline's own authors' recipe."
         ),
     ] = "paper",
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
+    data: cli.Data = None,
     seed: Annotated[int, typer.Option(help="Of everything random.", min=1)] = 1,
     runs: Annotated[Path, typer.Option(help="Where run folders are kept.")] = Path("runs"),
     dry_run: Annotated[

@@ -23,9 +23,7 @@ _KNOWN = (*FIGURES, "all")
 def main(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help=f"{', '.join(FIGURES)}, or all.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")],
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
+    data: cli.Data = None,
     run: Annotated[
         list[Path] | None,
         typer.Option(help="A run's folder, or a folder of runs; repeatable. [default: stored results of the profile]"),

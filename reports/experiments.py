@@ -17,7 +17,7 @@ from reference_model.variants import PROFILES, named
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """A row of a table, or a point of a figure.
 
     Attributes:
@@ -53,13 +53,13 @@ class Table:
 
     name: str
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     metrics: tuple[str, ...]
     splits: tuple[str, ...] = EVALUATED_SPLITS
     seeds: int = 5
 
     @property
-    def trained(self) -> list[Row]:
+    def trained(self) -> list[TableRow]:
         """Rows that need a run."""
         return [row for row in self.rows if row.variant]
 
@@ -75,34 +75,34 @@ LEAK = "leak: text left on the picture"
 
 TABLE2 = (
     #   id         label                variant        the paper's row
-    Row("T2-ud", "Up-down w/o TAtt", "updown", "updown_wo_tatt"),
-    Row("T2-m2", "M2 w/o TAtt", "m2", "m2_wo_tatt"),
-    Row("T2-rst", "RSTNet w/o TAtt", "rstnet", "rstnet_wo_tatt"),
-    Row("T2-udt", "Up-down w/ TAtt", "updown-tatt", "updown_w_tatt"),
-    Row("T2-m2t", "M2 w/ TAtt", "m2-tatt", "m2_w_tatt"),
-    Row("T2-rstt", "RSTNet w/ TAtt", "rstnet-tatt", "rstnet_w_tatt"),
-    Row("T2-m4c", "M4C w/o copying", "baseline", "m4c_wo_copy"),
-    Row("T2-m4cp", "M4C w/ copying", "m4c-copy", "m4c_w_copy"),
-    Row("T2-base", "baseline", "baseline", "baseline"),
-    Row("T2-noloc", "no-locations", "no-locations", "no_locations", note="the paper prints: w/o locations"),
-    Row("T2-noinfo", "no-info", "no-info", "no_info"),
-    Row("T2-noimg", "no-image", "no-image", "no_image"),
-    Row("T2-ctx", "context", "context", "context"),
-    Row("T2-full", "full", "full", "full"),
-    Row("T2-human", "human", paper="human", blind="references", shows=_DIVERSITY, note="the references"),
-    Row("T2-nearest", "nearest training box", blind="nearest training box", control=True),
-    Row("T2-title", "title copy", blind="title copy", control=True),
-    Row("T2-majority", "most frequent caption", blind="most frequent caption", control=True),
-    Row("T2-leak", LEAK, "leak", control=True),
+    TableRow("T2-ud", "Up-down w/o TAtt", "updown", "updown_wo_tatt"),
+    TableRow("T2-m2", "M2 w/o TAtt", "m2", "m2_wo_tatt"),
+    TableRow("T2-rst", "RSTNet w/o TAtt", "rstnet", "rstnet_wo_tatt"),
+    TableRow("T2-udt", "Up-down w/ TAtt", "updown-tatt", "updown_w_tatt"),
+    TableRow("T2-m2t", "M2 w/ TAtt", "m2-tatt", "m2_w_tatt"),
+    TableRow("T2-rstt", "RSTNet w/ TAtt", "rstnet-tatt", "rstnet_w_tatt"),
+    TableRow("T2-m4c", "M4C w/o copying", "baseline", "m4c_wo_copy"),
+    TableRow("T2-m4cp", "M4C w/ copying", "m4c-copy", "m4c_w_copy"),
+    TableRow("T2-base", "baseline", "baseline", "baseline"),
+    TableRow("T2-noloc", "no-locations", "no-locations", "no_locations", note="the paper prints: w/o locations"),
+    TableRow("T2-noinfo", "no-info", "no-info", "no_info"),
+    TableRow("T2-noimg", "no-image", "no-image", "no_image"),
+    TableRow("T2-ctx", "context", "context", "context"),
+    TableRow("T2-full", "full", "full", "full"),
+    TableRow("T2-human", "human", paper="human", blind="references", shows=_DIVERSITY, note="the references"),
+    TableRow("T2-nearest", "nearest training box", blind="nearest training box", control=True),
+    TableRow("T2-title", "title copy", blind="title copy", control=True),
+    TableRow("T2-majority", "most frequent caption", blind="most frequent caption", control=True),
+    TableRow("T2-leak", LEAK, "leak", control=True),
 )
 
 TABLE3 = (
-    Row("T3-1", "no pre-training", "context", "1"),
-    Row("T3-2", "level I, fixed", "full-level1", "2"),
-    Row("T3-3", "levels I, II, fixed", "full-level12", "3"),
-    Row("T3-4", "levels I, II, III, fixed", "full-fixed", "4"),
-    Row("T3-5", "levels I, II, III, progressive", "full", "5"),
-    Row(
+    TableRow("T3-1", "no pre-training", "context", "1"),
+    TableRow("T3-2", "level I, fixed", "full-level1", "2"),
+    TableRow("T3-3", "levels I, II, fixed", "full-level12", "3"),
+    TableRow("T3-4", "levels I, II, III, fixed", "full-fixed", "4"),
+    TableRow("T3-5", "levels I, II, III, progressive", "full", "5"),
+    TableRow(
         "T3-0",
         "equal updates, no pre-training",
         "context",
@@ -112,17 +112,17 @@ TABLE3 = (
 )
 
 TABLEA5 = (
-    Row("A5-0", "w/o context (0)", "baseline", "w/o context"),
-    Row("A5-r2", "two random (2)", "random-neighbours", "w/ two random"),
-    Row("A5-n1", "top-1 nearest (2)", "context", "w/ top-1 nearest"),
-    Row("A5-n2", "top-2 nearest (4)", "top2", "w/ top-2 nearest"),
-    Row("A5-chain", "reading order, as released (2)", "chain", control=True),
+    TableRow("A5-0", "w/o context (0)", "baseline", "w/o context"),
+    TableRow("A5-r2", "two random (2)", "random-neighbours", "w/ two random"),
+    TableRow("A5-n1", "top-1 nearest (2)", "context", "w/ top-1 nearest"),
+    TableRow("A5-n2", "top-2 nearest (4)", "top2", "w/ top-2 nearest"),
+    TableRow("A5-chain", "reading order, as released (2)", "chain", control=True),
 )
 
 TABLEA6 = (
-    Row("A6", "full", "full"),
-    Row("A6-m4cp", "M4C w/ copying", "m4c-copy", control=True),
-    Row("A6-human", "references", blind="references", control=True),
+    TableRow("A6", "full", "full"),
+    TableRow("A6-m4cp", "M4C w/ copying", "m4c-copy", control=True),
+    TableRow("A6-human", "references", blind="references", control=True),
 )
 
 #: Figure 4a: values of each panel, the paper's (about; the text names none but the chosen ones) and scaled-down ones.
@@ -132,16 +132,16 @@ FIGURE4: dict[str, dict[str, tuple[int, ...]]] = {
 }
 
 
-def figure4_points(profile: str) -> tuple[Row, ...]:
+def figure4_points(profile: str) -> tuple[TableRow, ...]:
     """The context model at other sizes; the picture grows with the grid, as in the release."""
     mini = profile != "paper"
     pixels = 8  # of a cell, for the small backbone of mini; the paper profile takes 32 by itself
     panels = FIGURE4["mini" if mini else "paper"]
     return (
-        *(Row(f"F4a1-L{n}", f"layers {n}", "context", overrides=(f"model.layers={n}",)) for n in panels["layers"]),
-        *(Row(f"F4a2-d{n}", f"width {n}", "context", overrides=(f"model.width={n}",)) for n in panels["width"]),
+        *(TableRow(f"F4a1-L{n}", f"layers {n}", "context", overrides=(f"model.layers={n}",)) for n in panels["layers"]),
+        *(TableRow(f"F4a2-d{n}", f"width {n}", "context", overrides=(f"model.width={n}",)) for n in panels["width"]),
         *(
-            Row(
+            TableRow(
                 f"F4a3-g{n}",
                 f"grid {n} x {n}",
                 "context",
@@ -149,8 +149,8 @@ def figure4_points(profile: str) -> tuple[Row, ...]:
             )
             for n in panels["grid"]
         ),
-        Row("F4b", "full (4b)", "full", control=True),
-        Row("F4b-base", "baseline (4b)", "baseline", control=True),
+        TableRow("F4b", "full (4b)", "full", control=True),
+        TableRow("F4b-base", "baseline (4b)", "baseline", control=True),
     )
 
 
@@ -212,5 +212,5 @@ def _smoke(table: Table) -> Table:
     return _with_rows(table, [row for row in table.rows if not row.variant or row in (trained[0], trained[-1])])
 
 
-def _with_rows(table: Table, rows: list[Row]) -> Table:
+def _with_rows(table: Table, rows: list[TableRow]) -> Table:
     return Table(table.name, table.title, tuple(rows), table.metrics, table.splits, table.seeds)

@@ -23,7 +23,7 @@ from benchmark.leaderboard.new_entry import fill_entry, workplace
 from benchmark.scoring.evaluation import evaluate
 from reference_model.config import Config
 from reference_model.measure import count_parameters
-from reports.experiments import TABLE2, Row
+from reports.experiments import TABLE2, TableRow
 from reports.runs.stored import RESULTS, Run, check_data, find_runs
 
 AUTHORS = "The CapOnImage benchmark authors"
@@ -39,9 +39,7 @@ def main(
     date: Annotated[str, typer.Option(help="Day of new entries; those there are keep theirs. [default: today]")] = "",
     contact: Annotated[str, typer.Option(help="E-mail or web address.")] = "authors@example.org",
     profile: Annotated[str, typer.Option(help="Of the runs.")] = "mini",
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
+    data: cli.Data = None,
     results: Annotated[
         Path, typer.Option(help="Where stored results are kept.", show_default="reports/results")
     ] = RESULTS,
@@ -72,7 +70,7 @@ def main(
 
 def _rows(profile: str, results: Path) -> Iterator[tuple[str, Config, list[Run]]]:
     """Label, configuration and stored runs, in order of seeds, of each distinct configuration."""
-    by_hash: dict[str, list[Row]] = {}
+    by_hash: dict[str, list[TableRow]] = {}
     for row in TABLE2:
         if row.variant:
             by_hash.setdefault(row.config(profile).hash, []).append(row)

@@ -30,10 +30,8 @@ NAMES = ("true pairs", "I: another image", "II: another box", "III: the nearest 
 
 def main(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs with Caption Matching.")],
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
-    split: Annotated[str, typer.Option(help="val or test.")] = "val",
+    data: cli.Data = None,
+    split: cli.SplitName = "val",
 ) -> None:
     """Accuracy of Caption Matching by level, per cent.
 

@@ -18,7 +18,7 @@ from benchmark.errors import InputError
 from reference_model.variants import PROFILES
 from reports.chapters import Chapter
 from reports.experiments import chosen, tables
-from reports.runs.plan import LAUNCHER_NAMES, Plan
+from reports.runs.plan import LAUNCHER_NAMES, RunPlan
 from reports.runs.stored import RESULTS
 from reports.tables.measured import Measurer
 
@@ -29,9 +29,7 @@ def main(
     seeds: Annotated[
         int | None, typer.Option(help="Runs of each row. [default: 1; paper: 5; with --stored: all stored]", min=1)
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
+    data: cli.Data = None,
     only: Annotated[list[str] | None, typer.Option(help="This row alone, e.g. T2-full; may be repeated.")] = None,
     changes: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of all rows, e.g. train.precision=bf16; repeatable.")
@@ -72,7 +70,7 @@ def main(
     splits = open_dataset(data)
     if missing := [name for name in ("train", *EVALUATED_SPLITS) if name not in splits]:
         raise InputError(f"tables need the splits train, val and test; this data set lacks {', '.join(missing)}")
-    plan = Plan(
+    plan = RunPlan(
         wanted,
         profile,
         seeds,

@@ -29,10 +29,8 @@ BOXES = 240
 
 def main(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs of RSTNet, or of M4C with copying.")],
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
-    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+    data: cli.Data = None,
+    split: cli.SplitName = "test",
 ) -> None:
     """Visualness of RSTNet, perplexity of its language model, share that M4C copies.
 

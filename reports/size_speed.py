@@ -35,9 +35,7 @@ TURNS = 7
 
 def main(
     profile: Annotated[str, typer.Option(help=f"{', '.join(PROFILES)}.")] = "mini",
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
+    data: cli.Data = None,
     results: Annotated[
         Path, typer.Option(help="Where stored results are kept.", show_default="reports/results")
     ] = RESULTS,

@@ -20,9 +20,7 @@ from reports.runs.stored import RESULTS, find_runs, state, store
 def main(
     runs: Annotated[Path, typer.Argument(help="Folder of run folders.")] = Path("runs"),
     profile: Annotated[str, typer.Option(help="Of the runs.")] = "mini",
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
+    data: cli.Data = None,
     results: Annotated[
         Path, typer.Option(help="Where stored results are kept.", show_default="reports/results")
     ] = RESULTS,

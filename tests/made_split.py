@@ -5,7 +5,7 @@ from random import Random
 
 from captions import offsets, pairs
 
-from benchmark.dataset.schema import Row
+from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 
 
@@ -20,7 +20,7 @@ def made_split(directory: Path, n_boxes: int = 400, seed: int = 0, name: str = "
             for _ in range(first, last):
                 x, y = random.random() * 0.6, random.random() * 0.6
                 boxes.append([x, y, x + 0.05 + random.random() * 0.3, y + 0.05 + random.random() * 0.3])
-            row: Row = {
+            row: AnnotationRow = {
                 "image_id": f"{name}_{i:04d}",
                 "width": random.choice([256, 320, 384]),
                 "height": 256,

@@ -6,7 +6,7 @@ from random import Random
 from benchmark.dataset.store import Split
 from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.systems import System
-from reports.experiments import Row
+from reports.experiments import TableRow
 from reports.tables.measured import Measured
 
 
@@ -16,12 +16,12 @@ def spoilt(split: Split, share: float, seed: int) -> list[str]:
     return ["错错错错" if random.random() < share else caption for caption in split.captions]
 
 
-def measured(row: Row | str, split: Split, captions: Sequence[list[str]]) -> Measured:
+def measured(row: TableRow | str, split: Split, captions: Sequence[list[str]]) -> Measured:
     """A row with the given captions, a list for each seed."""
-    row = row if isinstance(row, Row) else Row(row, row, "context")
+    row = row if isinstance(row, TableRow) else TableRow(row, row, "context")
     return Measured(row, list(captions), System(row.id, [evaluate(split, c) for c in captions]))
 
 
-def system(row: Row | str, split: Split, share: float, seeds: Sequence[int] = (1,)) -> Measured:
+def system(row: TableRow | str, split: Split, share: float, seeds: Sequence[int] = (1,)) -> Measured:
     """A row whose seeds are spoilt alike."""
     return measured(row, split, [spoilt(split, share, seed) for seed in seeds])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.dataset.schema import Row
+from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from benchmark.predictions import write_predictions
 from reports.figures.material import Material
@@ -37,7 +37,7 @@ def table(path: Path) -> list[dict[str, str]]:
 def hostile_split(directory: Path) -> dict[str, Split]:
     with SplitWriter(directory, "test") as writer:
         for i, text in enumerate(HOSTILE):
-            row: Row = {
+            row: AnnotationRow = {
                 "image_id": f"i{i}",
                 "width": 256,
                 "height": 256,

@@ -36,7 +36,7 @@ ROLES = pa.field("roles", pa.list_(pa.string()))
 IMAGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
 
 
-class Row(TypedDict, total=False):
+class AnnotationRow(TypedDict, total=False):
     """One image of a split, as `SplitWriter.append` takes it and `Split.row` returns it."""
 
     image_id: str
@@ -51,7 +51,7 @@ class Row(TypedDict, total=False):
     roles: list[str]  # synthetic data only
 
 
-def row_problems(row: Row) -> list[str]:
+def row_problems(row: AnnotationRow) -> list[str]:
     """Everything that keeps a row out of a data set; empty when it is fine."""
     problems = []
     image_id: Any = row["image_id"]

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from ..errors import InputError
-from .schema import ROLES, SCHEMA, Row, row_problems
+from .schema import ROLES, SCHEMA, AnnotationRow, row_problems
 
 FORMAT = "caponimage-dataset/1"
 ROWS_PER_GROUP = 10_000
@@ -95,7 +95,7 @@ class SplitWriter:
         self._path = directory / f"{split}.parquet"
         self._partial = directory / f".{split}.parquet.partial"
         self._schema = SCHEMA.append(ROLES) if roles else SCHEMA
-        self._pending: list[Row] = []
+        self._pending: list[AnnotationRow] = []
         self._ids: set[bytes] = set()
 
     def __enter__(self) -> Self:
@@ -103,7 +103,7 @@ class SplitWriter:
         self._writer = pq.ParquetWriter(self._partial, self._schema, compression="zstd")
         return self
 
-    def append(self, row: Row) -> None:
+    def append(self, row: AnnotationRow) -> None:
         """Add one image."""
         problems = row_problems(row)
         has_references = row.get("captions") is not None
@@ -292,7 +292,7 @@ class Split:
             fingerprint.update(batch)
         return fingerprint
 
-    def rows(self, batch_size: int = 1024) -> Iterator[Row]:
+    def rows(self, batch_size: int = 1024) -> Iterator[AnnotationRow]:
         """All rows in order, in memory bounded by `batch_size`."""
         for batch in self._file.iter_batches(batch_size=batch_size):
             yield from batch.to_pylist()

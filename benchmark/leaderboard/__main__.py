@@ -25,14 +25,13 @@ def main() -> None:
     """Entries of the leaderboard. Example: `python -m benchmark.leaderboard check submissions/20270131_my-system`."""
 
 
-_DATA = Annotated[str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")]
 _SUBMISSIONS = Annotated[Path, typer.Option(help="Where all entries are.")]
 
 
 @app.command()
 def check(
     entries: Annotated[list[Path] | None, typer.Argument(help="Folders of entries. [default: all of them]")] = None,
-    data: _DATA = None,
+    data: cli.Data = None,
     submissions: _SUBMISSIONS = Path("submissions"),
     accepted: Annotated[
         Path | None, typer.Option(help="List of accepted files. [default: SHA256SUMS beside the entries]")
@@ -84,7 +83,7 @@ def check(
 @app.command()
 def accept(
     entries: Annotated[list[Path], typer.Argument(help="Folders of entries.")],
-    data: _DATA = None,
+    data: cli.Data = None,
     replace: Annotated[str, typer.Option(help="Why accepted entries change, in one line; it is kept.")] = "",
 ) -> None:
     """For maintainers: put entries that pass every check on the list of accepted files, SHA256SUMS beside them.
@@ -135,7 +134,7 @@ def build(
     out: Annotated[
         Path, typer.Option("-o", "--out", help="Folder of the board; an older board there is replaced.")
     ] = Path("board"),
-    data: _DATA = None,
+    data: cli.Data = None,
     submissions: _SUBMISSIONS = Path("submissions"),
     jobs: Annotated[int | None, typer.Option(help="Processes for scoring. [default: one a core]", min=1)] = None,
     site: Annotated[bool, typer.Option(help="Also the pages; needs jinja2.")] = True,

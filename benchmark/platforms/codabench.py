@@ -15,7 +15,7 @@ from ..metrics import BOARD
 from .bundle import PACKAGES, write_program
 from .data import write_references
 from .public import write_public
-from .texts import Plan, logo, markdown, pages
+from .texts import Challenge, logo, markdown, pages
 
 COMMAND = "python3 /app/program/score.py /app/input /app/output"
 RULES = ("Add", "Add_And_Delete", "Add_And_Delete_Multiple", "Force_Last", "Force_Latest_Multiple", "Force_Best")
@@ -25,7 +25,7 @@ TIME_LIMIT = 600
 
 
 def fill(
-    folder: Path, splits: Mapping[str, Split], plan: Plan, *, packages: str, image: str | None, pictures: bool
+    folder: Path, splits: Mapping[str, Split], plan: Challenge, *, packages: str, image: str | None, pictures: bool
 ) -> None:
     """Lay out the bundle in a folder.
 
@@ -59,7 +59,7 @@ def fill(
     (folder / "competition.yaml").write_text(text, encoding="utf-8")
 
 
-def _competition(splits: Mapping[str, Split], plan: Plan, image: str) -> dict[str, Any]:
+def _competition(splits: Mapping[str, Split], plan: Challenge, image: str) -> dict[str, Any]:
     # Phases cannot overlap: val ends a second before test starts.
     spans = {"val": (_at(plan.start), _at(plan.test_start, -1)), "test": (_at(plan.test_start), _at(plan.end))}
     per_day = {"val": (20, 1000), "test": (2, 20)}

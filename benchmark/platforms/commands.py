@@ -29,9 +29,7 @@ class Platform(StrEnum):
 def export(
     platform: Annotated[Platform, typer.Argument(help="codabench or evalai.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The bundle to write, such as bundle.zip.")],
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
+    data: cli.Data = None,
     title: Annotated[str, typer.Option(help="Of the challenge.")] = "CapOnImage",
     start: Annotated[str | None, typer.Option(help="First day of val, YYYY-MM-DD. [default: today]")] = None,
     test_start: Annotated[str | None, typer.Option(help="First day of test. [default: 90 days later]")] = None,
@@ -62,7 +60,7 @@ def export(
     from . import codabench, evalai
     from .bundle import folder_members, write_zip
     from .public import write_public
-    from .texts import Plan
+    from .texts import Challenge
 
     if output.is_dir():
         raise InputError(f"{output} is a folder, expected a file to write; try -o {output / 'bundle.zip'}")
@@ -77,7 +75,7 @@ def export(
         raise InputError(f"got {first}, {second} and {last}, expected start, start of test and end in this order")
     if not 0 < len(title) <= 64:
         raise InputError(f"--title: got {len(title)} characters, expected 1 to 64")
-    plan = Plan(title, first, second, last, time_limit, any(split.synthetic for split in scored.values()))
+    plan = Challenge(title, first, second, last, time_limit, any(split.synthetic for split in scored.values()))
     public = output.with_suffix(".public.zip")
     to_codabench = platform is Platform.codabench
     packages = packages or ("installed" if to_codabench else "none")

@@ -14,7 +14,7 @@ from ..dataset.store import Split
 from ..metrics import BOARD
 from .bundle import PACKAGES, folder_members, write_program, write_zip
 from .data import write_references
-from .texts import Plan, as_html, logo, pages
+from .texts import Challenge, as_html, logo, pages
 
 _PAGES = {
     "description": "overview",
@@ -28,7 +28,7 @@ _SPLIT_KEYS = (
 )  # fmt: skip
 
 
-def fill(folder: Path, splits: Mapping[str, Split], plan: Plan, *, packages: str) -> None:
+def fill(folder: Path, splits: Mapping[str, Split], plan: Challenge, *, packages: str) -> None:
     """Lay out the challenge in a folder.
 
     Args:
@@ -62,7 +62,7 @@ def fill(folder: Path, splits: Mapping[str, Split], plan: Plan, *, packages: str
     (folder / "challenge_config.yaml").write_text(text, encoding="utf-8")
 
 
-def _challenge(splits: Mapping[str, Split], plan: Plan) -> dict[str, Any]:
+def _challenge(splits: Mapping[str, Split], plan: Challenge) -> dict[str, Any]:
     limits = {"val": (20, 200, 1000), "test": (2, 10, 20)}
     starts = {"val": plan.start, "test": plan.test_start}
     names = [metric.name for metric in BOARD]

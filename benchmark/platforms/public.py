@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..dataset.schema import SCHEMA, Row
+from ..dataset.schema import SCHEMA, AnnotationRow
 from ..dataset.store import Split, SplitWriter, write_description
 from .bundle import folder_members, write_zip
 
@@ -41,12 +41,12 @@ def write_public(splits: Mapping[str, Split], path: Path, *, pictures: bool = Tr
         write_zip(path, folder_members(folder))
 
 
-def _without_captions(row: Row) -> Row:
-    kept: Row = {key: row[key] for key in SCHEMA.names}  # type: ignore[literal-required,assignment]  # no roles either
+def _without_captions(row: AnnotationRow) -> AnnotationRow:
+    kept: AnnotationRow = {key: row[key] for key in SCHEMA.names}  # type: ignore[literal-required,assignment]  # no roles either
     return {**kept, "captions": None}
 
 
-def _write_picture(split: Split, row: Row, folder: Path) -> None:
+def _write_picture(split: Split, row: AnnotationRow, folder: Path) -> None:
     from ..rendering import mask_boxes  # fonts and all: not for who exports without pictures
 
     masked = mask_boxes(split.image(row["image_id"]), [*row["boxes"], *row["masked_boxes"]])

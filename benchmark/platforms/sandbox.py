@@ -15,7 +15,7 @@ _SHOWN = 20_000  # bytes of its output that are kept
 
 
 @dataclass(frozen=True)
-class Run:
+class Execution:
     """What came of a run: exit code (None: the time was over), seconds on the clock, output as text."""
 
     code: int | None
@@ -24,7 +24,9 @@ class Run:
     stderr: str
 
 
-def run(folder: Path, about: dict[str, Any], *, python: str, seconds: int, memory: int, own_packages: bool) -> Run:
+def run(
+    folder: Path, about: dict[str, Any], *, python: str, seconds: int, memory: int, own_packages: bool
+) -> Execution:
     """Run a program as a worker does.
 
     Args:
@@ -64,7 +66,7 @@ def run(folder: Path, about: dict[str, Any], *, python: str, seconds: int, memor
     if code == -signal.SIGXCPU or (code == -signal.SIGKILL and time.monotonic() - started >= seconds):
         code = None
     texts = [_head(folder / name) for name in ("stdout", "stderr")]
-    return Run(code, time.monotonic() - started, *texts)
+    return Execution(code, time.monotonic() - started, *texts)
 
 
 def _head(path: Path) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 from ..errors import InputError
 from . import codabench, evalai
 from .archives import Limits, unpack
-from .sandbox import Run, run
+from .sandbox import Execution, run
 from .worker import printable
 
 _MIB = 1 << 20
@@ -45,7 +45,7 @@ class Worker:
 
 
 @dataclass
-class Outcome:
+class SimulatedScoring:
     """What a simulation found.
 
     Attributes:
@@ -63,13 +63,13 @@ class Outcome:
     refused: str = ""
     scores: dict[str, float] = field(default_factory=dict)
     artefacts: dict[str, bytes] = field(default_factory=dict)
-    run: Run | None = None
+    run: Execution | None = None
     time_limit: int = TIME_LIMIT
 
 
 def simulate(
     platform: str, bundle: Path, submission: Path, *, phase: str = "test", worker: Worker | None = None
-) -> Outcome:
+) -> SimulatedScoring:
     """Run the worker of a platform on one submission.
 
     Args:
@@ -90,7 +90,7 @@ def simulate(
             raise InputError(*(f"the bundle: {problem}" for problem in error.problems)) from None
         work = _codabench if platform == "codabench" else _evalai
         check = codabench.check if platform == "codabench" else evalai.check
-        outcome = Outcome(phase, breaches=check(folder / "bundle"))
+        outcome = SimulatedScoring(phase, breaches=check(folder / "bundle"))
         if not outcome.breaches:
             work(folder, submission, outcome, worker or Worker())
         return outcome
@@ -103,7 +103,7 @@ def _phase(phases: list[dict[str, Any]], key: str, wanted: str) -> dict[str, Any
     return found[0]
 
 
-def _codabench(folder: Path, submission: Path, outcome: Outcome, worker: Worker) -> None:
+def _codabench(folder: Path, submission: Path, outcome: SimulatedScoring, worker: Worker) -> None:
     import yaml  # type: ignore[import-untyped]
 
     about = yaml.safe_load((folder / "bundle/competition.yaml").read_text(encoding="utf-8"))
@@ -143,7 +143,7 @@ def _codabench(folder: Path, submission: Path, outcome: Outcome, worker: Worker)
             outcome.breaches.append("enable_detailed_results is set, and no .html was written")
 
 
-def _evalai(folder: Path, submission: Path, outcome: Outcome, worker: Worker) -> None:
+def _evalai(folder: Path, submission: Path, outcome: SimulatedScoring, worker: Worker) -> None:
     import yaml
 
     bundle = folder / "bundle"
@@ -181,7 +181,7 @@ def _evalai(folder: Path, submission: Path, outcome: Outcome, worker: Worker) ->
         outcome.breaches.append("evaluate ended without an answer")
 
 
-def _take_answer(outcome: Outcome, about: dict[str, Any], phase: dict[str, Any], answer: Any) -> None:
+def _take_answer(outcome: SimulatedScoring, about: dict[str, Any], phase: dict[str, Any], answer: Any) -> None:
     """Check what `evaluate` returned against the splits and labels of the phase."""
     if not isinstance(answer, dict) or not isinstance(answer.get("result"), list) or not answer["result"]:
         outcome.breaches.append("evaluate returned no 'result', a list with a mapping for each split")
@@ -207,7 +207,7 @@ def _take_answer(outcome: Outcome, about: dict[str, Any], phase: dict[str, Any],
                     outcome.scores = kept  # half widths, no scores
 
 
-def _run(folder: Path, program: Path, order: dict[str, Any], outcome: Outcome, worker: Worker) -> Run:
+def _run(folder: Path, program: Path, order: dict[str, Any], outcome: SimulatedScoring, worker: Worker) -> Execution:
     own = any(program.glob("*.whl")) or (program / "packages.zip").exists()
     order = {"program": str(program), **order}
     ended = run(folder, order, python=worker.python, seconds=outcome.time_limit, memory=worker.memory, own_packages=own)
@@ -223,7 +223,7 @@ def _last(text: str) -> str:
     return printable(text.strip())[-300:]
 
 
-def _refusal(outcome: Outcome, *, wrote_scores: bool) -> None:
+def _refusal(outcome: SimulatedScoring, *, wrote_scores: bool) -> None:
     assert outcome.run
     said = outcome.run.stderr.strip()
     if "Traceback" in said:
@@ -239,7 +239,7 @@ def _refusal(outcome: Outcome, *, wrote_scores: bool) -> None:
         outcome.breaches.append("a submission was refused, and scores were written")
 
 
-def _take_scores(outcome: Outcome, where: str, content: bytes | None, columns: list[str]) -> None:
+def _take_scores(outcome: SimulatedScoring, where: str, content: bytes | None, columns: list[str]) -> None:
     """Flat {column: number}, every column once, finite built-in numbers."""
     if content is None:
         outcome.breaches.append(f"{where} is missing, though the program ended with 0")

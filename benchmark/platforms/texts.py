@@ -14,7 +14,7 @@ Page = list[str]
 
 
 @dataclass(frozen=True)
-class Plan:
+class Challenge:
     """What the organiser decides.
 
     Attributes:
@@ -34,7 +34,7 @@ class Plan:
     synthetic: bool
 
 
-def pages(plan: Plan) -> dict[str, Page]:
+def pages(plan: Challenge) -> dict[str, Page]:
     """Name of each page -> its paragraphs; the first is the heading."""
     synthetic = ["The data of this challenge are synthetic; its numbers say nothing about real product images."]
     return {

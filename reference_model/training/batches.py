@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmark.dataset.schema import Row
+from benchmark.dataset.schema import AnnotationRow
 from reference_model.batch import PAD, SOS, Batch
 from reference_model.config import Config, InputConfig
 from reference_model.training.inputs import PreparedSplit, grid_cells, info_ids, prepare_picture
@@ -222,7 +222,9 @@ def collate(
     )
 
 
-def image_batch(row: Row, picture: Image.Image, inputs: InputConfig, vocabulary: Vocabulary, *, seed: int = 0) -> Batch:
+def image_batch(
+    row: AnnotationRow, picture: Image.Image, inputs: InputConfig, vocabulary: Vocabulary, *, seed: int = 0
+) -> Batch:
     """The batch of one image that need not be in a data set, for generation: what `collate` gives for it with `sos`."""
     boxes = torch.tensor(row["boxes"], dtype=torch.float32)
     pictures = [prepare_picture(picture, row["masked_boxes"], inputs)] if inputs.image else []

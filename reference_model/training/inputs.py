@@ -22,7 +22,7 @@ from PIL import Image
 from rich.progress import Progress
 
 from benchmark.cli import stderr
-from benchmark.dataset.schema import Row
+from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split
 from benchmark.files import cache_directory, folder_when_complete
 from benchmark.rendering import Boxes, mask_boxes
@@ -63,7 +63,7 @@ def grid_index(ratios: np.ndarray, side: int, kind: str) -> np.ndarray:
     return np.minimum(side - 1, np.rint(scaled) if kind == "round" else np.floor(scaled)).astype(np.int8)
 
 
-def grid_cells(row: Row, inputs: InputConfig, seed: int) -> np.ndarray:
+def grid_cells(row: AnnotationRow, inputs: InputConfig, seed: int) -> np.ndarray:
     """Grid indices of an image's boxes and their neighbours, -1 where there is none; int8, (n, 1 + N, 4)."""
     boxes = np.array(row["boxes"], np.float64)
     cells = grid_index(boxes, inputs.grid, inputs.grid_map)
@@ -81,7 +81,7 @@ def prepare_picture(picture: Image.Image, masked: Boxes, inputs: InputConfig) ->
     return np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
 
 
-def info_ids(row: Row, inputs: InputConfig, vocabulary: Vocabulary) -> list[int]:
+def info_ids(row: AnnotationRow, inputs: InputConfig, vocabulary: Vocabulary) -> list[int]:
     """Title <sep> attributes, or without separator as the release, cut to the longest length.
 
     See paper_vs_code: info-format.
@@ -136,7 +136,12 @@ class PreparedSplit:
                 file.close()
 
     def _write_row(
-        self, row: Row, files: Mapping[str, BinaryIO], totals: dict[str, int], vocabulary: Vocabulary, seed: int
+        self,
+        row: AnnotationRow,
+        files: Mapping[str, BinaryIO],
+        totals: dict[str, int],
+        vocabulary: Vocabulary,
+        seed: int,
     ) -> None:
         inputs = self.inputs
         boxes = np.array(row["boxes"], np.float64)

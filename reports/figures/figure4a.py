@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from reports.experiments import Row, Table, tables
+from reports.experiments import Table, TableRow, tables
 from reports.figures.drawing import COLOURS, MARKERS, canvas, save
 from reports.figures.material import Material, NotThereError
 from reports.tables.measured import Measurer
@@ -28,7 +28,7 @@ FEWEST = 2  # values of a panel; one alone is no curve
 Point = tuple[str, int, int, float, float, float, float, int, float, float]
 
 
-def points(rows: Sequence[Row], measurer: Measurer, split: str) -> list[Point]:
+def points(rows: Sequence[TableRow], measurer: Measurer, split: str) -> list[Point]:
     """One row of `COLUMNS` for each point with a complete run; NaN for what is not known.
 
     Args:
@@ -100,7 +100,7 @@ def draw(material: Material, folder: Path) -> list[Path]:
     return write(table, material.measurer, material.evaluated.name, material.label, folder)
 
 
-def _panel(row: Row) -> str:
+def _panel(row: TableRow) -> str:
     return next((panel for panel, prefix in PANELS.items() if row.id.startswith(prefix)), "")
 
 

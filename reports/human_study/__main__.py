@@ -29,10 +29,8 @@ def make_command(
     a: Annotated[str, typer.Option("--a", help="FILE or NAME=FILE: predictions of the first system (the base).")],
     b: Annotated[str, typer.Option("--b", help="The same of the second.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the study; must not exist.")],
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
-    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+    data: cli.Data = None,
+    split: cli.SplitName = "test",
     images: Annotated[int, typer.Option(help="Images to sample.", min=1)] = 400,
     raters: Annotated[int, typer.Option(help="Raters, each of whom sees every image.", min=1, max=1000)] = 5,
     seed: Annotated[int, typer.Option(help="Of the sample, the sides and the orders.")] = 1,

@@ -24,7 +24,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-from benchmark.dataset.schema import Row
+from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.files import folder_when_complete
@@ -137,7 +137,7 @@ def make(
     with folder_when_complete(folder) as partial:
         pictures = partial / "pages" / "images"
         pictures.mkdir(parents=True)
-        texts: dict[str, Row] = {}
+        texts: dict[str, AnnotationRow] = {}
         for place, row in enumerate(split.rows()):
             image_id = row["image_id"]
             if image_id not in files:
@@ -179,7 +179,7 @@ def shuffled(names: Iterable[str], *what: Any) -> list[str]:
     return sorted(names, key=lambda name: digest(*what, name))
 
 
-def _blank(split: Split, row: Row) -> Image.Image:
+def _blank(split: Split, row: AnnotationRow) -> Image.Image:
     """The picture without its texts, which are the reference captions; enlarged, so that written ones are sharp."""
     picture = mask_boxes(split.image(row["image_id"]), row["masked_boxes"])
     scale = _LONG_SIDE / max(picture.size)

@@ -11,7 +11,7 @@ from reference_model.config import Config
 from reference_model.measure import duration
 from reference_model.registry import network
 from reference_model.run_folder import run_folder
-from reports.experiments import Row, Table
+from reports.experiments import Table, TableRow
 from reports.runs import estimate
 from reports.runs.estimate import Cost
 from reports.runs.stored import Run, check_data, find_runs, state
@@ -70,7 +70,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """The runs that some tables need, each once, and what is there of them.
 
     Attributes:
@@ -111,14 +111,14 @@ class Plan:
                     found.setdefault((config.hash, seed), job)
         return list(found.values())
 
-    def seeds(self, table: Table, row: Row) -> list[int]:
+    def seeds(self, table: Table, row: TableRow) -> list[int]:
         """Of a row: as many as asked; else, with --stored, those that are there, or one; else as many as usual."""
         if self.results and not self.asked_seeds:
             runs = find_runs(self.roots, row.config(self.profile, self.changes))
             return sorted({int(run.folder.name.removeprefix("seed")) for run in runs if run.complete}) or [1]
         return list(range(1, 1 + (self.asked_seeds or SEEDS[self.profile] or table.seeds)))
 
-    def _job(self, row: Row, seed: int) -> Job:
+    def _job(self, row: TableRow, seed: int) -> Job:
         config = row.config(self.profile, self.changes)
         start, ending = self.command
         sizes = ("--profile", self.profile, "--seed", str(seed), "--runs", str(self.runs))

@@ -19,9 +19,7 @@ def main(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="TABLE...", help=f"{', '.join(tables('mini'))}. [default: all]")
     ] = None,
-    data: Annotated[
-        str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
-    ] = None,
+    data: cli.Data = None,
     profile: Annotated[str, typer.Option(help=f"Sizes of the runs: {', '.join(PROFILES)}.")] = "mini",
     run: Annotated[
         list[Path] | None,

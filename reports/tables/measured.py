@@ -12,7 +12,7 @@ from benchmark.dataset.store import Split
 from benchmark.scoring import blind
 from benchmark.scoring.evaluation import Evaluation, evaluate
 from benchmark.scoring.systems import System
-from reports.experiments import Row
+from reports.experiments import TableRow
 from reports.runs.stored import Run, check_data
 
 
@@ -23,7 +23,7 @@ class Measured:
     Rows that are one run have one system.
     """
 
-    row: Row
+    row: TableRow
     captions: list[list[str]]
     system: System[Evaluation]
 
@@ -59,11 +59,11 @@ class Measurer:
         self._captions: dict[tuple[str, str], list[list[str]]] = {}
         self._systems: dict[tuple[str, str], System[Evaluation]] = {}
 
-    def runs_of(self, row: Row) -> list[Run]:
+    def runs_of(self, row: TableRow) -> list[Run]:
         """The complete runs of a row."""
         return self.runs.get(row.config(self.profile, self.changes).hash, []) if row.variant else []
 
-    def measure(self, rows: Sequence[Row], split: str) -> list[Measured]:
+    def measure(self, rows: Sequence[TableRow], split: str) -> list[Measured]:
         """The rows that can be measured: those with complete runs, and those that need none."""
         found = []
         for row in rows:
@@ -76,7 +76,7 @@ class Measurer:
                 found.append(Measured(row, self._captions[key], self._systems[key]))
         return found
 
-    def _captions_of(self, row: Row, split: Split) -> list[list[str]]:
+    def _captions_of(self, row: TableRow, split: Split) -> list[list[str]]:
         if row.blind:
             return [blind.SYSTEMS[row.blind](self.splits["train"], split)]
         runs = self.runs_of(row)

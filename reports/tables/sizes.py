@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmark.dataset.store import Split
 from benchmark.grid import Grid, count, number
 from reference_model.measure import count_parameters
-from reports.experiments import Row, Table
+from reports.experiments import Table, TableRow
 from reports.runs.stored import RESULTS
 from reports.tables.measured import Measured, Measurer
 
@@ -64,7 +64,7 @@ def length_grid(rows: Sequence[Measured], split: Split) -> Grid:
     return grid
 
 
-def cost(row: Row, measurer: Measurer) -> tuple[int, int, Seconds]:
+def cost(row: TableRow, measurer: Measurer) -> tuple[int, int, Seconds]:
     """Parameters of a row's network, those of its backbone, and seconds per caption; NaN if they were not measured."""
     from reference_model.training.vocabulary import Vocabulary
 

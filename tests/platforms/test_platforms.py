@@ -25,7 +25,7 @@ import yaml
 
 from benchmark import score
 from benchmark.dataset import open_dataset
-from benchmark.dataset.schema import Row
+from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from benchmark.errors import InputError
 from benchmark.metrics import BOARD
@@ -35,7 +35,7 @@ from benchmark.platforms.commands import Platform, export
 from benchmark.platforms.commands import simulate as run_command
 from benchmark.platforms.data import open_references, write_references
 from benchmark.platforms.python39 import STRICT_ZIP, lowered
-from benchmark.platforms.simulate import Outcome, Worker, simulate
+from benchmark.platforms.simulate import SimulatedScoring, Worker, simulate
 from benchmark.predictions import read_predictions, write_predictions
 from benchmark.scoring.evaluation import evaluate
 
@@ -59,7 +59,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with SplitWriter(folder, name, roles=True) as writer:
             for i in range(8):
                 boxes = [[0.1, 0.1 + 0.25 * k, 0.7, 0.25 + 0.25 * k] for k in range(3)]
-                row: Row = {
+                row: AnnotationRow = {
                     "image_id": f"{name}_{i}", "width": 64, "height": 64, "title": "面霜", "attributes": "保湿",
                     "category": "面霜", "boxes": boxes, "captions": [_secret(random) for _ in boxes],
                     "masked_boxes": [*boxes, [0.8, 0.8, 0.9, 0.9]], "roles": [f"role{_secret(random)}"] * 3,
@@ -115,12 +115,14 @@ def content(submission: Path) -> bytes:
 
 
 @pytest.fixture(scope="module", params=PLATFORMS)
-def scored(request: pytest.FixtureRequest, bundles: dict[str, Path], good: Path) -> tuple[str, Outcome]:
+def scored(request: pytest.FixtureRequest, bundles: dict[str, Path], good: Path) -> tuple[str, SimulatedScoring]:
     return request.param, simulate(request.param, bundles[request.param], good)
 
 
 @pytest.fixture(scope="module")
-def refused(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory, good: Path) -> dict[str, Outcome]:
+def refused(
+    bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory, good: Path
+) -> dict[str, SimulatedScoring]:
     """A submission with much that is wrong, on both platforms."""
     lines = content(good).splitlines(keepends=True)
     bad = b"".join([b'{"image_id": "x\\u001b[31m", "box": 0, "caption": "a"}\n', b"{\n", *lines[3:]])
@@ -129,7 +131,7 @@ def refused(bundles: dict[str, Path], tmp_path_factory: pytest.TempPathFactory, 
 
 
 def test_scores_are_those_of_benchmark_score(
-    scored: tuple[str, Outcome], data: Path, good: Path, tmp_path: Path
+    scored: tuple[str, SimulatedScoring], data: Path, good: Path, tmp_path: Path
 ) -> None:
     """Another number on the platform than at home, be it in the last digit."""
     platform, outcome = scored
@@ -146,7 +148,7 @@ def test_scores_are_those_of_benchmark_score(
         assert full["signature"] == home["signature"]
 
 
-def test_refusals_name_all_problems(refused: dict[str, Outcome]) -> None:
+def test_refusals_name_all_problems(refused: dict[str, SimulatedScoring]) -> None:
     """A participant with twenty submissions who learns one problem from each; a score for a file with problems."""
     for outcome in refused.values():
         assert outcome.breaches == []
@@ -186,7 +188,7 @@ def _leaks(name: str, content: bytes, secrets: list[str]) -> list[str]:
 
 
 def test_no_participant_sees_reference_text(
-    bundles: dict[str, Path], scored: tuple[str, Outcome], refused: dict[str, Outcome], data: Path
+    bundles: dict[str, Path], scored: tuple[str, SimulatedScoring], refused: dict[str, SimulatedScoring], data: Path
 ) -> None:
     """The hidden captions in pages, public data, the scoring program, a log, an error message or a result."""
     splits = open_directory(data)

@@ -12,7 +12,7 @@ import pytest
 from made_split import made_split
 from prediction_files import CAPTIONS, PACKERS, RECORDS, read, text, tiny_split, zstd
 
-from benchmark.dataset.schema import Row
+from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from benchmark.predictions.check import read_predictions
 from benchmark.predictions.files import tidy_caption, write_predictions
@@ -127,7 +127,7 @@ def test_compression_is_told_by_content(split: Split, tmp_path: Path) -> None:
 
 def test_references_are_not_needed(tmp_path: Path) -> None:
     """The hidden test split: predictions can be checked where captions cannot be read."""
-    row: Row = {
+    row: AnnotationRow = {
         "image_id": "a", "width": 9, "height": 9, "title": "", "attributes": "", "category": "",
         "boxes": [[0, 0, 1, 1]], "captions": None, "masked_boxes": [],
     }  # fmt: skip

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from tiny_runs import prepared
 
-from benchmark.dataset.schema import Row
+from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from benchmark.metrics.tokens import characters
 from benchmark.rendering import draw_captions
@@ -35,7 +35,7 @@ def coin_flips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Split]:
         with SplitWriter(directory, name) as writer:
             for i in range(images):
                 captions = [random.choice(CAPTIONS)] * 2
-                row: Row = {
+                row: AnnotationRow = {
                     "image_id": f"{name}{i:03d}",
                     "width": 256,
                     "height": 256,

@@ -10,7 +10,7 @@ from made_systems import measured, spoilt, system
 
 from benchmark.dataset.store import Split
 from benchmark.scoring.ties import Gap
-from reports.experiments import Row
+from reports.experiments import TableRow
 from reports.tables.claims import Claim, claims_grid, findings, judge
 
 
@@ -117,7 +117,7 @@ def test_no_difference_is_claimed_across_seeds_too(kind: str, effect: float, see
 
 def test_grid(split: Split) -> None:
     """Rows without training (human captions) have no spread over seeds and must not spoil the verdict."""
-    human = measured(Row("human", "human", blind="references"), split, [split.captions])
+    human = measured(TableRow("human", "human", blind="references"), split, [split.captions])
     found = findings([Claim("best", ("human",), ("a",))], [human, system("a", split, 0.5, (1, 2, 3))])
     grid = claims_grid({"test": found}, "claims", ["SYNTHETIC DATA"])
     assert grid.texts()[0][0] == "best"

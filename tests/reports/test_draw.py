@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from run_folders import HOSTILE, Made, hostile_split, run_of, table, two_systems
 
-from benchmark.dataset.schema import Row
+from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from benchmark.errors import InputError
 from benchmark.grid import Grid
@@ -115,7 +115,7 @@ def test_all_goes_on_without_what_is_not_there(
 
 def test_hidden_captions_are_not_there(tmp_path: Path) -> None:
     """A division by zero, or a table of nothing, for a data set whose references are hidden."""
-    row: Row = next(hostile_split(tmp_path / "open")["test"].rows())
+    row: AnnotationRow = next(hostile_split(tmp_path / "open")["test"].rows())
     row["captions"] = None
     with SplitWriter(tmp_path / "hidden", "test") as writer:
         writer.append(row)
@@ -132,8 +132,8 @@ def test_reproducing_all_draws_every_figure(
     """Tables beside figures of other runs than theirs; figures of all drawn for one table."""
     folders = [path.parent for path in (tmp_path / "runs").rglob("config.json")]
     asked: list[tuple[Material, Path]] = []
-    monkeypatch.setattr(reproduce.Plan, "todo", lambda _: [])
-    monkeypatch.setattr(reproduce.Plan, "complete", lambda _: {str(folder): [Run(folder)] for folder in folders})
+    monkeypatch.setattr(reproduce.RunPlan, "todo", lambda _: [])
+    monkeypatch.setattr(reproduce.RunPlan, "complete", lambda _: {str(folder): [Run(folder)] for folder in folders})
     monkeypatch.setattr(Chapter, "measure", lambda *_: SimpleNamespace(write=lambda _: []))
     monkeypatch.setattr(agreement_with_stored, "agreement_grid", lambda *_: Grid("", ["run"]))
     monkeypatch.setattr(catalogue, "draw_all", lambda *arguments: asked.append(arguments))

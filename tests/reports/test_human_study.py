@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.dataset.schema import Row
+from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from benchmark.errors import InputError
 from benchmark.predictions import write_predictions
@@ -164,7 +164,7 @@ def test_the_same_arguments_give_the_same_study(
 def test_hostile_text_is_escaped(tmp_path: Path, split: Split) -> None:
     """A title or a caption that runs as a script in the browser of a rater."""
     with SplitWriter(tmp_path / "data", "test") as writer:
-        row: Row = next(split.rows())
+        row: AnnotationRow = next(split.rows())
         writer.append(row | {"title": HOSTILE, "attributes": HOSTILE})
     write_description(tmp_path / "data", name="made", synthetic=True, splits={"test": writer.summary()})
     (tmp_path / "data" / "images").symlink_to(split.directory / "images")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from chromium import until
 
-from benchmark.dataset.schema import Row
+from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from reports.human_study.answers import read_answers
 from reports.human_study.study import QUESTIONS, Key, make
@@ -24,7 +24,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, splits: dict[str, Split]) ->
     folder, split = tmp_path_factory.mktemp("human"), splits["test"]
     with SplitWriter(folder / "data", "test") as writer:
         for _, row in zip(range(4), split.rows(), strict=False):
-            hostile: Row = {name: row[name] for name in Row.__annotations__ if name in row}  # type: ignore[assignment]
+            hostile: AnnotationRow = {name: row[name] for name in AnnotationRow.__annotations__ if name in row}  # type: ignore[assignment]
             writer.append(hostile | {"title": HOSTILE, "attributes": HOSTILE})
     write_description(folder / "data", name="made", synthetic=True, splits={"test": writer.summary()})
     (folder / "data" / "images").symlink_to(split.directory / "images")

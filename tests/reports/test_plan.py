@@ -6,12 +6,12 @@ from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
 from reference_model.run_folder import run_folder, write_config
 from reports.experiments import Table, tables
-from reports.runs.plan import Plan
+from reports.runs.plan import RunPlan
 
 
-def plan(folder: Path, wanted: list[Table], splits: dict[str, Split], seeds: int | None, *, stored: bool) -> Plan:
+def plan(folder: Path, wanted: list[Table], splits: dict[str, Split], seeds: int | None, *, stored: bool) -> RunPlan:
     results = folder / "results" if stored else None
-    return Plan(wanted, "mini", seeds, (), splits, folder / "runs", results, False, ((), ()))
+    return RunPlan(wanted, "mini", seeds, (), splits, folder / "runs", results, False, ((), ()))
 
 
 def store(folder: Path, splits: dict[str, Split], row_id: str, *seeds: int) -> None:
@@ -25,7 +25,7 @@ def store(folder: Path, splits: dict[str, Split], row_id: str, *seeds: int) -> N
             (run / f"scores.{name}.json").write_text("{}")
 
 
-def seeds_of(plan: Plan) -> dict[str, list[int]]:
+def seeds_of(plan: RunPlan) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for job in plan.jobs():
         found.setdefault(job.config.name, []).append(job.seed)

@@ -14,7 +14,7 @@ from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.receipt import first_difference, make_receipt
 from reference_model.config import Config
 from reference_model.run_folder import run_folder, write_config
-from reports.experiments import Row
+from reports.experiments import TableRow
 from reports.figures.curves import draw_curves
 from reports.runs.stored import Run, check_data, find_runs, set_aside, state, store
 from reports.tables.measured import Measurer
@@ -61,7 +61,7 @@ def test_stored_results_hold_all_that_tables_need(tmp_path: Path, splits: dict[s
 
 def test_scores_come_from_the_predictions(tmp_path: Path, splits: dict[str, Split]) -> None:
     """A report that trusts stored scores would show numbers nobody can recompute."""
-    row = Row("T2-ctx", "context", "context")
+    row = TableRow("T2-ctx", "context", "context")
     run = finished(tmp_path, splits, row.config("smoke"))
     for name in ("val", "test"):
         (run.folder / f"scores.{name}.json").write_text('{"scores": {"Exact": 99.0}}')
@@ -73,7 +73,7 @@ def test_scores_come_from_the_predictions(tmp_path: Path, splits: dict[str, Spli
 
 def test_rows_without_runs_are_left_out(splits: dict[str, Split]) -> None:
     """A failed row must not take the table with it."""
-    rows = [Row("T2-ctx", "context", "context"), Row("T2-human", "human", blind="references")]
+    rows = [TableRow("T2-ctx", "context", "context"), TableRow("T2-human", "human", blind="references")]
     assert [m.row.id for m in Measurer(splits, {}, "smoke").measure(rows, "test")] == ["T2-human"]
 
 

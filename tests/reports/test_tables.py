@@ -12,7 +12,7 @@ from made_split import made_split
 from made_systems import measured, spoilt, system
 
 from benchmark.dataset.store import Split
-from reports.experiments import Row, Table, tables
+from reports.experiments import Table, TableRow, tables
 from reports.tables.measured import Measured
 from reports.tables.scores import copying_grid, labels, long_csv, score_grid, tie_letters
 
@@ -134,7 +134,7 @@ def test_labels(split: Split) -> None:
 def test_copying(split: Split) -> None:
     """Captions cut from the title are copied; their first direction counts the title's characters as guesses."""
     title = split.titles[0]
-    copied = measured(Row("A6", "full", "full"), split, [[title[:4]] * split.n_boxes])
+    copied = measured(TableRow("A6", "full", "full"), split, [[title[:4]] * split.n_boxes])
     table = Table("tablea6", "Table A6", (copied.row,), (), ("test",))
     first, second, paper = copying_grid(table, [copied], split, []).texts()
     info = len(title + split.attributes[0])
@@ -145,7 +145,7 @@ def test_copying(split: Split) -> None:
 
 def test_the_same_bits(split: Split) -> None:
     """Tables that cannot be rebuilt from the same predictions cannot be checked."""
-    table = Table("table2", "t", (Row("a", "a", "context"), Row("b", "b", "full")), ("CIDEr", "Div@1"))
+    table = Table("table2", "t", (TableRow("a", "a", "context"), TableRow("b", "b", "full")), ("CIDEr", "Div@1"))
 
     def build() -> str:
         rows = [measured(row, split, [spoilt(split, 0.3, seed) for seed in (1, 2)]) for row in table.rows]

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import combinations, count
 from random import Random
 
-from ..schema import Row
+from ..schema import AnnotationRow
 from . import UNEXPLAINED
 from .copywriting import Category, Domain, Phrase, domains, visible
 from .layouts import Layout, Slot, T, choose, sample_layout
@@ -95,7 +95,7 @@ class Sample:
     captions: tuple[str, ...]
 
     @property
-    def row(self) -> Row:
+    def row(self) -> AnnotationRow:
         """The annotation."""
         boxes = [list(slot.box) for slot in self.layout.slots]
         return {

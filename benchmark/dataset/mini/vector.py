@@ -29,7 +29,7 @@ SHADE_OPACITY = 0.28
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Outline:
     """One filled polygon: what it is painted with, and its points, shape (n, 2)."""
 
     paint: str
@@ -39,12 +39,12 @@ class Part:
 class Drawing:
     """Parts from back to front, centred on the origin, the longer side of their extents being 1."""
 
-    def __init__(self, *parts: Part | tuple[Part, ...]) -> None:
-        flat = [part for entry in parts for part in ((entry,) if isinstance(entry, Part) else entry)]
+    def __init__(self, *parts: Outline | tuple[Outline, ...]) -> None:
+        flat = [part for entry in parts for part in ((entry,) if isinstance(entry, Outline) else entry)]
         points = np.concatenate([part.points for part in flat])
         low, high = points.min(axis=0), points.max(axis=0)
         self.extents = (high - low) / (high - low).max()  #: width and height, the longer being 1
-        self.parts = tuple(Part(p.paint, (p.points - (low + high) / 2) / (high - low).max()) for p in flat)
+        self.parts = tuple(Outline(p.paint, (p.points - (low + high) / 2) / (high - low).max()) for p in flat)
 
     @cached_property
     def body_rows(self) -> tuple[float, float]:
@@ -53,56 +53,56 @@ class Drawing:
         return float(rows.min()), float(rows.max())
 
 
-def poly(paint: str, points: str) -> Part:
+def poly(paint: str, points: str) -> Outline:
     """Polygon through "x,y x,y ..."."""
-    return Part(paint, _points(points))
+    return Outline(paint, _points(points))
 
 
-def blob(paint: str, points: str) -> Part:
+def blob(paint: str, points: str) -> Outline:
     """Smooth closed curve through "x,y x,y ..."."""
-    return Part(paint, _smooth(_points(points)))
+    return Outline(paint, _smooth(_points(points)))
 
 
-def symmetric(paint: str, points: str, smooth: bool = False) -> Part:
+def symmetric(paint: str, points: str, smooth: bool = False) -> Outline:
     """Polygon that mirrors its right half, given from top to bottom as "d,y d,y ...", d right of x = 50."""
     right = _points(points)
     both = np.concatenate([right, right[::-1] * (-1, 1)]) + np.array((50, 0))
-    return Part(paint, _smooth(both) if smooth else both)
+    return Outline(paint, _smooth(both) if smooth else both)
 
 
-def oval(paint: str, x: float, y: float, rx: float, ry: float | None = None) -> Part:
+def oval(paint: str, x: float, y: float, rx: float, ry: float | None = None) -> Outline:
     """Ellipse, or circle, around x, y."""
-    return Part(paint, _ellipse(x, y, rx, rx if ry is None else ry, 0, 360))
+    return Outline(paint, _ellipse(x, y, rx, rx if ry is None else ry, 0, 360))
 
 
-def box(paint: str, x1: float, y1: float, x2: float, y2: float, r: float = 0) -> Part:
+def box(paint: str, x1: float, y1: float, x2: float, y2: float, r: float = 0) -> Outline:
     """Rectangle with corners of radius r."""
     if not r:
-        return Part(paint, np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], dtype=float))
+        return Outline(paint, np.array([(x1, y1), (x2, y1), (x2, y2), (x1, y2)], dtype=float))
     corners = ((x2 - r, y2 - r, 0), (x1 + r, y2 - r, 90), (x1 + r, y1 + r, 180), (x2 - r, y1 + r, 270))
-    return Part(paint, np.concatenate([_ellipse(x, y, r, r, a, a + 90, 6) for x, y, a in corners]))
+    return Outline(paint, np.concatenate([_ellipse(x, y, r, r, a, a + 90, 6) for x, y, a in corners]))
 
 
-def line(paint: str, width: float, points: str) -> Part:
+def line(paint: str, width: float, points: str) -> Outline:
     """Stroke of the given width through "x,y x,y ..."."""
     return _stroke(paint, width, _points(points))
 
 
-def arc(paint: str, width: float, x: float, y: float, rx: float, ry: float, start: float, end: float) -> Part:
+def arc(paint: str, width: float, x: float, y: float, rx: float, ry: float, start: float, end: float) -> Outline:
     """Stroke along an ellipse, clockwise from `start` to `end` degrees, 0 being to the right and 90 below."""
     return _stroke(paint, width, _ellipse(x, y, rx, ry, start, end))
 
 
-def star(paint: str, x: float, y: float, r: float, tips: int = 5, inner: float = 0.45) -> Part:
+def star(paint: str, x: float, y: float, r: float, tips: int = 5, inner: float = 0.45) -> Outline:
     """Star with its first tip up."""
     angles = np.arange(2 * tips) * np.pi / tips
     radii = r * np.where(np.arange(2 * tips) % 2, inner, 1)
-    return Part(paint, np.stack([x + radii * np.sin(angles), y - radii * np.cos(angles)], axis=1))
+    return Outline(paint, np.stack([x + radii * np.sin(angles), y - radii * np.cos(angles)], axis=1))
 
 
-def mirrored(*parts: Part) -> tuple[Part, ...]:
+def mirrored(*parts: Outline) -> tuple[Outline, ...]:
     """Parts, and their images on the other side of x = 50."""
-    return tuple(q for p in parts for q in (p, Part(p.paint, p.points * (-1, 1) + (100, 0))))
+    return tuple(q for p in parts for q in (p, Outline(p.paint, p.points * (-1, 1) + (100, 0))))
 
 
 def _points(text: str) -> np.ndarray:
@@ -123,10 +123,10 @@ def _smooth(corners: np.ndarray, steps: int = 6) -> np.ndarray:
     return (0.5 * (cubic + (3 * here - before - 3 * after + beyond) * t**3)).reshape(-1, 2)
 
 
-def _stroke(paint: str, width: float, path: np.ndarray) -> Part:
+def _stroke(paint: str, width: float, path: np.ndarray) -> Outline:
     """The path's two sides as one polygon, with mitred joints."""
     along = np.array([(b - a) / np.hypot(*(b - a)) for a, b in pairwise(path)])
     normals = along[:, ::-1] * (-1, 1)
     joints = np.concatenate([normals[:1], normals[:-1] + normals[1:], normals[-1:]])
     joints[1:-1] *= 2 / (joints[1:-1] ** 2).sum(axis=1, keepdims=True)
-    return Part(paint, np.concatenate([path + joints * width / 2, (path - joints * width / 2)[::-1]]))
+    return Outline(paint, np.concatenate([path + joints * width / 2, (path - joints * width / 2)[::-1]]))

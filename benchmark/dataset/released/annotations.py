@@ -27,7 +27,7 @@ from rich.progress import Progress
 from ...cli import stderr
 from ...errors import InputError
 from ...files import folder_when_complete
-from ..schema import Row
+from ..schema import AnnotationRow
 from ..store import SplitWriter, write_description
 from .index import RecordIndex, choose_images, read_record
 from .record import record_row
@@ -129,7 +129,7 @@ def import_released(
 
 def _row(
     image_id: str, index: RecordIndex, file: BinaryIO, references: bool, options: Options, add: Callable[..., None]
-) -> Row | None:
+) -> AnnotationRow | None:
     """The row of an image, or None, after `add` has been told why, if there can be none."""
     value = index.fetch(file, image_id)
     if value is None:

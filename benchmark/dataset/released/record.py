@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from ...metrics.tokens import characters
-from ..schema import Row
+from ..schema import AnnotationRow
 
 Box = tuple[float, float, float, float]
 
@@ -69,7 +69,7 @@ def record_row(
     references: bool,
     info_separator: str | None,
     add: Callable[..., None],
-) -> Row | None:
+) -> AnnotationRow | None:
     """Make a row of a record.
 
     Args:
