@@ -19,7 +19,6 @@ print(round(scores["BLEU-1"], 6))
 
 def test_scoring_needs_no_module_that_only_unix_has() -> None:
     """An import of fcntl or resource at the top of a module, which ends every command on Windows."""
-
     done = subprocess.run([sys.executable, "-c", _PROGRAM, *UNIX], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) > 0
