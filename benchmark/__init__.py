@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .version import __version__
+
 if TYPE_CHECKING:
     from .dataset.store import Split
     from .scoring.evaluation import Evaluation
@@ -27,7 +29,6 @@ _other = sys.modules.get({"benchmark": "caponimage", "caponimage": "benchmark"}.
 if _other is not None and getattr(_other, "__file__", None) == __file__:
     raise ImportError(f"this process has imported {__file__} as {_other.__name__}; do not import it as {__name__} too")
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "evaluate", "evaluate_file", "open_split"]
 
 

@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..dataset.store import Split, known_split
 from ..errors import InputError
 from ..metrics import METRICS, by_module, cider, load
 from ..metrics.copying import copy_check
 from ..metrics.corpus import MAX_ORDER
 from ..metrics.length_fit import BIN_EDGES
+from ..version import __version__
 from .evaluation import METRIC_VERSION, Evaluation
 from .significance import RESAMPLES, SEED
 

@@ -18,7 +18,7 @@ Git = Callable[..., str]
 
 def test_one_version_everywhere() -> None:
     """A release whose package, citation and metadata name three versions."""
-    [code] = re.findall(r'^__version__ = "(.*)"$', (ROOT / "benchmark/__init__.py").read_text(), re.M)
+    [code] = re.findall(r'^__version__ = "(.*)"$', (ROOT / "benchmark/version.py").read_text(), re.M)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project.get("version", code) == code
     assert "version" in project or "version" in project["dynamic"]

@@ -173,7 +173,7 @@ def test_scripts_are_valid_shell_and_name_files_that_are_there(path: Path) -> No
 def test_a_tag_that_is_not_the_version(tmp_path: Path, tag: str, heading: str, complaint: str | None) -> None:
     """A release whose number differs from what its receipts say, or which the changelog does not know."""
     (tmp_path / "benchmark").mkdir()
-    (tmp_path / "benchmark/__init__.py").write_text('"""Package."""\n\n__version__ = "1.2.3"\n')
+    (tmp_path / "benchmark/version.py").write_text('"""Package."""\n\n__version__ = "1.2.3"\n')
     (tmp_path / "CHANGELOG.md").write_text(f"# Changelog\n\n{heading}\n")
     done = shell(script(PUBLISH, "Compare the tag with the version"), tmp_path, GITHUB_REF_NAME=tag)
     assert done.returncode == (0 if complaint is None else 1)
