@@ -1,4 +1,4 @@
-"""`python -m reference_model.predict`: captions of a trained run for a split, as a prediction file."""
+"""`python -m reference_model.predict`: writes the captions of a trained run for a split as a prediction file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +15,11 @@ def main(
     data: Annotated[
         str | None, typer.Option(help="Data set folder, or mini. [default: $CAPONIMAGE_DATA, else mini]")
     ] = None,
-    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+    split: Annotated[str, typer.Option(help="Split to caption: val or test.")] = "test",
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Prediction file to write; .gz and .zst compress.")
     ] = Path("preds.jsonl"),
-    beam: Annotated[int, typer.Option(help="Beams; 1 is greedy.", min=1, max=32)] = 1,
+    beam: Annotated[int, typer.Option(help="Number of beams; 1 is greedy search.", min=1, max=32)] = 1,
 ) -> None:
     """Write the captions of a trained run for a split.
 
