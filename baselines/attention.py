@@ -17,15 +17,29 @@ class Attention(nn.Module):
         self.value, self.output = nn.Linear(width, width), nn.Linear(width, width)
 
     def split(self, x: Tensor) -> Tensor:
-        """(B, S, D) to (B, H, S, D / H)."""
+        """Split vectors into heads, (B, S, D) to (B, H, S, D / H)."""
         return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
     def keys_values(self, x: Tensor, values: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Of (B, S, D), or of other vectors as values; (B, H, S, D / H) each."""
+        """Keys and values of vectors, (B, H, S, D / H) each.
+
+        Args:
+            x: vectors for the keys, (B, S, D).
+            values: vectors for the values, (B, S, D); None for the same.
+        """
         return self.split(self.key(x)), self.split(self.value(x if values is None else values))
 
     def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
-        """(B, Q, D) attend to keys and values; `mask` (B or 1, 1 or H, Q or 1, S) is True where they may look."""
+        """Attend to keys and values.
+
+        Args:
+            x: the queries, (B, Q, D).
+            keys_values: see `keys_values`.
+            mask: True where a query may look, (B or 1, 1 or H, Q or 1, S).
+
+        Returns:
+            What each query found, (B, Q, D).
+        """
         p = self.dropout if self.training else 0.0
         query = self.split(self.query(x))
         found = nn.functional.scaled_dot_product_attention(query, *keys_values, attn_mask=mask, dropout_p=p)
@@ -33,7 +47,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Norm(x + Drop(W2 Drop(ReLU(W1 x))))."""
+    """A post-norm feed-forward block: Norm(x + Drop(W2 Drop(ReLU(W1 x))))."""
 
     def __init__(self, width: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -41,11 +55,11 @@ class FeedForward(nn.Module):
         self.norm, self.drop = nn.LayerNorm(width), nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape that ends with D."""
+        """Apply the block to the last dimension, (..., D) to (..., D)."""
         hidden = self.drop(torch.relu(self.expand(x)))
         return self.norm(x + self.drop(self.contract(hidden)))
 
 
 def causal_mask(length: int, device: torch.device) -> Tensor:
-    """Everyone sees itself and what came before; (1, 1, T, T)."""
+    """A mask that lets each position see itself and the positions before; (1, 1, T, T)."""
     return torch.ones(length, length, dtype=torch.bool, device=device).tril()[None, None]

@@ -1,4 +1,4 @@
-"""What the trainer and the decoder ask of a baseline, given its hidden states.
+"""The interface of trainer and decoder, for a network that gives its hidden states.
 
 Shapes: B boxes, T caption characters, D width, V vocabulary.
 """
@@ -17,14 +17,14 @@ from reference_model.training.decoding import write
 
 
 class Captioner(nn.Module, ABC):
-    """A baseline: `hidden`, `start` and `step` are its own, the rest is here."""
+    """A network that captions; subclasses give `hidden`, `start` and `step`."""
 
     config: Config
     output: nn.Module  # from hidden states to the vocabulary
 
     @abstractmethod
     def hidden(self, batch: Batch, given: Tensor) -> Tensor:
-        """States after each of the given characters, (B, T) to (B, T, D); the next one is predicted from them."""
+        """Hidden states that predict the character after each of the given ones, (B, T) to (B, T, D)."""
 
     @abstractmethod
     def start(self, batch: Batch) -> Any:
@@ -52,7 +52,7 @@ class Captioner(nn.Module, ABC):
         return write(self, batch, self.config.inputs.max_caption - 1, beam)
 
     def initialise(self) -> None:
-        """As the reference model: Xavier, or balanced inputs. The backbone keeps the weights it came with."""
+        """Initialise as the reference model does (`model.initialise`); the backbone keeps the weights it came with."""
         features = [module for module in self.modules() if isinstance(module, GridFeatures)]
         kept = [{name: value.clone() for name, value in module.state_dict().items()} for module in features]
         initialise(self, balanced=self.config.model.balanced_inputs)

@@ -1,4 +1,4 @@
-"""What the decoders of M2 and RSTNet remember: what a layer attends to, and the caption so far.
+"""Memory of the decoders of M2 and RSTNet: what each layer attends to, and the caption so far.
 
 Shapes: B boxes, S encoder outputs, K info characters, D width, H heads.
 """

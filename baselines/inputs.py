@@ -1,4 +1,4 @@
-"""What all baselines are given: image cells, the box, product info, each as vectors of the model's width.
+"""Inputs of the baselines: image cells, the box and product info as vectors of the model's width.
 
 Shapes: I images, B boxes, G cells, K info characters, D width.
 
@@ -16,10 +16,10 @@ from reference_model.embeddings import IMAGE, INFO, LOCATION, GridCode, GridFeat
 
 
 class Inputs(nn.Module):
-    """Cells: Norm(Drop(ReLU(W v + b))) with the codes of their cells; the box: W_loc e + b.
+    """Vectors of the inputs: Norm(Drop(ReLU(W v + b))) and a code for each cell, W_loc e + b for the box.
 
     Args:
-        config: of the run.
+        config: configuration of the run.
         norm: whether cells are normalised.
     """
 

@@ -17,8 +17,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .version import __version__
-
 if TYPE_CHECKING:
     from .dataset.store import Split
     from .scoring.evaluation import Evaluation
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
 _other = sys.modules.get({"benchmark": "caponimage", "caponimage": "benchmark"}.get(__name__, ""))
 if _other is not None and getattr(_other, "__file__", None) == __file__:
     raise ImportError(f"this process has imported {__file__} as {_other.__name__}; do not import it as {__name__} too")
+
+from .version import __version__  # noqa: E402  # first the check above
 
 __all__ = ["__version__", "evaluate", "evaluate_file", "open_split"]
 

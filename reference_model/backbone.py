@@ -15,14 +15,14 @@ from benchmark.errors import InputError
 
 CHANNELS = {"resnet50": 2048, "small": 128}
 
-#: What the small backbone starts from; see `pretrain_backbone`.
+#: The weights that the small backbone starts from; see `pretrain_backbone`.
 SHIPPED = Path(__file__).parent / "weights" / "small_backbone.safetensors"
 
 
 class Small(nn.Module):
     """Four convolutions with stride 2 at the first three: an image of 8 g pixels gives a g x g grid.
 
-    Every cell is then told about all of the picture, which the last cells of a ResNet-50 see anyway.
+    A last layer tells every cell about the whole picture, which the last cells of a ResNet-50 see anyway.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Small(nn.Module):
         self.norm = nn.GroupNorm(1, channels)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(I, 3, H, W) to (I, 128, H / 8, W / 8)."""
+        """Features of images, (I, 3, H, W) to (I, 128, H / 8, W / 8)."""
         cells = self.layers(images)
         whole = self.whole(torch.cat([cells.mean(dim=(2, 3)), cells.amax(dim=(2, 3))], dim=1))
         return self.norm(cells + whole[:, :, None, None])
@@ -72,7 +72,7 @@ class ResNet50(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> Tensor:
-        """(I, 3, H, W) to (I, 2048, H / 32, W / 32)."""
+        """Features of images, (I, 3, H, W) to (I, 2048, H / 32, W / 32)."""
         return self.layers(images)
 
 

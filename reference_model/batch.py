@@ -1,4 +1,4 @@
-"""What a model is given: some images with their boxes.
+"""The batch that a model is given: some images with their boxes.
 
 The image is the unit: a picture and its product info stand once, and every box points to them by `image_of_box`. With
 one box per image (`TrainConfig.grouped` off) the same form holds the per-caption batches of the release.
@@ -20,21 +20,21 @@ SPECIALS = ("<unk>", "<pad>", "<sos>", "<eos>", "<sep>")
 
 @dataclass(frozen=True)
 class Batch:
-    """Tensors of a forward pass."""
+    """The tensors of one forward pass."""
 
     images: Tensor | None  # (I, 3, H, W) uint8, text blacked out; None for models without image
     info: Tensor  # (I, K) characters of title and attributes, PAD at the end
-    image_of_box: Tensor  # (B,)
-    boxes: Tensor  # (B, 4) float32 ratios
+    image_of_box: Tensor  # (B,) index of each box's image
+    boxes: Tensor  # (B, 4) float32, [x1, y1, x2, y2] as ratios of the image
     cells: Tensor  # (B, 1 + N, 4) grid indices of the box and its neighbours; -1: no such neighbour
     captions: Tensor  # (B, T) [SOS] characters [EOS], PAD at the end; (B, 1) for generation
     labels: Tensor | None = None  # (B,) 1 where the caption belongs here, for Caption Matching; None: generation
     levels: Tensor | None = None  # (B,) 0: positive, 1 to 3: level of the negative
-    normaliser: float = 1.0  # what the summed loss is divided by: targets of the whole update, over all devices
+    normaliser: float = 1.0  # divisor of the summed loss: the number of targets of the whole update, over all devices
 
     @property
     def n_boxes(self) -> int:
-        """B."""
+        """Number of boxes, B."""
         return len(self.image_of_box)
 
     def to(self, device: torch.device | str) -> "Batch":

@@ -35,18 +35,24 @@ from reference_model.training.vocabulary import Vocabulary
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_PIXELS = 50_000_000
 MAX_BOXES = 1000
-MAX_BYTES = 1 << 20  # of a file of boxes
+MAX_BYTES = 1 << 20  # largest file of boxes
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """The boxes of a file."""
+    """The boxes of a file.
 
-    given: list[list[float]]  # as they stand there
+    Attributes:
+        given: [x1, y1, x2, y2] of each box as written in the file.
+        ratios: the same as ratios of the picture's width and height.
+        unit: "ratios" or "pixels", the unit of the file.
+    """
+
+    given: list[list[float]]
     ratios: list[list[float]]
-    unit: str  # "ratios" or "pixels"
+    unit: str
 
 
 def main(
@@ -61,7 +67,7 @@ def main(
         Path | None, typer.Option(help="Like --boxes: other text on the picture, hidden from the model as in training.")
     ] = None,
     output: Annotated[Path, typer.Option("-o", "--output", help="Picture to write, PNG.")] = Path("captioned.png"),
-    beam: Annotated[int, typer.Option(help="Beams; 1 is greedy.", min=1, max=32)] = 1,
+    beam: Annotated[int, typer.Option(help="Number of beams; 1 is greedy search.", min=1, max=32)] = 1,
 ) -> None:
     r"""Caption the boxes of a picture: prints each box with its caption, and draws the captions into their boxes.
 
@@ -119,14 +125,14 @@ def caption_image(
     """A model's captions for the boxes of one image.
 
     Args:
-        model: with `generate(batch, beam=...)`, in evaluation mode.
-        config: of its run.
-        vocabulary: of its run.
+        model: the network, with `generate(batch, beam=...)`, in evaluation mode.
+        config: configuration of its run.
+        vocabulary: vocabulary of its run.
         row: the image; needs no captions and no category. Characters of title and attributes that the vocabulary does
             not have are <unk>.
-        picture: RGB.
-        seed: of the run; for random neighbours.
-        beam: beams, 1 for greedy.
+        picture: the image, RGB.
+        seed: random seed of the run, on which random neighbours depend.
+        beam: number of beams; 1 is greedy search.
     """
     whole = image_batch(row, picture, config.inputs, vocabulary, seed=seed).to(next(model.parameters()).device)
     captions: list[str] = []
@@ -174,7 +180,7 @@ def read_boxes(path: Path, size: tuple[int, int] | None) -> Boxes:
     """Boxes from an untrusted file.
 
     Args:
-        path: of the JSON.
+        path: the JSON file.
         size: width and height of the picture in pixels; None (it could not be read) leaves out what depends on it.
 
     Raises:
@@ -224,12 +230,12 @@ def _json(path: Path) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    """Finite, and no truth value."""
+    """Whether a value is a finite number and no truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
 
 
 def _notes(row: AnnotationRow, config: Config, vocabulary: Vocabulary) -> list[str]:
-    """What the model cannot read of the product info."""
+    """Notes for the user on characters of the product info that the model cannot read."""
     if not config.inputs.info:
         return ["this model reads no title and no attributes"]
     whole = info_ids(row, replace(config.inputs, max_info=1 << 30), vocabulary)
@@ -241,7 +247,7 @@ def _notes(row: AnnotationRow, config: Config, vocabulary: Vocabulary) -> list[s
 
 
 def _attempt(read: Callable[[], T], problems: list[str]) -> T | None:
-    """What `read` returns; None if it cannot, with its problems added to the list."""
+    """The result of `read`, or None if it raised an InputError, whose problems are added to the list."""
     try:
         return read()
     except InputError as error:

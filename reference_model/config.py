@@ -1,8 +1,9 @@
-"""What a run consists of: typed, validated, hashable.
+"""The configuration of a run: typed, validated, hashable.
 
 A `Config` decides everything about a run but its seed and its data. Where the paper and the code its authors released
-disagree, the setting's comment names the row of `docs/paper_vs_code.md` by its key (as `paper_vs_code: grid-map`). The
-default is the paper's side (or, where the paper is silent, the code's); `release()` switches every row to the code's.
+disagree, a setting's comment names the row of `docs/paper_vs_code.md` by its key (as `paper_vs_code: grid-map`). The
+default is the paper's side (or, where the paper is silent, the code's), and `release()` switches every row to the
+code's.
 
 Settings are changed on the command line by their dotted path: `model.layers=4 cm.strategy=fixed`.
 """
@@ -20,7 +21,7 @@ from benchmark.errors import InputError
 
 @dataclass(frozen=True)
 class Bounds:
-    """The smallest and the largest value that a number may have."""
+    """The smallest and the largest value that a number may have; infinity is never allowed."""
 
     least: float
     most: float = math.inf
@@ -37,7 +38,7 @@ Share = Annotated[float, Bounds(0, 1)]
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The network (paper, section 4.1)."""
+    """Sizes and options of the network (paper, section 4.1)."""
 
     layers: Count = 6
     width: Count = 1024  # d
@@ -47,8 +48,8 @@ class ModelConfig:
     norm: Literal["layernorm", "authors"] = "layernorm"  # paper_vs_code: norm
     gelu: Literal["exact", "authors"] = "exact"  # paper_vs_code: gelu
     positions: Literal["learned", "sine", "sine_authors"] = "learned"  # paper_vs_code: positions
-    position_table: Count = 128  # entries of the learned table, shared by info and caption
-    embed_scale: Literal["sqrt", "one"] = "sqrt"  # paper_vs_code: embed-scale; of image and word embeddings
+    position_table: Count = 128  # number of positions in the learned table, which info and captions share
+    embed_scale: Literal["sqrt", "one"] = "sqrt"  # paper_vs_code: embed-scale
     colour_head: bool = False  # paper_vs_code: colour-head; built by the release, used by nothing here
     backbone: Literal["resnet50", "small"] = "resnet50"
     backbone_weights: str = "imagenet"  # "imagenet", "none", or a local file
@@ -63,7 +64,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class InputConfig:
-    """What the model is given."""
+    """Which inputs the model is given, and in what form (paper, section 4.1)."""
 
     image: bool = True
     info: bool = True
@@ -98,18 +99,18 @@ class InputConfig:
 
     @property
     def n_neighbours(self) -> int:
-        """Neighbour boxes in a location token."""
+        """Number of neighbour boxes in a location token."""
         return {"none": 0, "top2": 4}.get(self.neighbours, 2)
 
     @property
     def pixels(self) -> int:
-        """Side of the square image that the backbone sees."""
+        """Side of the square image that the backbone sees, in pixels."""
         return self.image_side or 32 * self.grid
 
 
 @dataclass(frozen=True)
 class GenerationConfig:
-    """Caption Generation, the CG task (section 4.2)."""
+    """Options of Caption Generation, the CG task (paper, section 4.2)."""
 
     label_smoothing: Share = 0.1  # paper_vs_code: label-smoothing
     reduce: Literal["token", "caption"] = "token"  # paper_vs_code: reduce
@@ -117,7 +118,7 @@ class GenerationConfig:
 
 @dataclass(frozen=True)
 class MatchingConfig:
-    """Caption Matching, the CM task (section 4.2, equations 6 to 9)."""
+    """Options of Caption Matching, the CM task (paper, section 4.2, equations 6 to 9)."""
 
     strategy: Literal["none", "fixed", "progressive"] = "none"  # paper_vs_code: strategy
     fixed_mix: tuple[float, float, float] = (0.3, 0.4, 0.3)  # paper_vs_code: fixed-mix; levels I, II, III
@@ -129,7 +130,7 @@ class MatchingConfig:
     step: Literal["all", "cm_only"] = "all"  # paper_vs_code: step-count; what step_num counts
     time_scale: bool = True  # stretch the schedule, made for 200,000 steps, to the length of pre-training
     batches: Literal["random", "cycle"] = "random"  # paper_vs_code: task-mix; the 3:1 mix of CG and CM
-    share: Share = 0.25  # of CM batches in pre-training
+    share: Share = 0.25  # share of CM batches in pre-training
 
     def __post_init__(self) -> None:
         problems = []
@@ -143,7 +144,7 @@ class MatchingConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Optimisation (paper, section 5.1; paper_vs_code: rates, batch, optimiser)."""
+    """Options of optimisation and of the training loop (paper, section 5.1; paper_vs_code: rates, batch, optimiser)."""
 
     pretrain_updates: Natural = 200_000  # CG and CM; variants without CM have none
     finetune_updates: Natural = 50_000  # CG alone
@@ -181,7 +182,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """A whole run."""
+    """The configuration of a whole run."""
 
     name: str = "context"
     system: str = "reference"  # name of the network; see `registry`
@@ -202,7 +203,7 @@ class Config:
 
     @property
     def hash(self) -> str:
-        """Of everything above but name and profile: equal configurations are one run, whatever they are called."""
+        """Hash of all settings but name and profile: equal configurations are one run, whatever they are called."""
         content = to_dict(self)
         del content["name"], content["profile"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
@@ -214,7 +215,7 @@ SINE_POSITIONS = 200  # entries of the fixed position tables, as in the release
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Plain data for JSON; tuples become lists."""
+    """A configuration as plain data for JSON; tuples become lists."""
     return json.loads(json.dumps(dataclasses.asdict(config)))
 
 

@@ -1,4 +1,4 @@
-"""From a batch to the transformer's input tokens (paper, section 4.1, equations 1 to 4).
+"""The transformer's input tokens, made from a batch (paper, section 4.1, equations 1 to 4).
 
 Shapes: I images, B boxes, G image tokens, K info characters, T caption characters, D width, g grid side.
 
@@ -15,13 +15,14 @@ from reference_model.backbone import CHANNELS, backbone
 from reference_model.batch import PAD
 from reference_model.config import SINE_POSITIONS, InputConfig, ModelConfig
 
-IMAGE, LOCATION, INFO, CAPTION = range(4)  # segments
+#: Rows of the table of segment embeddings, SE in equations 1, 3 and 4.
+IMAGE, LOCATION, INFO, CAPTION = range(4)
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, for each channel
 
 
 class GridCode(nn.Module):
-    """[Emb_h(x); Emb_v(y)], shared by image cells and box corners."""
+    """The spatial embeddings [Emb_h(x); Emb_v(y)], shared by image cells and box corners."""
 
     def __init__(self, side: int, width: int) -> None:
         super().__init__()
@@ -34,18 +35,18 @@ class GridCode(nn.Module):
         return torch.cat([x.repeat(side, 1), y.repeat_interleave(side, dim=0)], dim=1)
 
     def boxes(self, cells: Tensor) -> Tensor:
-        """Equation 2: corner indices (..., 4) to [h(x1); v(y1); h(x2); v(y2)], (..., 2 D)."""
+        """Codes of boxes by equation 2: corner indices (..., 4) to [h(x1); v(y1); h(x2); v(y2)], (..., 2 D)."""
         x1, y1, x2, y2 = cells.unbind(-1)
         return torch.cat([self.columns(x1), self.rows(y1), self.columns(x2), self.rows(y2)], dim=-1)
 
 
 def _halved(codes: Tensor, pool: int) -> Tensor:
-    """Means of `pool` neighbouring codes; a cell's code has an independent half for each axis."""
+    """Means of `pool` neighbouring codes of one axis, (g, D / 2) to (g / pool, D / 2)."""
     return codes.reshape(-1, pool, codes.shape[1]).mean(dim=1)
 
 
 class GridFeatures(nn.Module):
-    """Pictures to the features of G = (g / pool) squared cells, row by row; what every model here starts from.
+    """The features of a picture's G = (g / pool) squared cells, row by row; all networks start from them.
 
     A frozen backbone stays in evaluation mode and is not trained.
     """
@@ -78,7 +79,7 @@ class GridFeatures(nn.Module):
 
 
 class ImageTokens(nn.Module):
-    """Equation 1: grid features with the codes of their cells."""
+    """Image tokens, equation 1: grid features with the codes of their cells."""
 
     def __init__(self, model: ModelConfig, inputs: InputConfig) -> None:
         super().__init__()
@@ -88,14 +89,20 @@ class ImageTokens(nn.Module):
         self.norm = nn.LayerNorm(model.width) if model.balanced_inputs else None
 
     def forward(self, images: Tensor, grid: GridCode) -> Tensor:
-        """(I, 3, H, W) uint8 to the tokens of each image, (I, G, D)."""
+        """Tokens by equation 1 but for the segment embedding, (I, 3, H, W) uint8 to (I, G, D).
+
+        `ReferenceModel.prefix` adds the segment embedding SE_v.
+        """
         tokens = self.project(self.features(images))
         tokens = self.norm(tokens) if self.norm is not None else tokens * self.scale
         return tokens + grid.cells(self.pool)
 
 
 class LocationToken(nn.Module):
-    """Equation 3: a box and, with it, its neighbours; without neighbours l = W_loc e_cur (no formula in the paper)."""
+    """Location tokens, equation 3: a box with its neighbours.
+
+    Without neighbours, for which the paper has no formula, a token is W_loc e_cur.
+    """
 
     def __init__(self, model: ModelConfig, inputs: InputConfig) -> None:
         super().__init__()
@@ -110,7 +117,12 @@ class LocationToken(nn.Module):
         self.width = d
 
     def forward(self, cells: Tensor, grid: GridCode) -> Tensor:
-        """Tokens (B, D) from the grid indices (B, 1 + N, 4) of boxes and neighbours."""
+        """Tokens by equation 3 but for the segment embedding, (B, D), from grid indices of boxes and neighbours.
+
+        Args:
+            cells: the box and its N neighbours, -1 where there is none, (B, 1 + N, 4).
+            grid: the codes of equation 2.
+        """
         codes = grid.boxes(cells.clamp(min=0))
         if self.missing is not None:
             codes = torch.where((cells < 0).all(dim=-1, keepdim=True), self.missing, codes)
@@ -123,16 +135,18 @@ class LocationToken(nn.Module):
 
 
 def embed_scale(model: ModelConfig) -> float:
-    """What image and word embeddings are multiplied by (paper_vs_code: embed-scale)."""
+    """The factor of image and word embeddings (paper_vs_code: embed-scale)."""
     return math.sqrt(model.width) if model.embed_scale == "sqrt" else 1.0
 
 
 class Words(nn.Module):
-    """Equation 4: characters of info and captions; in the reference model the table is also the output matrix.
+    """Word tokens, equation 4, for characters of info and captions.
+
+    The reference model uses the table for its output, too.
 
     Args:
-        model: its width, scale and kind of positions.
-        vocabulary_size: V.
+        model: width, scale and kind of positions.
+        vocabulary_size: number of entries of the vocabulary, V.
         positioned: False for a decoder that reads one character after the other; positions are then left out.
     """
 
@@ -150,7 +164,12 @@ class Words(nn.Module):
             self.register_buffer("positions", table, persistent=False)
 
     def forward(self, characters: Tensor, first: int = 0) -> Tensor:
-        """(..., T) to (..., T, D); `first` is the position of the first character."""
+        """Tokens by equation 4 but for the segment embedding, (..., T) to (..., T, D).
+
+        Args:
+            characters: ids.
+            first: position of the first character.
+        """
         return self.table(characters) * self.scale + self.positions[first : first + characters.shape[-1]]
 
 
@@ -172,5 +191,5 @@ def sinusoid(n: int, width: int, *, authors: bool) -> Tensor:
 
 
 def is_real(characters: Tensor) -> Tensor:
-    """Which positions hold a character; boolean, same shape."""
+    """True where a position holds a character and no padding; same shape."""
     return characters != PAD

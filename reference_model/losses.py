@@ -18,12 +18,12 @@ def smoothed_divergence(logits: Tensor, targets: Tensor, smoothing: float) -> Te
     smoothing is another function: it spreads over all V classes.
 
     Args:
-        logits: (N, V).
-        targets: (N,), none of them PAD.
-        smoothing: 0 gives the negative log-likelihood.
+        logits: scores of the vocabulary, (N, V).
+        targets: character ids, none of them PAD, (N,).
+        smoothing: probability taken from the target; 0 gives the negative log-likelihood.
 
     Returns:
-        (N,), 0 at the best possible prediction.
+        Divergences, 0 at the best possible prediction, (N,).
     """
     log_p = functional.log_softmax(logits.float(), dim=-1)
     at_target = log_p.gather(1, targets[:, None]).squeeze(1)
@@ -36,15 +36,15 @@ def smoothed_divergence(logits: Tensor, targets: Tensor, smoothing: float) -> Te
 
 
 def generation_loss(logits: Tensor, targets: Tensor, real: Tensor, smoothing: float, reduce: str) -> Tensor:
-    """The loss of Caption Generation, L_CG (the paper's unnumbered equation in section 4.2, negative log-likelihood).
+    """The loss of Caption Generation, equation 5.
 
-    It is summed over characters (`token`), or over captions of their mean as in the paper (`caption`); see
-    paper_vs_code: reduce.
+    Losses of characters are summed (`token`), or averaged over each caption as in the paper and then summed
+    (`caption`); see paper_vs_code: reduce. Without smoothing they are the equation's negative log-likelihoods.
 
     Args:
-        logits: of the real positions, row by row, (N, V).
-        targets: (B, T).
-        real: which targets count, (B, T), N in all.
+        logits: scores at the positions whose targets count, row by row, (N, V).
+        targets: character ids, (B, T).
+        real: True where a target counts, (B, T), N in all.
         smoothing: see `smoothed_divergence`.
         reduce: `GenerationConfig.reduce`.
 
@@ -58,13 +58,13 @@ def generation_loss(logits: Tensor, targets: Tensor, real: Tensor, smoothing: fl
 
 
 def matching_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """The loss of Caption Matching, L_CM, summed over captions: equation 9, or cross entropy of two classes.
+    """The loss of Caption Matching, equation 9, summed over captions; or the release's cross entropy of two classes.
 
     See paper_vs_code: matching-head.
 
     Args:
-        scores: (B, 1) logit of "belongs here", or (B, 2) of "does not", "does".
-        labels: (B,) 1 or 0.
+        scores: logits of "the caption belongs to the box", (B, 1), or of "it does not" and "it does", (B, 2).
+        labels: r of equation 9, 1 where the caption belongs to the box, else 0, (B,).
     """
     if scores.shape[1] == 1:
         return functional.binary_cross_entropy_with_logits(scores[:, 0].float(), labels.float(), reduction="sum")
@@ -72,5 +72,5 @@ def matching_loss(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def matching_logit(scores: Tensor) -> Tensor:
-    """Logit of "belongs here" from either head, (B,)."""
+    """Logit of "the caption belongs to the box" from either head, (B,); its sigmoid is s of equation 9."""
     return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]

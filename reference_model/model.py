@@ -3,7 +3,7 @@
 Shapes: B boxes, G image tokens, K info characters, P = G + 1 + K prefix positions, T caption characters, D width, V
 vocabulary. Inputs that a variant goes without are left out of the prefix, not zeroed.
 
-A model for the trainer is an object with `loss(batch)` and `generate(batch)`; everything else is its own affair.
+The trainer asks a model for `loss(batch)` and `generate(batch)` alone.
 """
 
 import torch
@@ -60,7 +60,10 @@ class ReferenceModel(nn.Module):
             nn.init.xavier_uniform_(self.image.project.weight)
 
     def prefix(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The tokens of image, location and info, and which of them are real: (B, P, D) and (B, P)."""
+        """The tokens of image, location and info, (B, P, D), and which of them are real, (B, P).
+
+        Adds the segment embeddings of equation 1, equation 3 and equation 4 to what `embeddings` computes.
+        """
         segments = self.segments.weight
         tokens, real = [], []
         if self.image is not None and batch.images is not None and self.grid is not None:
@@ -80,11 +83,11 @@ class ReferenceModel(nn.Module):
         return self.drop(self.words(captions, first) + self.segments.weight[CAPTION])
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """(..., D) to (..., V), with the word table as matrix."""
+        """Logits of the vocabulary from hidden states, (..., D) to (..., V), with the word table as output matrix."""
         return nn.functional.linear(hidden, self.words.table.weight, self.output_bias)
 
     def loss(self, batch: Batch) -> Tensor:
-        """The summed loss of the batch's task, divided by `batch.normaliser`."""
+        """The loss of the batch's task, equation 5 or equation 9, summed and divided by `batch.normaliser`."""
         summed = self._generation(batch) if batch.labels is None else self._matching(batch)
         return summed / batch.normaliser
 
@@ -116,7 +119,7 @@ class ReferenceModel(nn.Module):
         return self.matching_head(head)
 
     def matches(self, batch: Batch) -> Tensor:
-        """Logit of "this caption belongs here" for each caption, (B,)."""
+        """Logit of "the caption belongs to the box" for each caption, (B,)."""
         return matching_logit(self.matching_scores(batch))
 
     def start(self, batch: Batch) -> "ReferenceState":
@@ -131,9 +134,9 @@ class ReferenceModel(nn.Module):
         """One decoding step.
 
         Args:
-            state: of `start`; it is extended by these characters.
-            characters: (B,), the ones at `position`.
-            position: 0 for [SOS].
+            state: the state that `start` returned; it is extended by these characters.
+            characters: the characters at `position`, (B,).
+            position: number of characters before, 0 for [SOS].
 
         Returns:
             Logits of the next character, (B, V).

@@ -1,4 +1,4 @@
-"""The naive form of the reference model, to measure against: what the released code does with the same network.
+"""The naive form of the reference model: computes the same network as the released code does, to measure against.
 
 One CNN pass per caption, product info padded to 60 characters and captions to their longest, every position through
 every layer, word probabilities at padded positions too; decoding keeps the keys and values of the prefix and reads all
@@ -59,7 +59,7 @@ def naive_loss(model: ReferenceModel, batch: Batch) -> Tensor:
 
 @dataclass
 class Reading:
-    """What a naive decoder remembers: which of the prefix is real, the characters so far, keys and values."""
+    """State of a naive decoder: which prefix positions are real, the characters so far, keys and values."""
 
     real: Tensor
     characters: Tensor

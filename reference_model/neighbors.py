@@ -22,7 +22,7 @@ def neighbours(boxes: np.ndarray, size: tuple[int, int], kind: Kind, *, seed: st
         kind: `nearest`: nearest previous, nearest next; `top2`: and the second nearest of each; `random`: two other
             boxes, drawn once per box and seed; `chain`: the entries before and after in the data set's order (the
             release); `none`.
-        seed: of `random`, such as the run's seed with the image's id.
+        seed: seed for `random`, such as the run's seed with the image's id.
 
     Returns:
         Positions in `boxes`, or MISSING; shape (n, 0), (n, 2) as [previous, next], or (n, 4) as [previous, next,

@@ -1,4 +1,4 @@
-"""`python -m reference_model.predict`: captions of a trained run for a split, as a prediction file."""
+"""`python -m reference_model.predict`: writes the captions of a trained run for a split as a prediction file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,11 +13,11 @@ from benchmark.predictions import write_predictions
 def main(
     run: Annotated[Path, typer.Argument(help="Folder of a trained run: RUNS/VARIANT/HASH/seedK.")],
     data: cli.Data = None,
-    split: cli.SplitName = "test",
+    split: Annotated[str, typer.Option(help="Split to caption: val or test.")] = "test",
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Prediction file to write; .gz and .zst compress.")
     ] = Path("preds.jsonl"),
-    beam: Annotated[int, typer.Option(help="Beams; 1 is greedy.", min=1, max=32)] = 1,
+    beam: Annotated[int, typer.Option(help="Number of beams; 1 is greedy search.", min=1, max=32)] = 1,
 ) -> None:
     """Write the captions of a trained run for a split.
 

@@ -24,14 +24,14 @@ from benchmark.rendering import mask_boxes
 from reference_model.backbone import CHANNELS, SHIPPED, Small
 from reference_model.embeddings import GridFeatures
 
-SIDE, HELD_OUT = 64, 300
+SIDE, HELD_OUT = 64, 300  # pixels of a picture's side; pictures that are not trained on
 
 
 def main(
-    output: Annotated[Path, typer.Option("-o", "--output", help="File to write.")] = SHIPPED,
-    images: Annotated[int, typer.Option(help="Pictures to draw.")] = 4000,
-    epochs: Annotated[int, typer.Option(help="Passes over them.")] = 16,
-    seed: Annotated[int, typer.Option(help="Of initialisation and order.")] = 1,
+    output: Annotated[Path, typer.Option("-o", "--output", help="File of weights to write.")] = SHIPPED,
+    images: Annotated[int, typer.Option(help="Number of pictures to draw.")] = 4000,
+    epochs: Annotated[int, typer.Option(help="Number of passes over the pictures.")] = 16,
+    seed: Annotated[int, typer.Option(help="Random seed for initialisation and order.")] = 1,
 ) -> None:
     """Train the small backbone on pictures that belong to no split (some minutes on one core).
 
@@ -69,7 +69,7 @@ def _picture(sample: Sample) -> np.ndarray:
 
 
 def _labels(made: list[Sample]) -> tuple[Tensor, list[int]]:
-    """What is on the pictures, (n, 5), and how many values each of the five has."""
+    """Labels of the pictures, (n, 5), and the number of classes of each of the five."""
     columns, sizes = [], []
     for name in ("colour", "pattern", "shape", "scene"):
         keys = [getattr(sample.product, name).key for sample in made]

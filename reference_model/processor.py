@@ -1,4 +1,4 @@
-"""What computes a run, as far as its bits may depend on it.
+"""The processor that computes a run, as far as the run's bits may depend on it.
 
 Sums of floating-point numbers are rounded in the order in which they are added, and libraries choose that order by the
 instructions that a processor has. Runs on different kinds of processors therefore agree only within rounding.
@@ -36,7 +36,7 @@ class Processor:
 
     @property
     def kind(self) -> str:
-        """What two processors share that give the same bits."""
+        """A description that is equal for two processors that give the same bits."""
         release = ".".join(self.torch.split(".")[:2])
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         kind = f"{self.vendor} {self.capability}, torch {release}, {threads}"

@@ -25,7 +25,7 @@ from reference_model.training.vocabulary import Vocabulary
 
 
 def run_folder(runs: Path, config: Config, seed: int) -> Path:
-    """Where a run of this configuration and seed belongs."""
+    """The folder of a run with this configuration and seed."""
     return runs / config.name / config.hash / f"seed{seed}"
 
 
@@ -35,7 +35,15 @@ def is_complete(folder: Path) -> bool:
 
 
 def write_config(folder: Path, config: Config, seed: int, data: str, fingerprint: str) -> None:
-    """Record what the run is; `data` names the data set, `fingerprint` its training split."""
+    """Write `config.json`.
+
+    Args:
+        folder: folder of the run.
+        config: configuration of the run.
+        seed: random seed of the run.
+        data: name of the data set.
+        fingerprint: fingerprint of its training split.
+    """
     content: dict[str, Any] = {"seed": seed, "data": data, "fingerprint": fingerprint, "config": to_dict(config)}
     with replace_when_complete(folder / "config.json") as partial:
         partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -58,7 +66,7 @@ def read_config(folder: Path) -> tuple[Config, int]:
 
 
 def made_by(folder: Path) -> dict[str, Any]:
-    """What `made_by.json` says of a run's making; empty if there is no such file.
+    """The content of a run's `made_by.json`; empty if there is no such file.
 
     Training notes `version`, the version of the run's network, and `processors`, which trained it, in order; whoever
     starts the training may note more.
@@ -68,7 +76,7 @@ def made_by(folder: Path) -> dict[str, Any]:
 
 
 def note(folder: Path, **more: Any) -> None:
-    """Add to `made_by.json`."""
+    """Add entries to a run's `made_by.json`."""
     with replace_when_complete(folder / "made_by.json") as partial:
         partial.write_text(json.dumps(made_by(folder) | more, indent=1) + "\n", encoding="utf-8")
 
@@ -81,7 +89,7 @@ def note_training(folder: Path, version: str, processor: Processor) -> None:
 
     Args:
         folder: the folder of the run.
-        version: `Network.version` of the code that trains.
+        version: the `Network.version` of the code that trains.
         processor: the processor that trains.
     """
     known = made_by(folder) if (folder / "checkpoint" / "last.safetensors").exists() else None

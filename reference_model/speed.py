@@ -1,4 +1,4 @@
-"""`python -m reference_model.speed`: what this implementation saves over the naive form, in one run on one machine.
+"""`python -m reference_model.speed`: times this implementation against the naive form, in one run on one machine.
 
 Invariants:
 * what is compared is timed in turn, so a busy machine is busy for all; the fastest round counts;
@@ -34,17 +34,17 @@ from reference_model.training.inputs import PreparedSplit, prepare_picture
 from reference_model.training.vocabulary import Vocabulary
 from reference_model.variants import named
 
-#: Profile -> entries of the vocabulary: the paper's, and that of the embedded data set.
+#: For each profile, the number of entries of the vocabulary: the paper's, and the embedded data set's.
 VOCABULARY = {"paper": 6263, "mini": 1367}
 IMAGES, BOXES, INFO = 8, 5, 35
-#: Characters of captions, over and over: 5 on average, 2 to 8.
+#: Numbers of characters of the captions, used over and over: 5 on average, 2 to 8.
 LENGTHS = (8, 2, 5, 3, 7, 4, 6)
 BOXES_PER_IMAGE, GPUS = 4.8, 8
 
 
 def main(
-    size: Annotated[str, typer.Option(help="paper, mini, or both.")] = "both",
-    threads: Annotated[int, typer.Option(help="Of the CPU.", min=1)] = 2,
+    size: Annotated[str, typer.Option(help="Sizes of the network: paper, mini, or both.")] = "both",
+    threads: Annotated[int, typer.Option(help="Number of CPU threads.", min=1)] = 2,
     repeats: Annotated[int, typer.Option(help="Rounds after the first; the fastest of all counts.", min=1)] = 2,
     clock: Annotated[
         str, typer.Option(help="wall, or cpu: seconds of this process, for one thread on a busy machine.")
@@ -80,7 +80,7 @@ def main(
 
 
 def random_batch(config: Config, vocabulary_size: int, *, images: int = IMAGES, boxes: int = BOXES) -> Batch:
-    """Images with as many boxes each, and everything else at random."""
+    """A batch of `images` images with `boxes` boxes each, and everything else at random."""
     random = torch.Generator().manual_seed(1)
     n, inputs = images * boxes, config.inputs
 
@@ -112,7 +112,7 @@ def matrix_peak(clock: Clock) -> float:
 
 @dataclass(frozen=True)
 class Works:
-    """A network and some images in both forms; every method is work to be timed or counted."""
+    """A network and some images in both forms, with the work that is timed and counted."""
 
     model: ReferenceModel
     ours: Batch
@@ -120,33 +120,33 @@ class Works:
 
     @classmethod
     def of(cls, config: Config, vocabulary_size: int, images: int = IMAGES) -> "Works":
-        """With random weights and inputs."""
+        """A network with random weights, and random inputs."""
         torch.manual_seed(1)
         ours = random_batch(config, vocabulary_size, images=images)
         return cls(ReferenceModel(config, vocabulary_size), ours, per_caption(ours, config.inputs))
 
     def train(self) -> None:
-        """Forward and backward, ours."""
+        """Run our forward and backward pass."""
         self.model.train().zero_grad()
         torch.autograd.backward(self.model.loss(self.ours))
 
     def train_naively(self) -> None:
-        """Forward and backward of the naive form."""
+        """Run the forward and backward pass of the naive form."""
         self.model.train().zero_grad()
         for piece in one_box_of_each(self.naive, len(self.ours.info)):
             torch.autograd.backward(naive_loss(self.model, piece))
 
     def write(self) -> list[list[int]]:
-        """Greedy captions, ours."""
+        """Write greedy captions in our form."""
         return self.model.eval().generate(self.ours)
 
     def write_naively(self) -> list[list[int]]:
-        """Greedy captions in the naive form."""
+        """Write greedy captions in the naive form."""
         decoder = NaiveDecoder(self.model.eval())
         return greedy(decoder, self.naive, self.model.config.inputs.max_caption - 1)
 
     def cnn(self, *, backward: bool) -> None:
-        """The backbone alone, once per image."""
+        """Run the backbone alone, once per image."""
         assert self.model.image is not None
         assert self.ours.images is not None
         self.model.train(backward).zero_grad()
@@ -157,14 +157,14 @@ class Works:
 
 
 def comparison(config: Config, vocabulary_size: int, repeats: int, clock: Clock, peak: float) -> tuple[Grid, Grid]:
-    """The naive form beside ours, and how ours uses the machine.
+    """Two tables: the naive form beside ours, and how ours uses the machine.
 
     Args:
-        config: of the network; no pre-trained weights.
-        vocabulary_size: V.
+        config: configuration of the network, without pre-trained weights.
+        vocabulary_size: number of entries of the vocabulary, V.
         repeats: rounds after the first; the fastest of all counts.
-        clock: in seconds.
-        peak: of `matrix_peak`.
+        clock: the time in seconds.
+        peak: FLOP/s of `matrix_peak`.
     """
     works, one_image = (Works.of(config, vocabulary_size, images) for images in (IMAGES, 1))
     training = _measured(works.train, works.train_naively, partial(works.cnn, backward=True), repeats, clock)
@@ -204,7 +204,7 @@ def comparison(config: Config, vocabulary_size: int, repeats: int, clock: Clock,
 
 
 def _measured(ours: Work, naive: Work, cnn: Work, repeats: int, clock: Clock) -> dict[str, float]:
-    """Seconds of both forms, of the CNN alone, and of ours with bf16 autocast."""
+    """Seconds of both forms, of the CNN alone, and of our form with bf16 autocast."""
 
     def bf16() -> None:
         with torch.autocast("cpu", torch.bfloat16):
@@ -226,8 +226,8 @@ def loading(n_images: int, clock: Clock) -> Grid:
     """Images per second that one process loads, against what GPUs would take.
 
     Args:
-        n_images: how many to load.
-        clock: in seconds.
+        n_images: number of pictures to load.
+        clock: the time in seconds.
     """
     split = open_split("mini", "val")
     config = override(named("context", "paper"), ["model.backbone_weights=none"])

@@ -1,4 +1,4 @@
-"""`python -m reference_model.train`: train a variant, then predict and score val and test.
+"""`python -m reference_model.train`: trains a variant, then predicts and scores val and test.
 
 Under torchrun the same command trains on many devices:
 
@@ -30,24 +30,28 @@ if TYPE_CHECKING:  # torch takes seconds to import, and --help needs none
 
 
 def main(
-    variant: Annotated[str | None, typer.Argument(help="One of the variants below; left out: list them.")] = None,
+    variant: Annotated[
+        str | None, typer.Argument(help="Variant to train; without one, all variants are listed.")
+    ] = None,
     overrides: Annotated[list[str] | None, typer.Argument(help="Settings, such as `model.layers=4`.")] = None,
-    profile: Annotated[str, typer.Option(help=f"Sizes: {', '.join(PROFILES)}.")] = "mini",
+    profile: Annotated[str, typer.Option(help=f"Profile of sizes: {', '.join(PROFILES)}.")] = "mini",
     preset: Annotated[
         str,
         typer.Option(
-            help="paper; release: what the paper's authors' code does; official: a baseline's own authors' recipe."
+            help="paper, release (as the paper's authors' code), or official (the recipe of a baseline's authors)."
         ),
     ] = "paper",
     data: cli.Data = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.", min=1)] = 1,
-    runs: Annotated[Path, typer.Option(help="Where run folders are kept.")] = Path("runs"),
+    seed: Annotated[
+        int, typer.Option(help="Random seed for initialisation, data order, dropout and negatives.", min=1)
+    ] = 1,
+    runs: Annotated[Path, typer.Option(help="Folder in which run folders are kept.")] = Path("runs"),
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the plan: updates, parameters, memory, time.")
     ] = False,
     settings: Annotated[bool, typer.Option("--settings", help="Print every setting of the variant.")] = False,
 ) -> None:
-    """Train a variant of the reference model; a run that was interrupted goes on, one that is complete is left alone.
+    """Train a variant of a network; a run that was interrupted goes on, one that is complete is left alone.
 
     Examples::
 
@@ -97,13 +101,13 @@ def _variants() -> Table:
 
 
 def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) -> Path:
-    """Train, predict and score; returns the run's folder.
+    """Train, predict and score a run, and return its folder.
 
     Args:
-        config: what to train.
-        splits: `train`, and `val` and `test` as far as they are there.
-        seed: of everything random.
-        runs: where run folders are kept.
+        config: configuration of the run.
+        splits: the data set's `train`, and `val` and `test` if it has them.
+        seed: random seed for initialisation, data order, dropout and negatives.
+        runs: folder in which run folders are kept.
 
     Raises:
         Interrupted: if a signal asked to stop; everything is saved then, and the same call goes on.
@@ -187,7 +191,7 @@ def _prepare(
     folder: Path,
     world: "World",
 ) -> None:
-    """What a fresh network starts from, if its network has such; noted in `prepared.json`."""
+    """Call the network's `prepare` for a run that has not begun, and note its result in `prepared.json`."""
     prepare, note = network(config.system).prepare, folder / "prepared.json"
     if not prepare or (note.exists() and (folder / "checkpoint" / "last.safetensors").exists()):
         return

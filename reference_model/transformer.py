@@ -1,4 +1,4 @@
-"""The prefix-LM transformer: pre-norm layers over prefix and caption (paper, section 4.2; facts of the release).
+"""The prefix-LM transformer: pre-norm layers over prefix and caption (paper, section 4.2; details as released).
 
 Shapes: B boxes, P prefix positions, T caption positions, S = P + T, D width, H heads.
 
@@ -7,7 +7,7 @@ Invariants:
   position under Caption Generation;
 * with a cache, the keys and values of ALL earlier positions are kept (the released cache drops one), so decoding step
   by step gives the logits of the full pass;
-* what nobody asks for is not computed: after the last attention, only the positions to keep.
+* after the last attention, only the positions whose output is needed are computed.
 """
 
 import math
@@ -20,14 +20,14 @@ ALL = slice(None)
 
 
 def generation_mask(prefix: Tensor, caption: Tensor) -> Tensor:
-    """Caption Generation: everyone sees the prefix, a caption position also sees the caption up to itself.
+    """The mask of Caption Generation: all see the prefix, a caption position also sees the caption up to itself.
 
     Args:
-        prefix: which prefix positions are real, (B, P).
-        caption: which caption positions are real, (B, T).
+        prefix: True where a prefix position is real, (B, P).
+        caption: True where a caption position is real, (B, T).
 
     Returns:
-        (B, 1, S, S), to be broadcast over heads.
+        The mask, (B, 1, S, S), to be broadcast over heads.
     """
     p, t = prefix.shape[1], caption.shape[1]
     keys = torch.cat([prefix, caption], dim=1)[:, None, None, :]
@@ -37,7 +37,7 @@ def generation_mask(prefix: Tensor, caption: Tensor) -> Tensor:
 
 
 def matching_mask(prefix: Tensor, caption: Tensor) -> Tensor:
-    """Caption Matching: everyone sees every real position; (B, 1, 1, S)."""
+    """The mask of Caption Matching: every position sees all real positions; (B, 1, 1, S)."""
     return torch.cat([prefix, caption], dim=1)[:, None, None, :]
 
 
@@ -49,13 +49,13 @@ class AuthorsNorm(nn.Module):
         self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., D) to (..., D)."""
+        """Normalise the last dimension, (..., D) to (..., D)."""
         centred = x - x.mean(dim=-1, keepdim=True)
         return self.weight * centred / (x.std(dim=-1, keepdim=True) + 1e-6) + self.bias
 
 
 def norm(width: int, kind: str) -> nn.Module:
-    """Layer normalisation of a kind of `ModelConfig.norm`."""
+    """Layer normalisation over the last dimension, of a kind of `ModelConfig.norm` (paper_vs_code: norm)."""
     return nn.LayerNorm(width, eps=1e-6) if kind == "layernorm" else AuthorsNorm(width)
 
 
@@ -78,7 +78,7 @@ class LayerCache:
         self.keys = self.values = torch.empty(0)
 
     def extend(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Add positions; returns the keys and values of all."""
+        """Add the keys and values of new positions, and return those of all."""
         if self.length == 0:
             shape = (*key.shape[:2], self.capacity, key.shape[3])
             self.keys, self.values = key.new_empty(shape), value.new_empty(shape)
@@ -93,7 +93,7 @@ class LayerCache:
 
 
 class Layer(nn.Module):
-    """x + Drop(Attention(Norm(x))), then x + Drop(FeedForward(Norm(x)))."""
+    """A pre-norm layer: x + Drop(Attention(Norm(x))), then x + Drop(FeedForward(Norm(x)))."""
 
     def __init__(
         self, width: int, heads: int, feed_forward: int, dropout: float, *, norm_kind: str, gelu_kind: str
@@ -110,12 +110,12 @@ class Layer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor, cache: LayerCache | None = None, keep: slice = ALL) -> Tensor:
-        """One layer.
+        """Apply the layer to new positions.
 
         Args:
-            x: (B, Q, D), the new positions.
-            mask: (B, 1, Q or 1, S), S counting the earlier ones too.
-            cache: keys and values of earlier positions; the new ones are added.
+            x: the Q new positions, (B, Q, D).
+            mask: True where a new position may look, (B, 1, Q or 1, S); S counts earlier positions, too.
+            cache: keys and values of earlier positions; those of the new ones are added.
             keep: the W positions whose output is needed; the rest only serve as keys and values.
 
         Returns:
@@ -138,7 +138,7 @@ class Layer(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Layers and a final norm."""
+    """A stack of layers and a final norm."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class Transformer(nn.Module):
         return [LayerCache(capacity) for _ in self.layers]
 
     def forward(self, x: Tensor, mask: Tensor, cache: list[LayerCache] | None = None, keep: slice = ALL) -> Tensor:
-        """All layers; see `Layer.forward`. The positions that are not kept skip most of the last layer."""
+        """Apply all layers; see `Layer.forward`. Positions that are not kept skip most of the last layer."""
         for i, layer in enumerate(self.layers):
             last = i == len(self.layers) - 1
             x = layer(x, mask, cache[i] if cache else None, keep if last else ALL)

@@ -5,7 +5,7 @@ which are this package's network; profiles:
 
 * `paper`: the paper's sizes, for GPUs;
 * `mini`: scaled down for the embedded data set and one CPU core, with the inputs conditioned so that small models learn
-  to read them (`docs/reproduce.md`); the same for every variant of every system;
+  to read them (`docs/reproduce.md`); the same for every variant of every network;
 * `smoke`: a few steps, to see that everything runs.
 """
 
@@ -15,7 +15,7 @@ from benchmark.errors import InputError
 from reference_model.config import Config, override
 from reference_model.registry import Network, network_of
 
-#: Variant -> (what it is, overrides of the paper's `baseline`).
+#: For each variant, what it is and its overrides of the paper's `baseline`.
 VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "baseline": ("image, location without neighbours, product info; CG only", ()),
     "no-locations": ("baseline without the location token", ("inputs.location=false",)),
@@ -47,7 +47,7 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
 }
 
-#: Profile -> overrides of the paper's sizes, for every system.
+#: For each profile, the overrides of the paper's sizes; the same for every network.
 PROFILES: dict[str, tuple[str, ...]] = {
     "paper": (),
     "mini": (

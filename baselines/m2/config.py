@@ -8,7 +8,7 @@ from reference_model.registry import Network
 
 @dataclass(frozen=True)
 class M2Options:
-    """What only M2 has."""
+    """Options that only M2 has."""
 
     memory: Count = 40  # slots of learned keys and values per encoder layer
 

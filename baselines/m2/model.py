@@ -32,12 +32,12 @@ class MemoryAttention(Attention):
         self.memory_keys, self.memory_values = (nn.Parameter(torch.empty(slots, width)) for _ in range(2))
 
     def install_memory(self) -> None:
-        """Keys N(0, 1 / d_k), values N(0, 1 / m); these are standard deviations."""
+        """Initialise the slots: keys N(0, 1 / d_k), values N(0, 1 / m), where these are standard deviations."""
         nn.init.normal_(self.memory_keys, std=1 / self.head_width)
         nn.init.normal_(self.memory_values, std=1 / self.slots)
 
     def keys_values(self, x: Tensor, values: Tensor | None = None) -> KeysValues:
-        """(B, H, N + M, D / H) each."""
+        """Keys and values of the inputs and, behind them, of the memory slots, (B, H, N + M, D / H) each."""
         keys, own_values = super().keys_values(x, values)
         slots = (math.sqrt(self.head_width) * self.memory_keys, math.sqrt(self.slots) * self.memory_values)
         keys_slots, values_slots = (self.split(s[None]).expand(len(x), -1, -1, -1) for s in slots)
@@ -55,14 +55,14 @@ class M2EncoderLayer(nn.Module):
         self.feed_forward = FeedForward(model.width, model.feed_forward, model.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, D) to (B, N, D); cells and box are always there, so nothing is masked."""
+        """Apply the layer, (B, N, D) to (B, N, D); cells and box are always there, so nothing is masked."""
         keys_values = self.attention.keys_values(x)
         mask = x.new_ones(1, 1, 1, keys_values[0].shape[2], dtype=torch.bool)
         return self.feed_forward(self.norm(x + self.drop(self.attention(x, keys_values, mask))))
 
 
 class M2DecoderLayer(nn.Module):
-    """Causal self-attention, meshed cross-attention, feed-forward."""
+    """Causal self-attention, meshed cross-attention and a feed-forward block."""
 
     def __init__(self, config: M2Config) -> None:
         super().__init__()
@@ -85,7 +85,14 @@ class M2DecoderLayer(nn.Module):
         return seen
 
     def forward(self, x: Tensor, mask: Tensor, seen: Seen, cache: LayerCache | None = None) -> Tensor:
-        """(B, Q, D), the new positions, to (B, Q, D); `mask` (B or 1, 1, Q, S) is of the captions so far."""
+        """Apply the layer to new positions, (B, Q, D) to (B, Q, D).
+
+        Args:
+            x: the new positions.
+            mask: True where a new position may look in the caption so far, (B or 1, 1, Q, S).
+            seen: what there is to attend to beside the caption.
+            cache: keys and values of earlier positions; those of the new ones are added.
+        """
         keys_values = self.self_attention.keys_values(x)
         if cache is not None:
             keys_values = cache.extend(*keys_values)

@@ -9,7 +9,7 @@ from reference_model.registry import Network
 
 @dataclass(frozen=True)
 class CopyOptions:
-    """The pointer over product info."""
+    """Options of the pointer over product info."""
 
     types: bool = False  # tell the decoder, as the original does, which of its characters product info has too
 

@@ -26,13 +26,13 @@ def copied_log_probabilities(scores: Tensor, copies: Tensor, characters: Tensor,
     """Log-probabilities of the vocabulary when some of it can also be copied.
 
     Args:
-        scores: of the vocabulary, (N, V).
-        copies: of the info characters, (N, K).
-        characters: their ids, (N, K).
-        allowed: which may be copied, (N, K).
+        scores: scores of the vocabulary, (N, V).
+        copies: scores of the info characters, (N, K).
+        characters: ids of the info characters, (N, K).
+        allowed: True where an info character may be copied, (N, K).
 
     Returns:
-        (N, V).
+        Log-probabilities, (N, V).
     """
     copies = copies.float().masked_fill(~allowed, -torch.inf)
     joint = torch.cat([scores.float(), copies], dim=1)
@@ -44,7 +44,7 @@ def copied_log_probabilities(scores: Tensor, copies: Tensor, characters: Tensor,
 
 @dataclass
 class Pointed:
-    """What can be copied: keys (B, K, D), ids (B, K), and which are allowed (B, K)."""
+    """Info characters for copying: keys (B, K, D), ids (B, K), and which may be copied (B, K)."""
 
     keys: Tensor
     characters: Tensor
@@ -55,7 +55,7 @@ class Pointed:
 
 
 class M4CState(ReferenceState):
-    """Of decoding, with what can be copied."""
+    """The reference model's state, with what can be copied."""
 
     pointed: Pointed
 
@@ -79,13 +79,13 @@ class M4CCaptioner(ReferenceModel):
             nn.init.xavier_uniform_(self.types.weight)
 
     def _pointed(self, batch: Batch, states: Tensor) -> Pointed:
-        """From the output states of the info characters, (B, K, D)."""
+        """Info characters for copying, from their output states, (B, K, D)."""
         characters = batch.info[batch.image_of_box]
         allowed = is_real(characters) & (characters != SEP) & (characters != UNK)
         return Pointed(self.pointer_key(states), characters, allowed)
 
     def _score(self, hidden: Tensor, pointed: Pointed) -> Tensor:
-        """(N, D), each with its row of `pointed`, to log-probabilities (N, V)."""
+        """Log-probabilities (N, V) from hidden states (N, D), each with its row of `pointed`."""
         copies = torch.einsum("nd,nkd->nk", self.pointer_query(hidden), pointed.keys) / math.sqrt(hidden.shape[1])
         return copied_log_probabilities(self.logits(hidden), copies, pointed.characters, pointed.allowed)
 

@@ -10,14 +10,14 @@ from reference_model.registry import Network
 
 @dataclass(frozen=True)
 class LanguageModelOptions:
-    """The language signal of adaptive attention.
+    """Options of the language signal of adaptive attention.
 
     `char`: a causal transformer over characters, trained on training captions alone and then frozen; `bert`: a local
     BERT, causally masked; `onehot`: the words themselves; `zero`: no signal (the last two are ablations).
     """
 
     kind: Literal["char", "bert", "onehot", "zero"] = "char"
-    path: str = ""  # of the local BERT
+    path: str = ""  # folder of the local BERT
     layers: Count = 2
     width: Count = 256
     heads: Count = 4

@@ -1,4 +1,4 @@
-"""Where regions stand to each other, and where they are: fixed functions of boxes (RSTNet, section 3.2).
+"""Relations between regions, and codes of their positions: fixed functions of boxes (RSTNet, section 3.2).
 
 Shapes: N and M regions; a box is (x1, y1, x2, y2) as ratios of the image, (..., 4).
 """
@@ -47,8 +47,8 @@ def box_positions(boxes: Tensor, width: int, cell: float) -> Tensor:
 
     Args:
         boxes: (..., 4).
-        width: half of it for each axis.
-        cell: size of a grid cell.
+        width: number of channels, half of them for each axis.
+        cell: side of a grid cell as a ratio of the image.
     """
     centres = torch.stack([boxes[..., 1] + boxes[..., 3], boxes[..., 0] + boxes[..., 2]], dim=-1) / 2
     channel = torch.arange(width // 4, device=boxes.device) * 4 / width

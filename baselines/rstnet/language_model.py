@@ -72,7 +72,7 @@ class CharacterModel(nn.Module):
 
 
 class BertModel(nn.Module):
-    """A local BERT as causal language model; characters are looked up in its own vocabulary by what they are."""
+    """A local BERT as causal language model; a character is looked up in BERT's own vocabulary."""
 
     def __init__(self, path: str, vocabulary_size: int) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class BertModel(nn.Module):
         self.ids.copy_(torch.tensor(known))
 
     def forward(self, characters: Tensor) -> Tensor:
-        """(B, T) to (B, T, W)."""
+        """Hidden states of characters, (B, T) to (B, T, W)."""
         return self.bert(input_ids=self.ids[characters]).last_hidden_state
 
 
@@ -111,17 +111,17 @@ def install(
     vocabulary: Vocabulary,
     seed: int,
 ) -> dict[str, Any]:
-    """Give a captioner's language model its weights: trained now, or before from the same captions.
+    """Give a captioner's language model its weights, trained now or earlier from the same captions.
 
     Args:
-        network: of the captioner, freshly built.
-        options: of the language model.
+        network: the language model of a captioner, freshly built; None if it has none.
+        options: options of the language model.
         splits: `train`, whose captions are all that is learned from; `val`, if there, decides when to stop.
-        vocabulary: of the run.
-        seed: of initialisation, order and dropout.
+        vocabulary: vocabulary of the run.
+        seed: random seed for data order.
 
     Returns:
-        What to note about it: perplexity on the validation captions, epochs.
+        A note on it: perplexity on the validation captions, number of epochs.
     """
     if isinstance(network, BertModel):
         network.use(vocabulary)
@@ -154,7 +154,7 @@ def _train(
     validation: PreparedSplit | None,
     seed: int,
 ) -> dict[str, Any]:
-    """Adam with a cosine to 0; the weights of the epoch with the lowest validation perplexity stay."""
+    """Train with Adam and a cosine to 0; the weights of the epoch with the lowest validation perplexity stay."""
     random = torch.Generator().manual_seed(seed)
     captions = _table(train)
     held_out = _table(validation) if validation is not None else captions[:0]

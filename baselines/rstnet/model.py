@@ -1,6 +1,6 @@
 """RSTNet (Zhang et al., CVPR 2021), for boxes on an image.
 
-The encoder knows where cells stand to each other; the decoder's last layer chooses between image and language.
+The encoder adds relations between cells to its attention; the decoder's last layer chooses between image and language.
 
 Shapes: B boxes, G cells, N = G + 1 encoder inputs, T caption characters, K info characters, D width, H heads.
 
@@ -41,12 +41,12 @@ class Residual(nn.Module):
         self.own, self.outer, self.drop = nn.LayerNorm(width), nn.LayerNorm(width), nn.Dropout(dropout)
 
     def forward(self, x: Tensor, query: Tensor, found: Tensor) -> Tensor:
-        """Norm(x + Drop(Norm(query + Drop(found))))."""
+        """Add what attention found: Norm(x + Drop(Norm(query + Drop(found))))."""
         return self.outer(x + self.drop(self.own(query + self.drop(found))))
 
 
 class RSTNetEncoderLayer(nn.Module):
-    """Self-attention whose logits know where cells stand to each other, and a feed-forward block."""
+    """Self-attention with relations between regions added to its logits, and a feed-forward block."""
 
     def __init__(self, config: RSTNetConfig) -> None:
         super().__init__()
@@ -57,11 +57,11 @@ class RSTNetEncoderLayer(nn.Module):
         self.feed_forward = FeedForward(model.width, model.feed_forward, model.dropout)
 
     def forward(self, x: Tensor, positions: Tensor, geometry: Tensor) -> Tensor:
-        """One layer.
+        """Apply the layer.
 
         Args:
-            x: (B, N, D).
-            positions: added to queries and keys, not to values, (B, N, D).
+            x: the regions, (B, N, D).
+            positions: sine codes, added to queries and keys, not to values, (B, N, D).
             geometry: log relations, added to the logits, (B, H, N, N).
         """
         asked = x + positions
@@ -73,7 +73,7 @@ class RSTNetEncoderLayer(nn.Module):
 
 
 class RSTNetDecoderLayer(nn.Module):
-    """Self-attention, attention to the image (in the adaptive layer: or to the language signal), to product info."""
+    """Self-attention, attention to the image (and in the adaptive layer the language signal) and to product info."""
 
     def __init__(self, config: RSTNetConfig, *, adaptive: bool) -> None:
         super().__init__()
@@ -96,14 +96,14 @@ class RSTNetDecoderLayer(nn.Module):
     def forward(
         self, x: Tensor, mask: Tensor, seen: Seen, signal: Tensor | None = None, cache: LayerCache | None = None
     ) -> Tensor:
-        """(B, Q, D), the new positions, to (B, Q, D).
+        """Apply the layer to new positions, (B, Q, D) to (B, Q, D).
 
         Args:
-            x: (B, Q, D).
-            mask: of the captions so far, (B or 1, 1, Q, S).
-            seen: what there is to look at.
-            signal: of the new positions, (B, Q, D), for the adaptive layer.
-            cache: keys and values of earlier positions.
+            x: the new positions.
+            mask: True where a new position may look in the caption so far, (B or 1, 1, Q, S).
+            seen: what there is to attend to beside the caption.
+            signal: the language signal at the new positions, (B, Q, D), for the adaptive layer.
+            cache: keys and values of earlier positions; those of the new ones are added.
         """
         [image], x = seen.levels, self.attend_self(x, mask, cache)
         if self.signal is None or signal is None:
@@ -117,7 +117,7 @@ class RSTNetDecoderLayer(nn.Module):
         return self.feed_forward(x)
 
     def attend_self(self, x: Tensor, mask: Tensor, cache: LayerCache | None = None) -> Tensor:
-        """The self-attention block alone."""
+        """Apply the self-attention block alone; see `forward`."""
         keys_values = self.self_attention.keys_values(x)
         if cache is not None:
             keys_values = cache.extend(*keys_values)
@@ -136,7 +136,7 @@ class RSTNetDecoderLayer(nn.Module):
 
 @dataclass
 class RSTNetState(DecoderState):
-    """A decoder's state with that of the language signal."""
+    """State of the decoder and of the language signal."""
 
     signal: SignalState
 
@@ -178,7 +178,7 @@ class RSTNet(Captioner):
         return table
 
     def _log_relation(self, features: Tensor) -> Tensor:
-        """(..., N, M, 64) to (..., H, N, M)."""
+        """Logarithm of a relation for each head, (..., N, M, 64) to (..., H, N, M)."""
         return torch.log(torch.relu(self.relation(features)).clamp(min=1e-6)).movedim(-1, -3)
 
     def _look(self, batch: Batch) -> list[Seen]:

@@ -1,4 +1,4 @@
-"""The language signal: what a frozen language model makes of the caption so far, brought to the captioner's width.
+"""The language signal: hidden states of a frozen language model for the caption so far, at the captioner's width.
 
 Shapes: B captions, T characters, W width of the language model, D width.
 """

@@ -8,7 +8,7 @@ from reference_model.registry import Network
 
 @dataclass(frozen=True)
 class UpDownOptions:
-    """What only Up-Down has."""
+    """Options that only Up-Down has."""
 
     attention: Count = 512  # width of the attention's hidden layer
     attend_location: bool = False  # put the box among the attended cells too

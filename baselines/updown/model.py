@@ -21,7 +21,7 @@ from reference_model.embeddings import Words
 
 
 class AdditiveAttention(nn.Module):
-    """w . tanh(W_v v_i + W_h h), softmax over the real ones, weighted sum; no biases."""
+    """Additive attention without biases: scores w . tanh(W_v v_i + W_h h), a softmax over real ones, a weighted sum."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
@@ -30,16 +30,16 @@ class AdditiveAttention(nn.Module):
         self.score = nn.Linear(hidden, 1, bias=False)
 
     def forward(self, query: Tensor, values: Tensor, projected: Tensor, real: Tensor | None) -> Tensor:
-        """One step.
+        """Attend to the values.
 
         Args:
-            query: (B, D).
-            values: (B, N, D).
-            projected: `self.value` of them, (B, N, hidden); the same at all steps.
-            real: which values there are, (B, N); None: all.
+            query: the query vector, (B, D).
+            values: the vectors to attend to, (B, N, D).
+            projected: `self.value` of the values, (B, N, hidden); the same at all steps.
+            real: True where a value is real, (B, N); None if all are.
 
         Returns:
-            (B, D).
+            The weighted sum of the values, (B, D).
         """
         scores = self.score(torch.tanh(projected + self.query(query)[:, None])).squeeze(2)
         if real is not None:
@@ -49,7 +49,7 @@ class AdditiveAttention(nn.Module):
 
 @dataclass
 class UpDownState:
-    """What stays the same over the steps, and the states of both LSTMs, (B, D) each."""
+    """Inputs that stay the same over the steps, and the states of both LSTMs, (B, D) each."""
 
     fixed: tuple[Tensor, ...]  # mean cell and box
     cells: tuple[Tensor, ...]  # attended cells and their projections
@@ -90,7 +90,7 @@ class UpDown(Captioner):
             nn.init.ones_(lstm.bias_ih[d : 2 * d])  # the forget gate's
 
     def start(self, batch: Batch) -> UpDownState:
-        """Cells, box and product info, and zero LSTM states."""
+        """See `Captioner.start`; LSTM states are zero."""
         cells, box = self.inputs.cells(batch)[batch.image_of_box], self.inputs.box(batch)
         mean = cells.mean(dim=1)
         if self.config.updown.attend_location:
@@ -103,7 +103,7 @@ class UpDown(Captioner):
         return UpDownState((mean, box), (cells, self.look.value(cells)), info, zero, zero, zero, zero)
 
     def _advance(self, state: UpDownState, words: Tensor) -> Tensor:
-        """One step over embedded characters, (B, D) to (B, D)."""
+        """Take one step over embedded characters, (B, D) to (B, D)."""
         state.h1, state.c1 = self.lstm1(torch.cat([state.h2, *state.fixed, words], dim=1), (state.h1, state.c1))
         found = [self.look(state.h1, *state.cells, None)]
         if self.read is not None and state.info is not None:
@@ -112,7 +112,7 @@ class UpDown(Captioner):
         return self.drop(state.h2)
 
     def hidden(self, batch: Batch, given: Tensor) -> Tensor:
-        """States after each of the given characters, one step after the other."""
+        """See `Captioner.hidden`; computed one step after the other."""
         state, words = self.start(batch), self._embed(given)
         return torch.stack([self._advance(state, words[:, t]) for t in range(given.shape[1])], dim=1)
 

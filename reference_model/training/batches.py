@@ -1,4 +1,4 @@
-"""Which captions are trained on when, and their tensors.
+"""The updates of a run: which captions each one trains on, and their tensors.
 
 Invariants:
 * an update's content is a function of (seed, update) alone, so a resumed run, another number of devices, and another
@@ -119,7 +119,7 @@ class UpdatePlan:
 
 
 class Updates(Dataset[list[Batch]]):
-    """Item i is update i, cut into the pieces of one device.
+    """A data set for PyTorch's loader whose element i is update i, cut into the pieces of one device.
 
     Args:
         plan: the updates of the run.
@@ -156,7 +156,7 @@ class Updates(Dataset[list[Batch]]):
         return batches
 
     def _targets(self, boxes: np.ndarray) -> int:
-        """What the generation loss of an update is divided by: characters or captions (paper_vs_code: reduce)."""
+        """Divisor of an update's generation loss: its number of characters or captions (paper_vs_code: reduce)."""
         if self.plan.config.cg.reduce == "caption":
             return len(boxes)
         offsets = self.data.arrays["caption_offsets"]
@@ -180,7 +180,14 @@ class Updates(Dataset[list[Batch]]):
 
 
 def _pieces(sizes: Sequence[int], rank: int, world: int, limit: int) -> list[range]:
-    """Rows of one device, in runs of whole groups with at most `limit` boxes (one group at least); 0: no limit."""
+    """Rows of one device, cut between groups into pieces of at most `limit` boxes, if there is a limit.
+
+    Args:
+        sizes: number of boxes of each group.
+        rank: number of the device, from 0.
+        world: number of devices.
+        limit: most boxes of a piece, unless a single group has more; 0 for no limit.
+    """
     ends = np.cumsum([0, *sizes])
     share = np.linspace(0, len(sizes), world + 1).round().astype(int)
     groups = range(share[rank], share[rank + 1])
@@ -193,14 +200,14 @@ def _pieces(sizes: Sequence[int], rank: int, world: int, limit: int) -> list[ran
 def collate(
     data: PreparedSplit, boxes: np.ndarray, *, negatives: Negatives | None = None, group: bool = True, sos: bool = False
 ) -> Batch:
-    """The tensors of some boxes.
+    """The batch of some boxes of a split.
 
     Args:
-        data: their split.
+        data: the split of the boxes.
         boxes: positions in the split, boxes of one image side by side.
-        negatives: to show for Caption Matching.
-        group: share the picture and info of an image among its boxes; else repeat them.
-        sos: for generation: captions are [SOS] alone.
+        negatives: pairs to show for Caption Matching; None for Caption Generation.
+        group: whether the boxes of an image share its picture and info, instead of repeating them.
+        sos: whether captions are [SOS] alone, for decoding.
     """
     images = data.image_of_box[boxes]
     if group:
@@ -225,7 +232,7 @@ def collate(
 def image_batch(
     row: AnnotationRow, picture: Image.Image, inputs: InputConfig, vocabulary: Vocabulary, *, seed: int = 0
 ) -> Batch:
-    """The batch of one image that need not be in a data set, for generation: what `collate` gives for it with `sos`."""
+    """The batch of one image, which need not be in a data set, for decoding; the same as `collate` makes with `sos`."""
     boxes = torch.tensor(row["boxes"], dtype=torch.float32)
     pictures = [prepare_picture(picture, row["masked_boxes"], inputs)] if inputs.image else []
     return Batch(
@@ -239,7 +246,7 @@ def image_batch(
 
 
 def _padded(rows: Sequence[np.ndarray]) -> Tensor:
-    """Ids side by side, to the longest of the batch; int64."""
+    """Rows of ids in one table, padded to the longest row; int64."""
     longest = max(1, *map(len, rows)) if rows else 1
     table = np.full((len(rows), longest), PAD, np.int64)
     for i, row in enumerate(rows):
@@ -248,7 +255,7 @@ def _padded(rows: Sequence[np.ndarray]) -> Tensor:
 
 
 def training_batches(updates: Updates, first: int, workers: int, *, pin: bool) -> Iterator[list[Batch]]:
-    """The updates from `first` on, prepared ahead of time by worker processes."""
+    """The pieces of the updates from `first` on, prepared ahead of time by worker processes."""
     loader = DataLoader(
         updates,
         batch_size=None,
@@ -262,7 +269,7 @@ def training_batches(updates: Updates, first: int, workers: int, *, pin: bool) -
 
 
 def generation_batches(data: PreparedSplit, n_images: int, boxes_per_batch: int) -> Iterator[tuple[np.ndarray, Batch]]:
-    """Boxes of the first images in batches of images with product info of similar length, so that little is padding."""
+    """Batches for decoding the first images; images with product info of similar length share one, to save padding."""
     lengths = np.diff(data.arrays["info_offsets"])[:n_images]
     offsets = data.arrays["box_offsets"]
     order = np.argsort(lengths, kind="stable")

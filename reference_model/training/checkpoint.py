@@ -25,9 +25,9 @@ def save_checkpoint(
     """Write a checkpoint.
 
     Args:
-        path: replaced if it exists.
-        model: its weights and buffers.
-        optimiser: its state, by parameter name; None to leave it out.
+        path: file to write; replaced if it exists.
+        model: module whose weights and buffers are saved.
+        optimiser: optimiser whose state is saved, by parameter name; None to leave it out.
         state: plain data for JSON.
     """
     tensors = {f"model/{name}": value.detach().cpu().contiguous() for name, value in model.state_dict().items()}

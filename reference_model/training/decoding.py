@@ -1,4 +1,4 @@
-"""Writing captions: greedy and beam search, for every model that has `start` and `step`.
+"""Greedy and beam search for every model that has `start` and `step`.
 
 `start(batch)` reads the inputs once; `step(state, characters, position)` reads one more character and returns the
 logits of the next one. Both searches never produce [PAD], [SOS], <sep> or <unk>, and end a caption at [EOS] or at the
@@ -14,7 +14,7 @@ from reference_model.batch import EOS, PAD, SEP, SOS, UNK, Batch
 
 
 class DecodingState(Protocol):
-    """What a model remembers of its inputs and of the characters so far."""
+    """A model's memory of its inputs and of the characters so far."""
 
     def reorder(self, rows: Tensor) -> None:
         """Keep some rows, in a new order."""
@@ -31,7 +31,7 @@ class StepwiseModel(Protocol):
 
 
 def write(model: StepwiseModel, batch: Batch, length: int, beam: int) -> list[list[int]]:
-    """Captions by greedy search, or with more than one beam by beam search; see there."""
+    """Captions by greedy search, or with more than one beam by beam search."""
     return greedy(model, batch, length) if beam == 1 else beam_search(model, batch, length, beam)
 
 
@@ -43,12 +43,12 @@ def _log_probabilities(logits: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def greedy(model: StepwiseModel, batch: Batch, length: int) -> list[list[int]]:
-    """The likeliest next character, over and over.
+    """Captions by taking the likeliest next character at every step.
 
     Args:
-        model: in evaluation mode.
-        batch: its captions are not looked at.
-        length: most characters of a caption, [EOS] included.
+        model: the network, in evaluation mode.
+        batch: images with their boxes; their captions are not looked at.
+        length: largest number of characters of a caption, [EOS] included.
 
     Returns:
         Character ids of each box, without special ones.
@@ -70,13 +70,13 @@ def greedy(model: StepwiseModel, batch: Batch, length: int) -> list[list[int]]:
 
 @torch.inference_mode()
 def beam_search(model: StepwiseModel, batch: Batch, length: int, size: int) -> list[list[int]]:
-    """The likeliest caption among the `size` best beginnings at every step; scores are divided by the length.
+    """Captions by keeping the `size` likeliest beginnings at every step; scores are divided by the length.
 
     Args:
-        model: in evaluation mode.
-        batch: its captions are not looked at.
-        length: most characters of a caption, [EOS] included.
-        size: beams per box; 1 gives the captions of `greedy`.
+        model: the network, in evaluation mode.
+        batch: images with their boxes; their captions are not looked at.
+        length: largest number of characters of a caption, [EOS] included.
+        size: number of beams per box; 1 gives the captions of `greedy`.
     """
     state = model.start(batch)
     n, device = batch.n_boxes, batch.image_of_box.device

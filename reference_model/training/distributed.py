@@ -1,4 +1,4 @@
-"""One process or many under torchrun: the little that differs."""
+"""Ranks, devices and communication of a run in one process, or in many under torchrun."""
 
 import os
 from collections.abc import Iterator

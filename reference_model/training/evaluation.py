@@ -39,13 +39,13 @@ def predict(
     """Captions for the boxes of a split's first images, in the data set's order.
 
     Args:
-        model: with `generate(batch, beam=...)`.
+        model: the network, with `generate(batch, beam=...)`.
         data: the split.
-        vocabulary: of the model.
-        n_images: how many images; None: all.
-        world: share the work among these processes; every one gets all captions.
-        beam: beams, 1 for greedy.
-        on_boxes: is told how many captions were just written.
+        vocabulary: vocabulary of the model.
+        n_images: number of images; None for all.
+        world: processes that share the work; each gets all captions.
+        beam: number of beams; 1 is greedy search.
+        on_boxes: called with the number of captions that were just written.
     """
     n_images = data.n_images if n_images is None else min(n_images, data.n_images)
     rank, size = (world.rank, world.size) if world else (0, 1)

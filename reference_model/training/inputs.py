@@ -1,7 +1,7 @@
-"""What models are given of an image, and a split of images as arrays on disk.
+"""Inputs that models are given of an image, and those of a whole split as arrays on disk.
 
-`grid_cells`, `info_ids` and `prepare_picture` say it for one image, in a data set or not; `PreparedSplit` keeps it for
-a whole split: characters, boxes, neighbours, and for small data sets the prepared pictures.
+`grid_cells`, `info_ids` and `prepare_picture` make them for one image, in a data set or not; `PreparedSplit` keeps them
+for a whole split: characters, boxes, neighbours, and for small data sets the prepared pictures.
 
 Invariants:
 * everything is written once, as a stream, and read through memory maps, so memory does not grow with the data set and
@@ -33,10 +33,10 @@ from reference_model.training.vocabulary import Vocabulary
 
 FORMAT = 2
 
-#: Arrays of lists -> their offsets.
+#: For each array of lists, the name of its offsets.
 _OFFSETS = {"captions": "caption_offsets", "info": "info_offsets", "masked": "masked_offsets", "ids": "id_offsets"}
 
-#: File -> element type and shape of an element.
+#: For each file, the type of its elements and the shape of one.
 ARRAYS: dict[str, tuple[str, tuple[int, ...]]] = {
     "box_offsets": ("<i8", ()),  # first box of each image, and the total
     "boxes": ("<f4", (4,)),
@@ -96,10 +96,10 @@ class PreparedSplit:
 
     Args:
         split: the data set's split; its captions may be hidden.
-        inputs: what models are given.
-        vocabulary: of the run.
-        seed: of random neighbours.
-        keep_images: prepare all pictures in advance.
+        inputs: options of the inputs.
+        vocabulary: vocabulary of the run.
+        seed: random seed of the run, on which random neighbours depend.
+        keep_images: whether to prepare all pictures in advance.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class PreparedSplit:
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
-        """All of `ARRAYS`, memory-mapped."""
+        """All arrays of `ARRAYS` by name, memory-mapped."""
         side = self.inputs.pixels
         shapes = {"cells": (1 + self.inputs.n_neighbours, 4), "images": (3, side, side)}
         mapped = {}
@@ -181,11 +181,11 @@ class PreparedSplit:
         return mapped
 
     def __getstate__(self) -> dict[str, object]:
-        """Worker processes open the memory maps anew."""
+        """Leave out the memory maps, which worker processes open anew."""
         return {key: value for key, value in self.__dict__.items() if key not in ("arrays", "image_of_box")}
 
     def span(self, name: str, i: int) -> np.ndarray:
-        """Element i of an array of lists: `captions`, `info`, `masked`, `ids`."""
+        """Element i of an array of lists, which are `captions`, `info`, `masked` and `ids`."""
         offsets = self.arrays[_OFFSETS[name]]
         return self.arrays[name][offsets[i] : offsets[i + 1]]
 

@@ -1,7 +1,8 @@
 """Caption Matching: the schedule of the levels and the drawing of negatives (paper, section 4.2; equations 6 to 8).
 
-A negative is a caption that does not belong into its box: of another image (level I), of another box of the image (II),
-of the nearest previous or next box (III). The release draws them otherwise (paper_vs_code: level2, fixed-mix, redraw).
+A negative is a caption that does not belong to its box. It comes from another image (level I), from another box of the
+image (level II), or from the nearest previous or next box (level III). The release draws them differently
+(paper_vs_code: level2, fixed-mix, redraw).
 """
 
 from collections.abc import Callable
@@ -12,18 +13,20 @@ import numpy as np
 from reference_model.config import MatchingConfig
 from reference_model.neighbors import MISSING
 
-REDRAWS = 100  # of a negative of level I; more are only needed where all images have the same captions
-PAPER_STEPS = 200_000  # what equations 6 and 7 are made for
+#: Most draws of a negative of level I; more would only be needed if all images had the same captions.
+REDRAWS = 100
+#: Length of the paper's pre-training, for which equations 6 and 7 are made.
+PAPER_STEPS = 200_000
 
 
 def level_shares(step: float, normalise: str = "clip") -> tuple[float, float, float]:
-    """Equations 6 to 8: shares of the three levels among the negatives.
+    """Shares of the three levels among the negatives: p_1 by equation 6, p_2 by equation 8, p_3 by equation 7.
 
     The three do not add up to 1 below step 33 and above step 296,663. `clip` (default) takes the excess from level I,
     so that it is gone where level III is all, as the paper's text wants; `divide` divides by the sum.
 
     Args:
-        step: 1 or more.
+        step: step_num of the equations, 1 or more.
         normalise: see `MatchingConfig.normalise`.
     """
     first = min(1.0, 2 * step**-0.2)
@@ -40,10 +43,10 @@ def shares_at(config: MatchingConfig, update: int, cm_updates: int, updates: int
     """Shares of the levels at an update of pre-training.
 
     Args:
-        config: the schedule.
+        config: options of the schedule.
         update: the update's number, from 0.
-        cm_updates: Caption Matching updates before this one.
-        updates: of pre-training in all.
+        cm_updates: number of Caption Matching updates before this one.
+        updates: number of updates in pre-training.
     """
     if config.strategy == "fixed":
         return config.fixed_mix
@@ -55,12 +58,12 @@ def shares_at(config: MatchingConfig, update: int, cm_updates: int, updates: int
 
 @dataclass(frozen=True)
 class Negatives:
-    """What Caption Matching shows in place of the true pairs; boxes are positions in the split, shape (B,) each.
+    """Pairs of box and caption that Caption Matching shows in place of the true ones, (B,) each.
 
     Attributes:
-        place: the box whose location is shown.
-        caption: the box whose caption is shown.
-        labels: 1 where the caption belongs into the place.
+        place: the box whose location is shown, by its position in the split.
+        caption: the box whose caption is shown, by its position in the split.
+        labels: 1 where the caption belongs to the place.
         levels: 0 for untouched pairs, else 1 to 3.
     """
 
@@ -84,14 +87,14 @@ def draw_negatives(
     """Replace captions (or, at the release's level II, locations).
 
     Args:
-        boxes: of the batch, positions in the split, (B,).
+        boxes: the boxes of the batch, by their position in the split, (B,).
         first: position of the first box of each box's image, (B,).
         count: number of boxes of that image, (B,).
         nearest: nearest previous and next box, counted within the image, or MISSING; (B, 2).
         text: the caption of a box of the split, as a comparable value.
         n_texts: number of boxes of the split.
-        config: the rules.
-        shares: of the levels.
+        config: options of Caption Matching.
+        shares: shares of the levels, see `level_shares`.
         random: source of all draws.
     """
     n = len(boxes)

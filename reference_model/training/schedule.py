@@ -11,16 +11,16 @@ def rates(train: TrainConfig, width: int, update: int) -> tuple[float, float]:
     Noam: d^-0.5 min(s^-0.5, s warmup^-1.5) with s counted from 1, constant for the backbone; then fine-tuning from
     `finetune_rate`, halved at equal distances in its first quarter of 200,000 updates (or of its own length if
     shorter). Cosine (the mini profile): a linear rise and a fall to 0, once for pre-training and once for
-    fine-tuning, the same for the backbone. Drops (recipes of the
-    baselines' authors): a linear rise, then constant but for a drop at each of some shares of the run.
+    fine-tuning, the same for the backbone. Drops (recipes of
+    the baselines' authors): a linear rise, then constant but for a drop at each of some shares of the run.
 
     Args:
-        train: the schedule.
-        width: d of the model.
+        train: options of the schedule.
+        width: width d of the model.
         update: the update's number, from 0.
 
     Returns:
-        Of the main parameters and of the backbone.
+        The learning rate of the main parameters, and that of the backbone.
     """
     if train.schedule == "cosine":
         pretraining = update < train.pretrain_updates

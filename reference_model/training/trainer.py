@@ -38,17 +38,17 @@ class Interrupted(Exception):  # noqa: N818 (like KeyboardInterrupt, no error)
 
 
 class Trainer:
-    """A run.
+    """A run, from its newest checkpoint to its last update.
 
     Args:
-        model: an object with `loss(batch)` and `generate(batch)`; its parameters under a `backbone` get the
-            backbone's learning rate.
-        config: of the run.
-        seed: of initialisation, order, negatives and dropout.
+        model: a module with `loss(batch)` and `generate(batch)`; its parameters under a `backbone` get the backbone's
+            learning rate.
+        config: configuration of the run.
+        seed: random seed for data order, negatives and dropout.
         data: the training split.
         validation: the validation split, or None to train without.
-        vocabulary: of both.
-        folder: the run's; `checkpoint/` and `log.jsonl` are written there.
+        vocabulary: vocabulary of both splits.
+        folder: folder of the run; `checkpoint/` and `log.jsonl` are written there.
         world: the processes of the run.
     """
 
@@ -79,16 +79,16 @@ class Trainer:
 
     @property
     def checkpoint(self) -> Path:
-        """The newest state, to go on from."""
+        """File of the newest state, from which an interrupted run goes on."""
         return self.folder / "checkpoint" / "last.safetensors"
 
     @property
     def best_weights(self) -> Path:
-        """The weights with the best validation CIDEr."""
+        """File of the weights with the best validation CIDEr."""
         return self.folder / "checkpoint" / "best.safetensors"
 
     def _optimiser(self) -> torch.optim.Optimizer:
-        """Adam, started anew for fine-tuning."""
+        """A fresh Adam for the stage that the next update belongs to."""
         train = self.config.train
         fine = train.schedule == "noam" and self.update >= train.pretrain_updates
         trained = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
@@ -102,7 +102,7 @@ class Trainer:
         )
 
     def train(self) -> None:
-        """Run the updates that are left.
+        """Run the updates that are left, saving and validating in between.
 
         Raises:
             Interrupted: after a signal, when everything is saved.
@@ -138,7 +138,7 @@ class Trainer:
                     raise Interrupted(f"stopped after update {self.update} of {self.plan.updates}; run again to go on")
 
     def _step(self, network: nn.Module, pieces: list[Any]) -> tuple[float, int]:
-        """One update; returns its loss and how many captions this device saw."""
+        """Run one update; returns its loss and the number of captions that this device saw."""
         device, size = self.world.device, self.world.size
         main, backbone = rates(self.config.train, self.config.model.width, self.update)
         for group, rate in zip(self.optimiser.param_groups, (main, backbone), strict=False):
@@ -171,7 +171,7 @@ class Trainer:
         return torch.autocast(self.world.device.type, torch.bfloat16, enabled=bf16)
 
     def _validate(self) -> dict[str, float]:
-        """Scores on validation images; keeps the weights if CIDEr is the best so far."""
+        """Scores on validation images; saves the weights if their CIDEr is the best so far."""
         assert self.validation is not None
         with self._autocast():
             scores = validate(
@@ -203,7 +203,7 @@ class Trainer:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """SIGTERM and Ctrl-C finish the update, save, and stop; a second Ctrl-C stops at once."""
+        """Let SIGTERM and Ctrl-C finish the update, save and stop; a second Ctrl-C stops at once."""
 
         def ask(number: int, frame: FrameType | None) -> None:
             if self._stop and number == signal.SIGINT:
@@ -242,7 +242,7 @@ class Trainer:
 
     @contextlib.contextmanager
     def _log(self) -> Iterator[Any]:
-        """`log.jsonl`, one line per update and validation, and the same as TensorBoard scalars."""
+        """Write `log.jsonl`, one line per update and validation, and the same as TensorBoard scalars."""
         if not self.world.is_main:
             yield lambda entry: None
             return

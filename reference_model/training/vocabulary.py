@@ -21,7 +21,7 @@ class Vocabulary:
 
     @classmethod
     def build(cls, texts: Iterable[str], size: int = 0) -> "Vocabulary":
-        """All characters of some texts, or the most frequent ones.
+        """The vocabulary of all characters of some texts, or of the most frequent ones.
 
         Args:
             texts: captions and product info of the training split, any order.
@@ -59,13 +59,13 @@ class Vocabulary:
         return "".join(self.entries[i] for i in ids)
 
     def save(self, path: Path) -> None:
-        """Write as a JSON list."""
+        """Write the entries as a JSON list."""
         with replace_when_complete(path) as partial:
             partial.write_text(json.dumps(self.entries, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
-        """Read what `save` wrote.
+        """Read a vocabulary that `save` wrote.
 
         Raises:
             InputError: if the file is no vocabulary.

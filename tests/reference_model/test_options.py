@@ -29,11 +29,12 @@ from reference_model.config import (
     to_dict,
 )
 from reference_model.embeddings import GridCode, ImageTokens, LocationToken, Words, sinusoid
+from reference_model.losses import generation_loss, matching_loss
 from reference_model.model import ReferenceModel
 from reference_model.neighbors import MISSING
 from reference_model.training.batches import UpdatePlan, Updates, collate
 from reference_model.training.inputs import grid_index, info_ids, prepare_picture
-from reference_model.training.matching import Negatives, draw_negatives, shares_at
+from reference_model.training.matching import Negatives, draw_negatives, level_shares, shares_at
 from reference_model.training.schedule import rates
 from reference_model.training.vocabulary import Vocabulary
 from reference_model.transformer import gelu, norm
@@ -709,3 +710,20 @@ def test_defaults_are_the_paper_s() -> None:
     assert (config.train.pretrain_updates, config.train.warmup, config.cm.share) == (200_000, 4000, 0.25)
     assert (config.cm.negatives, config.cm.fixed_mix) == (0.6, (0.3, 0.4, 0.3))
     assert isinstance(config.cg, GenerationConfig)
+
+
+def test_the_paper_s_equations_are_found_where_they_are_computed() -> None:
+    """A reader of the paper who looks for equation 3 and finds it in a comment somewhere else, or nowhere."""
+    functions = {
+        1: ImageTokens.forward,
+        2: GridCode.boxes,
+        3: LocationToken.forward,
+        4: Words.forward,
+        5: generation_loss,
+        6: level_shares,
+        7: level_shares,
+        8: level_shares,
+        9: matching_loss,
+    }
+    for number, function in functions.items():
+        assert f"equation {number}" in (function.__doc__ or ""), number
