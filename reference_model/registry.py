@@ -1,4 +1,11 @@
-"""The networks there are to train, by name.
+"""The networks that can be trained, by name, and the configuration of each of their variants at a profile's sizes.
+
+`named("full", "mini")` is the configuration of a variant at a size. The profiles:
+
+* `paper`: the paper's sizes, for GPUs;
+* `mini`: scaled down for the embedded data set and one CPU core, with the inputs conditioned so that small models learn
+  to read them (`docs/reproduce.md`); the same for every variant of every network;
+* `smoke`: a few steps, to see that everything runs.
 
 Networks of this repository are found by where they stand: the reference model in `reference_model.variants`, and one in
 each folder of `baselines/` that has a `config.py`; the module has a constant `NETWORK`. So a new baseline is a folder
@@ -10,7 +17,7 @@ Invariant: a variant's name belongs to one network only.
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -18,9 +25,47 @@ from importlib.util import find_spec
 from pkgutil import iter_modules
 
 from benchmark.errors import InputError
-from reference_model.config import Config
+from reference_model.config import Config, override
 
 GROUP = "caponimage.systems"
+
+#: For each profile, the overrides of the paper's sizes; the same for every network.
+PROFILES: dict[str, tuple[str, ...]] = {
+    "paper": (),
+    "mini": (
+        "model.width=128",
+        "model.heads=4",
+        "model.dropout=0",
+        "model.backbone=small",
+        "model.backbone_weights=mini",
+        "model.freeze_backbone=true",
+        "model.balanced_inputs=true",
+        "inputs.image_side=64",
+        "inputs.pool=2",
+        "train.schedule=cosine",
+        "train.rate=0.003",
+        "train.warmup=100",
+        "train.betas=0.9,0.98",
+        "train.clip=1",
+        "train.batch=48",
+        "train.pretrain_updates=1000",
+        "train.finetune_updates=3000",
+        "train.workers=0",
+        "train.cache_images=true",
+        "train.validate_every=500",
+        "train.validate_images=300",
+        "train.save_every=200",
+    ),
+}
+PROFILES["smoke"] = (
+    *PROFILES["mini"],
+    "train.pretrain_updates=6",
+    "train.finetune_updates=4",
+    "train.batch=24",
+    "train.validate_every=10",
+    "train.validate_images=20",
+    "train.save_every=5",
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +82,7 @@ class Network:
             and `generate(batch)`.
         variants: for each name, what the variant is and its overrides of the default configuration.
         sizes: for each profile, overrides that this network needs beside the ones all networks share
-            (`variants.PROFILES`).
+            (`PROFILES`).
         official: overrides of `--preset official`, the recipe of the network's own authors.
         prepare: a callable for what a fresh network starts from. It takes the model, the configuration, the splits by
             name, the vocabulary and the seed, is called before the first update, and returns what to note in the run's
@@ -98,11 +143,25 @@ def network_of(variant: str) -> Network:
     raise InputError(f"no variant {variant!r:.60}; there are {', '.join(names)}")
 
 
+def named(variant: str, profile: str = "paper") -> Config:
+    """The configuration of a variant at a profile's sizes.
+
+    Raises:
+        InputError: if there is no such variant or profile.
+    """
+    if profile not in PROFILES:
+        raise InputError(f"no profile {profile!r:.60}; there are {', '.join(PROFILES)}")
+    found = network_of(variant)
+    overrides = [*PROFILES[profile], *found.sizes.get(profile, ()), *found.variants[variant][1]]
+    return replace(override(found.config(profile=profile), overrides), name=variant)
+
+
 def _baselines() -> list[str]:
     """The settings modules of the folders of `baselines/`; none where that package is not there."""
-    if find_spec("baselines") is None:
+    package = find_spec("baselines")
+    if package is None:
         return []
-    folders = sorted(found.name for found in iter_modules(import_module("baselines").__path__) if found.ispkg)
+    folders = sorted(found.name for found in iter_modules(package.submodule_search_locations) if found.ispkg)
     modules = [f"baselines.{folder}.config" for folder in folders]
     return [module for module in modules if find_spec(module)]
 

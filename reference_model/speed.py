@@ -28,11 +28,11 @@ from reference_model.config import Config, override
 from reference_model.measure import ASSUMPTION, Clock, Work, count_flops, fastest, gpu_seconds
 from reference_model.model import ReferenceModel
 from reference_model.naive import NaiveDecoder, naive_loss, one_box_of_each, per_caption
+from reference_model.registry import named
 from reference_model.training.batches import generation_batches
 from reference_model.training.decoding import greedy
 from reference_model.training.inputs import PreparedSplit, prepare_picture
 from reference_model.training.vocabulary import Vocabulary
-from reference_model.variants import named
 
 #: For each profile, the number of entries of the vocabulary: the paper's, and the embedded data set's.
 VOCABULARY = {"paper": 6263, "mini": 1367}

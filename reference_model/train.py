@@ -20,8 +20,7 @@ from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
 from reference_model.config import Config, override, release
-from reference_model.registry import network, network_of, networks
-from reference_model.variants import PROFILES, named
+from reference_model.registry import PROFILES, named, network, network_of, networks
 
 if TYPE_CHECKING:  # torch takes seconds to import, and --help needs none
     from reference_model.training.distributed import World

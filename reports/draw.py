@@ -12,7 +12,7 @@ import typer
 from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
-from reference_model.variants import PROFILES
+from reference_model.registry import PROFILES
 from reports.figures.catalogue import FIGURES, draw_all, tell
 from reports.figures.material import Material, NotThereError
 from reports.runs.stored import RESULTS

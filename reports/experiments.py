@@ -13,7 +13,7 @@ from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.errors import InputError
 from benchmark.metrics import METRICS
 from reference_model.config import Config, override
-from reference_model.variants import PROFILES, named
+from reference_model.registry import PROFILES, named
 
 
 @dataclass(frozen=True)

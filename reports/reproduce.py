@@ -15,7 +15,7 @@ from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.errors import InputError
-from reference_model.variants import PROFILES
+from reference_model.registry import PROFILES
 from reports.chapters import Chapter
 from reports.experiments import chosen, tables
 from reports.runs.plan import LAUNCHER_NAMES, RunPlan

@@ -24,8 +24,8 @@ from benchmark.files import replace_when_complete
 from benchmark.grid import Grid, number
 from reference_model.config import Config
 from reference_model.measure import Trial, fastest
+from reference_model.registry import PROFILES
 from reference_model.training.batches import collate
-from reference_model.variants import PROFILES
 from reports.experiments import tables
 from reports.runs.stored import RESULTS
 from reports.tables.sizes import NAME, Seconds

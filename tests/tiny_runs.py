@@ -4,9 +4,9 @@ import torch
 
 from benchmark.dataset.store import Split
 from reference_model.config import Config, override
+from reference_model.registry import named
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.vocabulary import Vocabulary
-from reference_model.variants import named
 
 torch.set_num_threads(1)
 

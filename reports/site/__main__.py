@@ -8,7 +8,7 @@ import typer
 from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
-from reference_model.variants import PROFILES
+from reference_model.registry import PROFILES
 from reports.experiments import chosen, tables
 from reports.figures.material import Material
 from reports.runs.stored import RESULTS

@@ -14,7 +14,7 @@ from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from reference_model.batch import PAD, SOS, Batch
 from reference_model.config import Config, override
-from reference_model.registry import network_of, networks
+from reference_model.registry import named, network_of, networks
 from reference_model.run_folder import build_model, load_run
 from reference_model.train import train
 from reference_model.training.batches import Updates, collate
@@ -22,7 +22,6 @@ from reference_model.training.decoding import beam_search, greedy
 from reference_model.training.distributed import World
 from reference_model.training.trainer import Trainer
 from reference_model.training.vocabulary import Vocabulary
-from reference_model.variants import named
 
 Splits = dict[str, Split]
 NETWORKS = [network for network in networks().values() if network.build.startswith("baselines.")]

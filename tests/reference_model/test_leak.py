@@ -14,12 +14,12 @@ from benchmark.dataset.store import Split, SplitWriter, open_directory, write_de
 from benchmark.metrics.tokens import characters
 from benchmark.rendering import draw_captions
 from reference_model.config import override
+from reference_model.registry import named
 from reference_model.run_folder import build_model
 from reference_model.training.distributed import World
 from reference_model.training.evaluation import predict
 from reference_model.training.trainer import Trainer
 from reference_model.training.vocabulary import Vocabulary
-from reference_model.variants import named
 
 BOXES = [[0.05, 0.1, 0.95, 0.45], [0.05, 0.55, 0.95, 0.9]]
 #: Only the drawn text tells which of them stands on an image (in both boxes).

@@ -32,13 +32,14 @@ from reference_model.embeddings import GridCode, ImageTokens, LocationToken, Wor
 from reference_model.losses import generation_loss, matching_loss
 from reference_model.model import ReferenceModel
 from reference_model.neighbors import MISSING
+from reference_model.registry import named
 from reference_model.training.batches import UpdatePlan, Updates, collate
 from reference_model.training.inputs import grid_index, info_ids, prepare_picture
 from reference_model.training.matching import Negatives, draw_negatives, level_shares, shares_at
 from reference_model.training.schedule import rates
 from reference_model.training.vocabulary import Vocabulary
 from reference_model.transformer import gelu, norm
-from reference_model.variants import VARIANTS, named
+from reference_model.variants import VARIANTS
 
 Splits = dict[str, Split]
 

@@ -5,7 +5,7 @@ import torch
 
 from reference_model.config import Config, override
 from reference_model.model import ReferenceModel
-from reference_model.variants import named
+from reference_model.registry import named
 
 VOCABULARY = 6263
 

@@ -11,9 +11,9 @@ import pytest
 import baselines
 from benchmark.errors import InputError
 from reference_model import registry
-from reference_model.registry import network, network_of, networks
+from reference_model.registry import named, network, network_of, networks
 from reference_model.run_folder import build_model
-from reference_model.variants import NETWORK, named
+from reference_model.variants import NETWORK
 
 CONFIG = """
 from dataclasses import dataclass
@@ -65,7 +65,9 @@ def test_a_new_baseline_is_a_folder_and_nothing_else(tmp_path: Path, monkeypatch
             (tmp_path / folder / f"{name}.py").write_text(content)
     before = set(networks())
     networks.cache_clear()
-    monkeypatch.setattr(baselines, "__path__", [*baselines.__path__, str(tmp_path)])
+    places = [*baselines.__path__, str(tmp_path)]
+    monkeypatch.setattr(baselines, "__path__", places)
+    monkeypatch.setattr(baselines.__spec__, "submodule_search_locations", places)
     assert set(networks()) - before == {"toy"}
     assert "baselines.toy.model" not in sys.modules
     model = build_model(named("toy-plain", "smoke"), 7)

@@ -5,7 +5,7 @@ import pytest
 from benchmark.errors import InputError
 from benchmark.scoring.blind import SYSTEMS
 from reference_model.config import override
-from reference_model.variants import named
+from reference_model.registry import named
 from reports.experiments import chosen, tables
 from reports.tables.claims import CLAIMS
 

@@ -14,8 +14,8 @@ from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.entries import HASH_LIST, all_entries
 from benchmark.leaderboard.metadata import read_metadata
 from benchmark.predictions import write_predictions
+from reference_model.registry import named
 from reference_model.run_folder import run_folder, write_config
-from reference_model.variants import named
 from reports import make_entries
 from reports.make_entries import AUTHORS
 
