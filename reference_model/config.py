@@ -5,7 +5,8 @@ disagree, a setting's comment names the row of `docs/paper_vs_code.md` by its ke
 default is the paper's side (or, where the paper is silent, the code's), and `release()` switches every row to the
 code's.
 
-Settings are changed on the command line by their dotted path: `model.layers=4 cm.strategy=fixed`.
+Settings are changed on the command line by their dotted path: `model.layers=4 cm.strategy=fixed`. Types and bounds,
+such as `Count`, are checked by `override` and `from_dict`, through which every configuration from outside comes.
 """
 
 import dataclasses

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmark.dataset.store import Split
 from reference_model.batch import Batch
@@ -92,6 +91,8 @@ def count_parameters(config: Config, vocabulary_size: int) -> tuple[int, int]:
 
 def count_flops(work: Work) -> float:
     """Number of floating-point operations in the matrix products and convolutions of some work."""
+    from torch.utils.flop_counter import FlopCounterMode  # takes a quarter of a second to import
+
     with FlopCounterMode(display=False) as counter:
         work()
     return float(counter.get_total_flops())
