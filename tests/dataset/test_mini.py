@@ -234,3 +234,13 @@ def test_a_missing_or_partial_build_leaves_nothing_behind(tmp_path: Path, monkey
     with pytest.raises(KeyboardInterrupt):
         build(tmp_path / "mini", {"test": 10}, annotations_only=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_cached_data_set_is_opened_without_its_generator(embedded: dict[str, Split]) -> None:
+    """Every command that scores waits for a generator of pictures which it never uses."""
+    program = (
+        "import sys; from benchmark.dataset import open_split; print(open_split('mini', 'test').n_images); "
+        "print([name for name in sys.modules if name.startswith('benchmark.dataset.mini.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == [str(embedded["test"].n_images), "[]"]
