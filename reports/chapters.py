@@ -167,8 +167,7 @@ def interval_grid(title: str, metrics: Sequence[str], rows: Sequence[Measured]) 
         low, high = interval(measured.resampled)
         ends = dict(zip(measured.names, zip(low.tolist(), high.tolist(), strict=True), strict=True))
         cells: list[Content] = [
-            None if row.shows and metric not in row.shows else score(*measured.score(metric), interval=ends[metric])
-            for metric in metrics
+            score(*measured.score(metric), interval=ends[metric]) if row.shows(metric) else None for metric in metrics
         ]
         seeds = len(measured.system.seeds) if row.variant else None
         grid.add(row.label, seeds, *cells, kind="control" if row.control else "row")

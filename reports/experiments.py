@@ -27,7 +27,7 @@ class TableRow:
         paper: key of the paper's row (see `paper.value`); None where the paper has none.
         overrides: of the variant.
         blind: the system of `benchmark.scoring.blind.SYSTEMS`, for a row without training.
-        shows: the metrics that mean something for it; empty: all.
+        metrics: the only metrics that are meaningful for the row; empty if all are.
         control: whether the row stands below the table, for scale.
         note: what a reader should know.
     """
@@ -38,13 +38,17 @@ class TableRow:
     paper: str | None = None
     overrides: tuple[str, ...] = ()
     blind: str = ""
-    shows: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
     control: bool = False
     note: str = ""
 
     def config(self, profile: str, changes: tuple[str, ...] = ()) -> Config:
         """The run's configuration; `changes` are made to all rows alike."""
         return override(named(self.variant, profile), [*self.overrides, *changes])
+
+    def shows(self, metric: str) -> bool:
+        """Whether a metric is meaningful for the row, so that its cell is filled."""
+        return not self.metrics or metric in self.metrics
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ TABLE2 = (
     TableRow("T2-noimg", "no-image", "no-image", "no_image"),
     TableRow("T2-ctx", "context", "context", "context"),
     TableRow("T2-full", "full", "full", "full"),
-    TableRow("T2-human", "human", paper="human", blind="references", shows=_DIVERSITY, note="the references"),
+    TableRow("T2-human", "human", paper="human", blind="references", metrics=_DIVERSITY, note="the references"),
     TableRow("T2-nearest", "nearest training box", blind="nearest training box", control=True),
     TableRow("T2-title", "title copy", blind="title copy", control=True),
     TableRow("T2-majority", "most frequent caption", blind="most frequent caption", control=True),

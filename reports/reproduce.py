@@ -101,7 +101,7 @@ def main(
         grid.show(cli.stdout)
     used = [run for runs_of_one in complete.values() for run in runs_of_one]
     if not all(run.folder.is_relative_to(results) for run in used):
-        from reports.agreement_with_stored import agreement_grid
+        from reports.runs.agreement import agreement_grid
 
         agreement = agreement_grid(used, results / profile, splits)
         if agreement.rows:

@@ -65,7 +65,7 @@ def _cells(
     table: Table, measured: Measured | None, split: str, metric: str, letters: Mapping[tuple[str, str], str]
 ) -> tuple[Cell, Cell, Cell]:
     """Our score with its letters, the paper's, and the difference."""
-    if measured is None or (measured.row.shows and metric not in measured.row.shows):
+    if measured is None or not measured.row.shows(metric):
         return number(None), number(None), number(None)
     mean, deviation = measured.score(metric)
     printed = paper.value(table.name, measured.row.paper, split, metric)
@@ -88,7 +88,7 @@ def summary_grid(table: Table, rows: Sequence[Measured], split: str, labels: Seq
         row = measured.row
         cells: list[Content] = []
         for metric in metrics:
-            if row.shows and metric not in row.shows:
+            if not row.shows(metric):
                 cells.append(None)
                 continue
             printed = paper.value(table.name, row.paper, split, metric)
