@@ -15,10 +15,10 @@ from benchmark.grid import Content, Grid, score, write_tables
 from benchmark.scoring.significance import interval
 from reports.experiments import Table
 from reports.figures.curves import draw_curves
-from reports.figures.material import NotThereError
+from reports.figures.material import MissingInputError
 from reports.tables.claims import CLAIMS, Finding, claims_grid, findings, verdict_grid
 from reports.tables.measured import Measured, Measurer
-from reports.tables.scores import copying_grid, labels, long_csv, role_grid, score_grid, summary_grid
+from reports.tables.scores import caveats, copying_grid, long_csv, role_grid, score_grid, summary_grid
 from reports.tables.sizes import length_grid, size_grid
 
 
@@ -29,7 +29,7 @@ class Chapter:
     table: Table
     measurer: Measurer
     rows: Mapping[str, Sequence[Measured]]
-    found: Mapping[str, Sequence[Finding]]
+    findings: Mapping[str, Sequence[Finding]]
 
     @classmethod
     def measure(cls, table: Table, measurer: Measurer) -> Self:
@@ -40,12 +40,12 @@ class Chapter:
         return cls(table, measurer, rows, found)
 
     @property
-    def short(self) -> str:
+    def short_title(self) -> str:
         """The table's number: Table 2."""
         return self.table.title.partition(":")[0]
 
     @property
-    def place(self) -> str:
+    def page(self) -> str:
         """The page of the report that shows it."""
         return f"{self.table.name}.html"
 
@@ -68,7 +68,7 @@ class Chapter:
     @property
     def notes(self) -> list[str]:
         """Warnings to print under every grid: scaled-down models, synthetic data."""
-        return labels(self.measurer.profile, self.split)
+        return caveats(self.measurer.profile, self.split)
 
     @property
     def csv(self) -> str:
@@ -88,9 +88,9 @@ class Chapter:
 
     def claims_grid(self, title: str, link: Callable[[Finding, str], str] = lambda finding, split: "") -> Grid:
         """The findings; see `claims.claims_grid`."""
-        return claims_grid(self.found, title, self.notes, link)
+        return claims_grid(self.findings, title, self.notes, link)
 
-    def own_grids(self) -> list[Grid]:
+    def extra_grids(self) -> list[Grid]:
         """What only this table has: copying (Table A6), or sizes and lengths (Figure 4)."""
         rows = self.rows[self.split.name]
         if self.table.name == "tablea6":
@@ -126,23 +126,23 @@ class Chapter:
 
     def write(self, folder: Path) -> list[Grid]:
         """Write `<table>.{md,tex,csv}`, a summary where there are claims, and figures; returns grids for the screen."""
-        own, splits = self.own_grids(), self.table.splits if self.table.metrics else ()
+        own, splits = self.extra_grids(), self.table.splits if self.table.metrics else ()
         narrow = [self.score_grid(split) for split in splits]
         wide = [self.score_grid(*splits)] if len(splits) > 1 else narrow
-        title = f"{self.short}: claims of the paper"
-        more = [*([self.claims_grid(title)] if self.found else []), *(own or self.role_grids(*splits))]
+        title = f"{self.short_title}: claims of the paper"
+        more = [*([self.claims_grid(title)] if self.findings else []), *(own or self.role_grids(*splits))]
         csv = self.csv if splits else own[0].csv(exact=False)
         write_tables(folder, self.table.name, [*wide, *more], csv)
-        if self.found:
+        if self.findings:
             summary = summary_grid(self.table, self.rows[self.split.name], self.split.name, self.notes)
-            grids = [summary, verdict_grid(self.found, title, self.notes)]
+            grids = [summary, verdict_grid(self.findings, title, self.notes)]
             with replace_when_complete(folder / f"{self.table.name}_summary.md") as partial:
                 partial.write_text("\n\n".join(grid.markdown() for grid in grids) + "\n", encoding="utf-8")
         label = "; ".join(note.partition(":")[0].lower() for note in self.notes)
         if self._is_figure4:
             from reports.figures import figure4a
 
-            with suppress(NotThereError):  # too few points for a curve; the table says which there are
+            with suppress(MissingInputError):  # too few points for a curve; the table says which there are
                 figure4a.write(self.table, self.measurer, self.split.name, label, folder)
         else:
             self.draw_curves(folder / f"{self.table.name}_curves.png", label, controls=True)

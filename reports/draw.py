@@ -13,8 +13,8 @@ from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
 from reference_model.variants import PROFILES
-from reports.figures.catalogue import FIGURES, draw_all, tell
-from reports.figures.material import Material, NotThereError
+from reports.figures.catalogue import FIGURES, draw_all, print_paths
+from reports.figures.material import Material, MissingInputError
 from reports.runs.stored import RESULTS
 
 _KNOWN = (*FIGURES, "all")
@@ -56,8 +56,8 @@ def main(
         return
     for name in dict.fromkeys(names):
         try:
-            tell(FIGURES[name](material, output))
-        except NotThereError as error:
+            print_paths(FIGURES[name](material, output))
+        except MissingInputError as error:
             raise InputError(*(f"{name}: {problem}" for problem in error.problems)) from None
 
 

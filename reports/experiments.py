@@ -185,7 +185,7 @@ def tables(profile: str) -> dict[str, Table]:
     return {table.name: table for table in found}
 
 
-def chosen(names: list[str], profile: str, only: list[str]) -> list[Table]:
+def select_tables(names: list[str], profile: str, only: list[str]) -> list[Table]:
     """The tables asked for, `all` for all of them, with the rows asked for; smoke runs keep two trained rows each.
 
     Raises:

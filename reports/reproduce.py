@@ -17,7 +17,7 @@ from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.errors import InputError
 from reference_model.variants import PROFILES
 from reports.chapters import Chapter
-from reports.experiments import chosen, tables
+from reports.experiments import select_tables, tables
 from reports.runs.plan import LAUNCHER_NAMES, RunPlan
 from reports.runs.stored import RESULTS
 from reports.tables.measured import Measurer
@@ -63,7 +63,7 @@ def main(
         python -m reports.reproduce table2 --profile paper --data DIR --launcher slurm --processes 8 \
             --resource slurm_partition=gpu --resource gpus_per_node=8 --resource timeout_min=2880 --jobs 4
     """
-    wanted = chosen(names, profile, only or [])
+    wanted = select_tables(names, profile, only or [])
     if launcher not in LAUNCHER_NAMES:
         raise InputError(f"--launcher: got {launcher!r}, expected one of {', '.join(LAUNCHER_NAMES)}")
     resources = _resources(resource or [])

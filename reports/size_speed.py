@@ -28,7 +28,7 @@ from reference_model.training.batches import collate
 from reference_model.variants import PROFILES
 from reports.experiments import tables
 from reports.runs.stored import RESULTS
-from reports.tables.sizes import NAME, Seconds
+from reports.tables.sizes import SECONDS_FILE, Seconds
 
 TURNS = 7
 
@@ -50,7 +50,7 @@ def main(
     seconds = measure(configs, splits)
     content = {"machine": platform.machine(), "python": platform.python_version(), "threads": 1, "turns": TURNS}
     content["seconds"] = {key: [one.training, one.decoding] for key, one in seconds.items()}
-    path = results / profile / NAME
+    path = results / profile / SECONDS_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     with replace_when_complete(path) as partial:
         partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmark import cli
 from benchmark.grid import Grid
 from reports.figures import examples, figure3, figure4a, figure4b, figure_a7, figure_a8, figure_a10, table1, table_a6
-from reports.figures.material import Material, NotThereError
+from reports.figures.material import Material, MissingInputError
 
 FIGURES: dict[str, Callable[[Material, Path], list[Path]]] = {
     "figure3": figure3.draw,
@@ -29,14 +29,14 @@ def draw_all(material: Material, output: Path) -> None:
     left_out = []
     for name, draw in FIGURES.items():
         try:
-            tell(draw(material, output))
-        except NotThereError as error:
+            print_paths(draw(material, output))
+        except MissingInputError as error:
             left_out.append(f"{name} was left out: {'; '.join(error.problems)}")
     for line in left_out:
         cli.stderr.print(line, markup=False, soft_wrap=True)
 
 
-def tell(paths: Sequence[Path]) -> None:
+def print_paths(paths: Sequence[Path]) -> None:
     """Print the paths of what was drawn, one a line."""
     for path in paths:
         print(path)

@@ -30,12 +30,12 @@ def image_cider(split: Split, captions: Sequence[str]) -> np.ndarray:
     return np.asarray(sums / np.diff(split.offsets))
 
 
-def drawn(split: Split, n: int, seed: int = SEED) -> list[int]:
+def sample_images(split: Split, n: int, seed: int = SEED) -> list[int]:
     """Positions of `n` images drawn by seed."""
     return sorted(range(split.n_images), key=lambda i: sha256(f"{seed} {split.image_ids[i]}".encode()).digest())[:n]
 
 
-def chosen(split: Split, difference: np.ndarray, each: int = EACH) -> dict[str, list[int]]:
+def images_by_rule(split: Split, difference: np.ndarray, each: int = EACH) -> dict[str, list[int]]:
     """Rule -> positions of its images.
 
     Args:
@@ -47,7 +47,7 @@ def chosen(split: Split, difference: np.ndarray, each: int = EACH) -> dict[str, 
     return {
         "largest gain": np.argsort(-rounded, kind="stable")[:each].tolist(),
         "largest loss": np.argsort(rounded, kind="stable")[:each].tolist(),
-        f"random, seed {SEED}": drawn(split, each),
+        f"random, seed {SEED}": sample_images(split, each),
     }
 
 
@@ -56,7 +56,7 @@ def draw_figure5(material: Material, folder: Path) -> list[Path]:
     split = material.evaluated
     systems = {name: material.captions(name) for name in ("full", "baseline")}
     scores = {name: image_cider(split, captions) for name, captions in systems.items()}
-    rules = chosen(split, scores["full"] - scores["baseline"])
+    rules = images_by_rule(split, scores["full"] - scores["baseline"])
     # Row by row, a rule in each column.
     places = [(rule, rules[rule][k]) for k in range(min(map(len, rules.values()))) for rule in rules]
     title = f"Figure 5: full and baseline, {split.name}, by per-image CIDEr, full - baseline ({material.label})"
@@ -68,7 +68,7 @@ def draw_figure_a9(material: Material, folder: Path) -> list[Path]:
     split = material.evaluated
     systems = {"full": material.captions("full")}
     scores = {name: image_cider(split, captions) for name, captions in systems.items()}
-    places = [(f"random, seed {SEED}", i) for i in drawn(split, DRAWN)]
+    places = [(f"random, seed {SEED}", i) for i in sample_images(split, DRAWN)]
     title = f"Figure A9: full, {split.name}, images drawn by seed ({material.label})"
     return _sheets(split, systems, scores, places, folder, "figureA9", title)
 

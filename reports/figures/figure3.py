@@ -19,8 +19,8 @@ from benchmark.grid import Cell, Grid, number, write_tables
 from benchmark.metrics.caption_types import N_TYPES, TypeModel, jensen_shannon, load_type_model, type_map
 from benchmark.metrics.tokens import characters
 from reports.figures.drawing import COLOURS, MARKERS, canvas, save, shown
-from reports.figures.examples import SEED, drawn
-from reports.figures.material import Material, NotThereError
+from reports.figures.examples import SEED, sample_images
+from reports.figures.material import Material, MissingInputError
 
 SYSTEMS, FLOOR = ("full", "baseline"), "no-locations"
 DRAWN, CENTRAL, SHUFFLES = 500, 8, 100
@@ -75,21 +75,21 @@ def draw(material: Material, folder: Path) -> list[Path]:
     """Write the figure and `figure3_numbers.*`; returns the files.
 
     Raises:
-        NotThereError: without the runs, or without a type model for this data set.
+        MissingInputError: without the runs, or without a type model for this data set.
     """
     split = material.evaluated
     captionings = {"references": split.captions, **{name: material.captions(name) for name in SYSTEMS}}
     notes = [f"{split.name}; {material.label}", f"{FLOOR}, shuffled: floors; shuffled: mean of {SHUFFLES}, seed {SEED}"]
     try:
         captionings[FLOOR] = material.captions(FLOOR)
-    except NotThereError:
+    except MissingInputError:
         notes.append(f"no run of {FLOOR}: that floor is missing")
     model = _model(material)
     tokens = {name: [characters(caption) for caption in captions] for name, captions in captionings.items()}
     types = {name: model.assign(captions) for name, captions in tokens.items()}
     measured = numbers(types, split.boxes)
     examples = central(model, tokens["references"])
-    images = drawn(split, DRAWN)
+    images = sample_images(split, DRAWN)
     boxes = np.concatenate([np.arange(split.offsets[i], split.offsets[i + 1]) for i in images])
     x, y = (split.boxes[boxes, :2] + split.boxes[boxes, 2:]).T / 2
     with canvas(2, 3, (4.6, 4.7)) as (figure, axes):
@@ -111,13 +111,13 @@ def draw(material: Material, folder: Path) -> list[Path]:
 
 def _model(material: Material) -> TypeModel:
     if material.types is None and not material.evaluated.synthetic:
-        raise NotThereError(
+        raise MissingInputError(
             "it needs a type model of this data set: --types FOLDER (python -m benchmark.fit_types makes one)"
         )
     try:
         return load_type_model(material.types or "mini")
     except InputError as error:
-        raise NotThereError(*error.problems) from None
+        raise MissingInputError(*error.problems) from None
 
 
 def _map(axis: Any, name: str, x: np.ndarray, y: np.ndarray, types: np.ndarray) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from reports.experiments import Table, TableRow, tables
 from reports.figures.drawing import COLOURS, MARKERS, canvas, save
-from reports.figures.material import Material, NotThereError
+from reports.figures.material import Material, MissingInputError
 from reports.tables.measured import Measurer
 from reports.tables.sizes import cost
 
@@ -58,13 +58,13 @@ def write(table: Table, measurer: Measurer, split: str, label: str, folder: Path
         folder: for the files.
 
     Raises:
-        NotThereError: if no panel has `FEWEST` points.
+        MissingInputError: if no panel has `FEWEST` points.
     """
     wanted = [row for row in table.rows if _panel(row)]
     found = [row for row in wanted if measurer.runs_of(row)]
     if max((sum(_panel(row) == panel for row in found) for panel in PANELS), default=0) < FEWEST:
         missing = ", ".join(row.id for row in wanted if row not in found)
-        raise NotThereError(
+        raise MissingInputError(
             f"it needs runs of the context model at other sizes, and {len(found)} of {len(wanted)} points are there; "
             f"missing: {missing}; train them: python -m reports.reproduce {table.name}"
         )
@@ -94,7 +94,7 @@ def draw(material: Material, folder: Path) -> list[Path]:
     """Write the figure from stored runs; returns its files.
 
     Raises:
-        NotThereError: without runs of the context model at two sizes or more.
+        MissingInputError: without runs of the context model at two sizes or more.
     """
     table = tables(material.profile)["figure4"]
     return write(table, material.measurer, material.evaluated.name, material.label, folder)

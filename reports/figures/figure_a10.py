@@ -29,7 +29,7 @@ def draw(material: Material, folder: Path) -> list[Path]:
     """Write the figure; returns its files.
 
     Raises:
-        NotThereError: if no split has captions.
+        MissingInputError: if no split has captions.
     """
     counted = {name: counts(split) for name, split in material.with_references.items()}
     rows: list[tuple[str, str, int, int, float]] = []

@@ -16,7 +16,7 @@ from reports.tables.measured import Measurer
 LABEL = "synthetic data"
 
 
-class NotThereError(InputError):
+class MissingInputError(InputError):
     """What a figure is drawn from is not there; others can be drawn all the same."""
 
 
@@ -56,11 +56,11 @@ class Material:
         """The splits that have captions.
 
         Raises:
-            NotThereError: if those of every split are hidden.
+            MissingInputError: if those of every split are hidden.
         """
         if found := {name: split for name, split in self.splits.items() if split.has_references}:
             return found
-        raise NotThereError("it needs captions; those of every split of this data set are hidden")
+        raise MissingInputError("it needs captions; those of every split of this data set are hidden")
 
     @property
     def data_label(self) -> str:
@@ -83,7 +83,7 @@ class Material:
                 else sorted(p.parent for p in root.glob("*/*/seed*/config.json"))
             )
             if not inside:
-                raise NotThereError(
+                raise MissingInputError(
                     f"no run in {root}: expected config.json there, or VARIANT/HASH/seedK/config.json below it"
                 )
             found += inside
@@ -93,13 +93,15 @@ class Material:
         """Captions of a variant's run of the lowest seed, for the evaluated split.
 
         Raises:
-            NotThereError: if there is no complete run of it.
+            MissingInputError: if there is no complete run of it.
             InputError: if there are runs of several configurations, or one of other data.
         """
         mine = [run for run in self._runs if _variant(run) == variant]
         if not mine:
             places = ", ".join(map(str, self.roots))
-            raise NotThereError(f"no complete run of {variant!r} in {places}; train it, or name its folder: --run DIR")
+            raise MissingInputError(
+                f"no complete run of {variant!r} in {places}; train it, or name its folder: --run DIR"
+            )
         if len({run.folder.parent.resolve() for run in mine}) > 1:
             places = ", ".join(str(run.folder) for run in mine)
             raise InputError(f"runs of several configurations of {variant!r}: {places}; name one: --run DIR")

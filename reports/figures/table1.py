@@ -20,7 +20,7 @@ def grid(material: Material) -> Grid:
     """The table; numbers that the paper rounds, such as "2.1M", are shown as it prints them.
 
     Raises:
-        NotThereError: if no split has captions.
+        MissingInputError: if no split has captions.
     """
     splits = material.with_references
     first = next(iter(splits.values()))
@@ -41,7 +41,7 @@ def draw(material: Material, folder: Path) -> list[Path]:
     """Write `table1.md`, `.tex` and `.csv`; returns the paths.
 
     Raises:
-        NotThereError: if no split has captions.
+        MissingInputError: if no split has captions.
     """
     found = grid(material)
     return write_tables(folder, "table1", [found, statistics_table(material.with_references)], found.csv())

@@ -44,7 +44,7 @@ def make_command(
         python -m reports.human_study make --a base=base.jsonl --b full=full.jsonl -o study
         python -m reports.human_study make --a base.jsonl --b full.jsonl --data DIR --images 100 --raters 3 -o study
     """
-    systems = [_named(option) for option in (a, b)]
+    systems = [_name_and_file(option) for option in (a, b)]
     problems = []
     if systems[0][0] == systems[1][0]:
         problems.append(f"--a, --b: both systems are named {systems[0][0]!r}; name them: --a NAME=FILE")
@@ -124,7 +124,7 @@ def _text(grids: Sequence[Grid], latex: bool) -> str:
     return "\n\n".join(grid.latex() if latex else grid.markdown() for grid in grids)
 
 
-def _named(option: str) -> tuple[str, Path]:
+def _name_and_file(option: str) -> tuple[str, Path]:
     name, _, file = option.rpartition("=")
     return name or Path(file).name.split(".")[0], Path(file)
 

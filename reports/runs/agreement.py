@@ -23,8 +23,8 @@ from reports.runs.stored import Run, find_runs
 # without AVX-512 gave 84 of 4,788 other captions of test (1.8 %) and a CIDEr of 837.44 instead of 838.45. An Intel
 # processor with AVX-512 gave 78 of them and 840.72; and of val 88 of 4,803 (1.8 %) and 826.19 instead of 822.88. Two
 # seeds of this row differ in at least 118 captions of test (2.5 %).
-FEW_CAPTIONS = 0.022
-LITTLE_CIDER = 5.0
+MAX_SHARE_DIFFERENT = 0.022
+MAX_CIDER_GAP = 5.0
 
 Verdict = Literal["same bits", "same within rounding of another processor", "different"]
 
@@ -48,8 +48,8 @@ class Agreement:
     @property
     def is_small(self) -> bool:
         """Whether another order of additions may explain the difference."""
-        few = self.differ <= FEW_CAPTIONS * self.boxes
-        return few and abs(self.cider_here - self.cider_stored) <= LITTLE_CIDER
+        few = self.differ <= MAX_SHARE_DIFFERENT * self.boxes
+        return few and abs(self.cider_here - self.cider_stored) <= MAX_CIDER_GAP
 
 
 def stored_twin(run: Run, results: Path) -> Run | None:

@@ -13,7 +13,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 
 #: Of `reference_model/`: their values stand in every configuration's hash, or they do not touch a run.
-_NO_MATTER = {
+_EXCLUDED = {
     *("variants.py", "config.py", "caption.py", "naive.py", "pretrain_backbone.py"),
     *("dry_run.py", "measure.py", "speed.py"),
 }
@@ -27,14 +27,14 @@ def code_version(system: str, root: Path = ROOT) -> str:
         system: as in `Config.system`: "reference", or a folder of `baselines/`.
         root: of the repository.
     """
-    files = [path for path in _files(root / "reference_model") if path.name not in _NO_MATTER]
+    files = [path for path in _files(root / "reference_model") if path.name not in _EXCLUDED]
     if system != "reference":
         baselines = root / "baselines"
         own = baselines / system
         files += _files(baselines) if not own.is_dir() else [*_files(own), *sorted(baselines.glob("*.py"))]
     digest = hashlib.sha256()
     for path in files:
-        content = repr(_shape(ast.parse(path.read_bytes()))).encode() if path.suffix == ".py" else path.read_bytes()
+        content = repr(_canonical(ast.parse(path.read_bytes()))).encode() if path.suffix == ".py" else path.read_bytes()
         digest.update(f"{path.relative_to(root).as_posix()} {hashlib.sha256(content).hexdigest()}\n".encode())
     return digest.hexdigest()[:12]
 
@@ -43,13 +43,16 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".safetensors"))
 
 
-def _shape(node: Any) -> Any:
+def _canonical(node: Any) -> Any:
     """A syntax tree as plain data, the same in every version of Python: what is empty is left out."""
     if isinstance(node, list):
-        return [_shape(item) for item in node]
+        return [_canonical(item) for item in node]
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = dict(ast.iter_fields(node))
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
         fields["body"] = node.body[1:]
-    return [type(node).__name__, *((name, _shape(value)) for name, value in fields.items() if value not in (None, []))]
+    return [
+        type(node).__name__,
+        *((name, _canonical(value)) for name, value in fields.items() if value not in (None, [])),
+    ]

@@ -25,7 +25,7 @@ WATTS_PER_CORE = 10.0
 WATTS_PER_GPU = 700.0
 
 #: Updates of more captions are measured with this many, and scaled.
-_CAPTIONS, _LARGE = 16, 100
+_TRIAL_CAPTIONS, _LARGE_BATCH = 16, 100
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
 
     seconds, flops = [], []
     for number in numbers:
-        batch = trial.batch(number, _CAPTIONS if config.train.batch > _LARGE else config.train.batch)
+        batch = trial.batch(number, _TRIAL_CAPTIONS if config.train.batch > _LARGE_BATCH else config.train.batch)
         step = partial(trial.train, batch)
         flops.append(count_flops(step) / batch.n_boxes)
         seconds.append(_seconds(step) / batch.n_boxes)

@@ -9,7 +9,7 @@ from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
 from reference_model.variants import PROFILES
-from reports.experiments import chosen, tables
+from reports.experiments import select_tables, tables
 from reports.figures.material import Material
 from reports.runs.stored import RESULTS
 from reports.site.build import write_site
@@ -37,7 +37,7 @@ def main(
         python -m reports.site
         python -m reports.site table2 -o site --run runs --data DIR --profile paper
     """
-    wanted = chosen(names or ["all"], profile, [])
+    wanted = select_tables(names or ["all"], profile, [])
     problems = [f"--run {folder}: no such folder" for folder in run or [] if not folder.is_dir()]
     if output.exists() and not (output / "static" / "browser.js").is_file():
         problems.append(f"-o {output}: exists and is no site, so it is not replaced; try another folder")

@@ -18,7 +18,7 @@ from reports.site import samples
 from reports.site.figures import write_figures
 from reports.site.samples import write_samples
 from reports.tables.claims import ORDER, Finding
-from reports.tables.scores import labels
+from reports.tables.scores import caveats
 
 
 def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Path:
@@ -44,10 +44,10 @@ def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Pat
     browsed: list[str] = [name for name in ("test", "val") if name in material.splits]
     navigation = [
         ("Overview", "index.html"),
-        *((chapter.short, chapter.place) for chapter in chapters),
+        *((chapter.short_title, chapter.page) for chapter in chapters),
         ("Claims", "claims.html"),
         ("Figures", "figures.html"),
-        *((f"Samples of {name}", samples.place(name)) for name in browsed),
+        *((f"Samples of {name}", samples.browser_page(name)) for name in browsed),
     ]
     with folder_when_complete(folder) as partial:
         site = Site(partial, "CapOnImage report", material.label, navigation, [Path(__file__).parent / "templates"])
@@ -71,18 +71,18 @@ def _write_overview(site: Site, chapters: Sequence[Chapter], material: Material,
     split = first.table.splits[-1]
     metrics = overview_metrics(first.table)
     scores = interval_grid(f"{first.table.title}, {split}", metrics, first.rows[split]) if metrics else None
-    verdicts = [f.verdict for chapter in chapters for found in chapter.found.values() for f in found]
+    verdicts = [f.verdict for chapter in chapters for found in chapter.findings.values() for f in found]
     site.page(
         "index.html",
         "overview.html.j2",
         heading=site.title,
         chapters=chapters,
         scores=scores,
-        scores_place=first.place,
+        scores_page=first.page,
         verdicts={verdict: verdicts.count(verdict) for verdict in reversed(ORDER)},
         browsed=browsed,
         splits=material.splits,
-        notes=labels(material.profile, next(iter(material.splits.values()))),
+        notes=caveats(material.profile, next(iter(material.splits.values()))),
     )
 
 
@@ -94,12 +94,12 @@ def _write_chapter(site: Site, chapter: Chapter) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(chapter.csv, encoding="utf-8")
     site.page(
-        chapter.place,
+        chapter.page,
         "table.html.j2",
         heading=table.title,
         chapter=chapter,
         splits=chapter.page_grids(),
-        more=chapter.own_grids(),
+        more=chapter.extra_grids(),
         curves=curves if chapter.draw_curves(site.folder / curves, site.label, controls=False) else "",
         files=[csv] if table.metrics else [],
     )
@@ -111,7 +111,7 @@ def _write_claims(site: Site, chapters: Sequence[Chapter], called: Mapping[str, 
     def link(finding: Finding, split: str) -> str:
         return samples.link_to(finding, split, called.get(split, {}))
 
-    grids = [chapter.claims_grid(chapter.table.title, link) for chapter in chapters if any(chapter.found.values())]
+    grids = [chapter.claims_grid(chapter.table.title, link) for chapter in chapters if any(chapter.findings.values())]
     below = list(dict.fromkeys(note for grid in grids for note in grid.notes))
     for grid in grids:
         grid.notes.clear()

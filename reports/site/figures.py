@@ -8,7 +8,7 @@ from PIL import Image
 
 from benchmark.site.pages import Site
 from reports.figures.catalogue import FIGURES, TABLES
-from reports.figures.material import Material, NotThereError
+from reports.figures.material import Material, MissingInputError
 
 
 def write_figures(site: Site, material: Material) -> None:
@@ -18,18 +18,18 @@ def write_figures(site: Site, material: Material) -> None:
     for name, draw in FIGURES.items():
         try:
             paths = draw(material, site.folder / "figures")
-        except NotThereError as error:
-            left_out.append(f"{_spelt(name)}: {'; '.join(error.problems)}")
+        except MissingInputError as error:
+            left_out.append(f"{_display_name(name)}: {'; '.join(error.problems)}")
             continue
         places = [path.relative_to(site.folder).as_posix() for path in paths]
         pictures = [place for place in places if place.endswith(".png")]
         tables = [TABLES[name](material)] if name in TABLES else []
         sizes = {place: _size(site.folder / place) for place in pictures}
-        drawn.append({"name": _spelt(name), "id": name, "pictures": sizes, "tables": tables, "files": places})
+        drawn.append({"name": _display_name(name), "id": name, "pictures": sizes, "tables": tables, "files": places})
     site.page("figures.html", "figures.html.j2", heading="Figures", figures=drawn, left_out=left_out)
 
 
-def _spelt(name: str) -> str:
+def _display_name(name: str) -> str:
     """Figure A7 for figureA7, Table A6 for tablea6."""
     return re.sub(r"^(figure|table)(a?)", lambda words: f"{words[1].capitalize()} {words[2].upper()}", name)
 

@@ -17,12 +17,12 @@ from reports.tables.measured import Measured
 FIRST = ("full", "baseline")
 
 
-def place(split: str) -> str:
+def browser_page(split: str) -> str:
     """Of a browser's page."""
     return f"browser/{split}/index.html"
 
 
-def names(measured: Sequence[Measured]) -> dict[str, str]:
+def browser_names(measured: Sequence[Measured]) -> dict[str, str]:
     """Row id -> what its run is called in the browser; rows that are one run have one name, those of `FIRST` go first.
 
     Args:
@@ -41,13 +41,13 @@ def link_to(finding: Finding, split: str, called: Mapping[str, str]) -> str:
     if finding.first not in called or finding.second not in called:
         return ""
     order = "up" if finding.effect > 0 else "down"
-    return place(split) + link(called[finding.first], called[finding.second], sort=order)
+    return browser_page(split) + link(called[finding.first], called[finding.second], sort=order)
 
 
 def write_samples(site: Site, material: Material, tables: Sequence[Table], name: str) -> dict[str, str]:
     """Write the browser of one split; returns `names`."""
     measured = material.measurer.measure([row for table in tables for row in table.rows], name)
-    called = names(measured)
+    called = browser_names(measured)
     of_name = {called[m.row.id]: m for m in measured if m.row.id in called}
     order = sorted(of_name, key=lambda system: (*FIRST, system).index(system))
     split = material.splits[name]

@@ -135,7 +135,7 @@ def judge(kind: str, gap: Gap, margin: float) -> Verdict:
 def claims_grid(
     found: Mapping[str, Sequence[Finding]],
     title: str,
-    labels: Sequence[str],
+    caveats: Sequence[str],
     link: Callable[[Finding, str], str] = lambda finding, split: "",
 ) -> Grid:
     """One line for each finding.
@@ -143,7 +143,7 @@ def claims_grid(
     Args:
         found: findings by split.
         title: of the grid.
-        labels: what a reader must know first.
+        caveats: what a reader must know first.
         link: the page on which a finding on a split can be seen, for pages.
     """
     columns = ["claim", "split", "metric", "between", "effect", "95 % interval", "p", "seed error", "verdict"]
@@ -156,7 +156,7 @@ def claims_grid(
                 Cell(f.verdict, tone=_TONES[f.verdict]),
             )
     grid.notes += [
-        *labels,
+        *caveats,
         "p: all pairs of the table tested together over images (step-down max-T), seeds averaged; "
         f"undecided from {ALPHA} on, or if the effect is within two standard errors over seeds (-: one seed)",
     ]
@@ -168,16 +168,16 @@ def claims_grid(
     return grid
 
 
-def verdict_grid(found: Mapping[str, Sequence[Finding]], title: str, labels: Sequence[str]) -> Grid:
+def verdict_grid(found: Mapping[str, Sequence[Finding]], title: str, caveats: Sequence[str]) -> Grid:
     """One line a claim: its verdict on each split; several where its metrics differ.
 
     Args:
         found: findings by split.
         title: of the grid.
-        labels: what a reader must know first.
+        caveats: what a reader must know first.
     """
     sentences = dict.fromkeys(f.claim.sentence for findings in found.values() for f in findings)
-    grid = Grid(title, ["claim", *found], notes=list(labels))
+    grid = Grid(title, ["claim", *found], notes=list(caveats))
     for sentence in sentences:
         cells = []
         for findings in found.values():

@@ -30,13 +30,13 @@ SUMMARY = tuple(metric.name for metric in METRICS if metric.summary)
 Rows = Mapping[str, Sequence[Measured]]
 
 
-def score_grid(table: Table, rows: Rows, labels: Sequence[str]) -> Grid:
+def score_grid(table: Table, rows: Rows, caveats: Sequence[str]) -> Grid:
     """A table as in the paper: its splits side by side, three lines a row where the paper has one.
 
     Args:
         table: which.
         rows: its measured rows on one split or on both.
-        labels: what a reader must know first, such as that the data are synthetic.
+        caveats: what a reader must know first, such as that the data are synthetic.
     """
     columns = [(split, metric) for split in rows for metric in table.metrics]
     letters = {split: tie_letters(measured) for split, measured in rows.items()}
@@ -53,7 +53,7 @@ def score_grid(table: Table, rows: Rows, labels: Sequence[str]) -> Grid:
         if any(cell.number is not None for cell in theirs):
             grid.add("paper", "", *theirs, kind="paper")
             grid.add("difference", "", *gaps, kind="difference")
-    grid.notes += [*labels, *_same_runs(table, rows), *(f"{row.label}: {row.note}" for row in table.rows if row.note)]
+    grid.notes += [*caveats, *_same_runs(table, rows), *(f"{row.label}: {row.note}" for row in table.rows if row.note)]
     grid.notes.append(
         "one letter in a column: not different by the rule of the board (all pairs of the table tested together over "
         "images, and within two standard errors over seeds)"
@@ -73,17 +73,17 @@ def _cells(
     return ours, number(printed), signed(None if printed is None else mean - printed)
 
 
-def summary_grid(table: Table, rows: Sequence[Measured], split: str, labels: Sequence[str]) -> Grid:
+def summary_grid(table: Table, rows: Sequence[Measured], split: str, caveats: Sequence[str]) -> Grid:
     """A table on a page's width, as the README shows it: ours and, in brackets, the paper's.
 
     Args:
         table: which.
         rows: its measured rows on the split.
         split: name of it.
-        labels: what a reader must know first.
+        caveats: what a reader must know first.
     """
     metrics = [metric for metric in SUMMARY if metric in table.metrics]
-    grid = Grid(f"{table.title}, {split}: ours (paper's)", ["", "seeds", *metrics], notes=list(labels))
+    grid = Grid(f"{table.title}, {split}: ours (paper's)", ["", "seeds", *metrics], notes=list(caveats))
     for measured in rows:
         row = measured.row
         cells: list[Content] = []
@@ -163,7 +163,7 @@ def role_grid(rows: Sequence[Measured], split: Split) -> Grid | None:
     return grid
 
 
-def copying_grid(table: Table, rows: Sequence[Measured], split: Split, labels: Sequence[str]) -> Grid:
+def copying_grid(table: Table, rows: Sequence[Measured], split: Split, caveats: Sequence[str]) -> Grid:
     """Table A6: how much of the captions stands word for word in the product info."""
     infos = [title + attributes for title, attributes in zip(split.titles, split.attributes, strict=True)]
     infos = [infos[i] for i in split.image_of_box.tolist()]
@@ -180,14 +180,14 @@ def copying_grid(table: Table, rows: Sequence[Measured], split: Split, labels: S
         if not measured.row.control:
             grid.add("paper", "not stated", 5, *(number(paper.copying(n), 3) for n in orders), kind="paper")
     grid.notes += [
-        *labels,
+        *caveats,
         f"{split.name}, from 0 to 1; the paper's numbers are possible with the info as hypothesis only; "
         "the other direction is without brevity penalty",
     ]
     return grid
 
 
-def labels(profile: str, split: Split) -> list[str]:
+def caveats(profile: str, split: Split) -> list[str]:
     """What must stand at numbers that are not the paper's kind."""
     found = []
     if profile != "paper":

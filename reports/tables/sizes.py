@@ -14,7 +14,7 @@ from reports.runs.stored import RESULTS
 from reports.tables.measured import Measured, Measurer
 
 #: Where `reports.size_speed` keeps what it measures, in the results of a profile.
-NAME = "size_seconds.json"
+SECONDS_FILE = "size_seconds.json"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Seconds:
 
 def read_seconds(results: Path, profile: str) -> dict[str, Seconds]:
     """Measured seconds by configuration hash; empty if nothing was measured."""
-    path = results / profile / NAME
+    path = results / profile / SECONDS_FILE
     if not path.is_file():
         return {}
     content = json.loads(path.read_text(encoding="utf-8"))

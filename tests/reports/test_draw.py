@@ -17,7 +17,7 @@ from reports.chapters import Chapter
 from reports.draw import main
 from reports.figures import catalogue, drawing, examples, figure3, figure_a7, figure_a8
 from reports.figures.catalogue import FIGURES
-from reports.figures.material import LABEL, Material, NotThereError
+from reports.figures.material import LABEL, Material, MissingInputError
 from reports.runs import agreement
 from reports.runs.stored import Run
 
@@ -123,7 +123,7 @@ def test_hidden_captions_are_not_there(tmp_path: Path) -> None:
     write_description(tmp_path / "hidden", name="made", synthetic=True, splits={"test": writer.summary()})
     hidden = Material(open_directory(tmp_path / "hidden"), [])
     for name in ("figureA8", "figureA10", "table1"):
-        with pytest.raises(NotThereError, match="needs captions"):
+        with pytest.raises(MissingInputError, match="needs captions"):
             FIGURES[name](hidden, tmp_path / "out")
 
 

@@ -107,7 +107,7 @@ def test_rounded_numbers_of_the_paper_are_sorted_by_value(site: Path) -> None:
 )
 def test_figures_are_called_as_in_the_paper(name: str, words: str) -> None:
     """A table that no reader of the paper finds."""
-    assert figures._spelt(name) == words
+    assert figures._display_name(name) == words
 
 
 def test_every_page_says_what_its_data_are_and_leads_somewhere(site: Path) -> None:
