@@ -1,7 +1,7 @@
-"""Figure A8: examples of the data set, chosen by rule: images as they are, with boxes, captions and product info.
+"""Figure A8: example images of the data set with their boxes, captions and product info, chosen by rule.
 
-The rule: an image of each of the `EXAMPLES` largest categories of the first split with captions, the one that comes
-first in the order drawn by seed (see `examples.sample_images`); of categories of one size, the first by name.
+The rule takes the first split with captions and one image of each of its `EXAMPLES` largest categories: the one that
+comes first in the random order of `examples.sample_images`. Categories of equal size are ordered by name.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ COLUMNS = ("image_id", "category", "title", "attributes", "box", "x1", "y1", "x2
 
 
 def images_by_category(split: Split, n: int) -> list[int]:
-    """Positions of the examples, the largest category first."""
+    """Positions of one image of each of the `n` largest categories, the largest category first."""
     sizes = Counter(split.categories)
     largest = sorted(sizes, key=lambda category: (-sizes[category], category))[:n]
     first: dict[str, int] = {}
@@ -30,7 +30,7 @@ def images_by_category(split: Split, n: int) -> list[int]:
 
 
 def draw(material: Material, folder: Path) -> list[Path]:
-    """Write the figure; returns its files.
+    """Write the figure; returns the paths of its files.
 
     Raises:
         MissingInputError: if no split has captions.

@@ -1,6 +1,6 @@
-"""Table 1: data sets compared, as the paper prints them, and this one measured; statistics of each split below.
+"""Table 1: the paper's comparison of data sets, beside the same statistics of this data set and its splits.
 
-The columns "dense" and "task" are left out: they say what a data set is for, nothing that could be measured.
+The paper's columns "dense" and "task" are left out: they describe the purpose of a data set and cannot be measured.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ COLUMNS = ("data set", "images", "texts", "mean length", "source")
 
 
 def grid(material: Material) -> Grid:
-    """The table; numbers that the paper rounds, such as "2.1M", are shown as it prints them.
+    """The table as a grid; numbers that the paper rounds, such as "2.1M", are shown as it prints them.
 
     Raises:
         MissingInputError: if no split has captions.

@@ -1,4 +1,4 @@
-"""Table A6 from stored runs: how much of the captions stands word for word in the product info."""
+"""Table A6: word-for-word overlap of captions and product info (BLEU), from stored runs."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from reports.tables.scores import caveats, copying_grid
 
 
 def grid(material: Material) -> Grid:
-    """The table.
+    """The table as a grid.
 
     Raises:
         MissingInputError: without a run of the full model.

@@ -1,7 +1,7 @@
-"""A hash of the source that makes a run, noted with the run as its provenance: which state of the code trained it.
+"""Hashes the source code that trains a run, as a note of its provenance in `made_by.json`.
 
-It accepts or refuses no run: that is what `Network.version` is for, since most changes of the source change no number.
-What is hashed is the syntax tree, without comments and docstrings, and the weights which small models start from.
+The hash does not decide whether a run may be reused; `Network.version` does, since most changes of the source change no
+number. It covers the syntax trees, without comments and docstrings, and the initial weights of small models.
 """
 
 import ast
@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
-#: Of `reference_model/`: their values stand in every configuration's hash, or they do not touch a run.
+#: Files of `reference_model/` left out: they do not affect a run, or the configuration's hash covers their values.
 _EXCLUDED = {
     *("variants.py", "config.py", "caption.py", "naive.py", "pretrain_backbone.py"),
     *("dry_run.py", "measure.py", "speed.py"),
@@ -21,11 +21,11 @@ _EXCLUDED = {
 
 @cache
 def code_version(system: str, root: Path = ROOT) -> str:
-    """12 hex digits for one kind of network.
+    """Hash of the source of one network, 12 hex digits.
 
     Args:
-        system: as in `Config.system`: "reference", or a folder of `baselines/`.
-        root: of the repository.
+        system: name of the network as in `Config.system`: "reference", or a folder of `baselines/`.
+        root: folder of the repository.
     """
     files = [path for path in _files(root / "reference_model") if path.name not in _EXCLUDED]
     if system != "reference":
@@ -44,7 +44,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _canonical(node: Any) -> Any:
-    """A syntax tree as plain data, the same in every version of Python: what is empty is left out."""
+    """A syntax tree as plain data without empty fields, so that it is the same in every version of Python."""
     if isinstance(node, list):
         return [_canonical(item) for item in node]
     if not isinstance(node, ast.AST):

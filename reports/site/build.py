@@ -1,7 +1,7 @@
-"""Writes the report site: chapters, claims, figures, and a sample browser for each split.
+"""Writes the pages of the report: overview, tables, claims, figures, and a caption browser for each split.
 
-Invariants: every number is computed from stored predictions; a table or figure whose runs are not there is left out,
-and the page says so; the folder appears complete or not at all.
+Invariants: every number is computed from stored predictions; rows and figures whose runs are missing are left out and
+named on the page; the folder appears complete or not at all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,14 +26,14 @@ def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Pat
 
     Args:
         material: data set and runs.
-        tables: which; those without runs are left out.
-        folder: to write; replaced when the new one is complete.
+        tables: tables to show; those without runs are left out.
+        folder: folder of the site; an older one is replaced when the new one is complete.
 
     Returns:
-        Its first page.
+        Path of the first page.
 
     Raises:
-        InputError: if there is no run of any of the tables.
+        InputError: if none of the tables has a run.
     """
     chapters = [chapter for table in tables if (chapter := Chapter.measure(table, material.measurer)).has_runs]
     if not chapters:
@@ -62,7 +62,7 @@ def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Pat
 
 
 def overview_metrics(table: Table) -> list[str]:
-    """The metrics of a table that the first page shows."""
+    """Metrics of a table that the first page shows."""
     return [m.name for m in METRICS if (m.summary or m.report) and m.name in table.metrics]
 
 
@@ -106,7 +106,7 @@ def _write_chapter(site: Site, chapter: Chapter) -> None:
 
 
 def _write_claims(site: Site, chapters: Sequence[Chapter], called: Mapping[str, Mapping[str, str]]) -> None:
-    """The claims; each leads to the images of its two systems."""
+    """Write the page of claims, each with a link to the images of its two systems."""
 
     def link(finding: Finding, split: str) -> str:
         return samples.link_to(finding, split, called.get(split, {}))
@@ -115,5 +115,5 @@ def _write_claims(site: Site, chapters: Sequence[Chapter], called: Mapping[str, 
     below = list(dict.fromkeys(note for grid in grids for note in grid.notes))
     for grid in grids:
         grid.notes.clear()
-        grid.move("verdict", 1)  # a phone shows few columns
+        grid.move("verdict", 1)  # near the front, since a phone shows few columns
     site.page("claims.html", "claims.html.j2", heading="Claims of the paper, tested", grids=grids, notes=below)

@@ -1,4 +1,4 @@
-"""The page of figures: every one that can be drawn, with the numbers behind it, and a sentence for each that cannot."""
+"""Writes the page of figures: each figure with the files of its numbers, and the reason for each one left out."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from reports.figures.material import Material, MissingInputError
 
 
 def write_figures(site: Site, material: Material) -> None:
-    """Draw all into `figures/`, and write their page."""
+    """Draw all figures into `figures/`, and write their page."""
     drawn: list[dict[str, Any]] = []
     left_out: list[str] = []
     for name, draw in FIGURES.items():
@@ -30,11 +30,11 @@ def write_figures(site: Site, material: Material) -> None:
 
 
 def _display_name(name: str) -> str:
-    """Figure A7 for figureA7, Table A6 for tablea6."""
+    """Name as the paper spells it: "Figure A7" for figureA7, "Table A6" for tablea6."""
     return re.sub(r"^(figure|table)(a?)", lambda words: f"{words[1].capitalize()} {words[2].upper()}", name)
 
 
 def _size(path: Path) -> tuple[int, int]:
-    """Of a picture: a page that knows it keeps the room, so that links to what stands below it arrive."""
+    """Width and height, so that the page reserves the space and anchors below do not jump."""
     with Image.open(path) as picture:
         return picture.size
