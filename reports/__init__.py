@@ -1,1 +1,1 @@
-"""Tables and figures of runs, beside the paper's."""
+"""Reproduction of the paper's tables and figures: training runs, scores beside the paper's, tests of its claims."""

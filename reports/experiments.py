@@ -1,9 +1,9 @@
-"""The experiments: every row of the paper's Tables 2, 3, A5 and A6 and every point of its Figure 4, as data.
+"""Lists every experiment: the rows of the paper's Tables 2, 3, A5 and A6 and the points of its Figure 4.
 
-A row names a variant and what is changed of it. Rows whose configurations have equal hashes are one run: which row
-reuses which run is never written down here, it follows (M4C without copying is `baseline`; a point of Figure 4 at the
-chosen size is `context`). Every variant is trained for the same number of updates, so `context` is also the control
-with equal updates that Table 3 needs (T3-0).
+A row names a variant of the model and the settings that it changes. Rows whose configurations have equal hashes share
+one run; the sharing is not listed here, it follows from the hashes (M4C without copying is `baseline`; a point of
+Figure 4 at the chosen size is `context`). Every variant is trained for the same number of updates, so `context` is also
+the control with equal updates that Table 3 needs (T3-0).
 """
 
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ class TableRow:
     """A row of a table, or a point of a figure.
 
     Attributes:
-        id: ours.
-        label: as the paper prints it.
-        variant: of `reference_model.variants`; "" for systems without training.
+        id: our identifier of the row, such as "T2-full".
+        label: name of the row as the paper prints it.
+        variant: variant of the model (`reference_model.variants`); "" for systems without training.
         paper: key of the paper's row (see `paper.value`); None where the paper has none.
-        overrides: of the variant.
-        blind: the system of `benchmark.scoring.blind.SYSTEMS`, for a row without training.
-        shows: the metrics that mean something for it; empty: all.
-        control: whether the row stands below the table, for scale.
-        note: what a reader should know.
+        overrides: settings that the row changes in the variant, such as "model.layers=2".
+        blind: name of the system in `benchmark.scoring.blind.SYSTEMS`, for a row without training.
+        metrics: the only metrics that are meaningful for the row; empty if all are.
+        control: whether the row is a control, which gives the others a scale and is marked as such.
+        note: explanation for readers, printed below the table.
     """
 
     id: str
@@ -38,18 +38,31 @@ class TableRow:
     paper: str | None = None
     overrides: tuple[str, ...] = ()
     blind: str = ""
-    shows: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
     control: bool = False
     note: str = ""
 
     def config(self, profile: str, changes: tuple[str, ...] = ()) -> Config:
-        """The run's configuration; `changes` are made to all rows alike."""
+        """Configuration of the row's run; `changes` are settings changed in all rows alike."""
         return override(named(self.variant, profile), [*self.overrides, *changes])
+
+    def shows(self, metric: str) -> bool:
+        """Whether a metric is meaningful for the row, so that its cell is filled."""
+        return not self.metrics or metric in self.metrics
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the paper: its rows, on which splits, in which metrics; `seeds` as planned for the paper's sizes."""
+    """A table of the paper, or the points of a figure.
+
+    Attributes:
+        name: name on the command line, such as "table2".
+        title: title as printed.
+        rows: rows in order.
+        metrics: metrics to show; empty for a table with grids of its own (Table A6).
+        splits: splits to score.
+        seeds: number of seeds at the paper's sizes.
+    """
 
     name: str
     title: str
@@ -66,11 +79,11 @@ class Table:
 
 _ACCURACY = ("BLEU-1", "BLEU-4", "METEOR", "CIDEr")
 _DIVERSITY = ("Div@1", "Div@2")
-#: What we print in every table although the paper does not.
+#: Metrics that we print in every table although the paper does not.
 _OWN = tuple(m.name for m in METRICS if (m.report or m.summary) and m.name not in paper.COLUMNS)
 
-#: Not a row of scaled-down tables: at 64 pixels nothing can be read off the picture, and the leak would not show. That
-#: masking is what hides captions is tested (`tests/reference_model/test_leak.py`).
+#: Left out of scaled-down tables: at 64 pixels no text can be read off the picture, so the leak would not show. That
+#: masking hides the captions is tested in `tests/reference_model/test_leak.py`.
 LEAK = "leak: text left on the picture"
 
 TABLE2 = (
@@ -89,7 +102,7 @@ TABLE2 = (
     TableRow("T2-noimg", "no-image", "no-image", "no_image"),
     TableRow("T2-ctx", "context", "context", "context"),
     TableRow("T2-full", "full", "full", "full"),
-    TableRow("T2-human", "human", paper="human", blind="references", shows=_DIVERSITY, note="the references"),
+    TableRow("T2-human", "human", paper="human", blind="references", metrics=_DIVERSITY, note="the references"),
     TableRow("T2-nearest", "nearest training box", blind="nearest training box", control=True),
     TableRow("T2-title", "title copy", blind="title copy", control=True),
     TableRow("T2-majority", "most frequent caption", blind="most frequent caption", control=True),
@@ -125,7 +138,7 @@ TABLEA6 = (
     TableRow("A6-human", "references", blind="references", control=True),
 )
 
-#: Figure 4a: values of each panel, the paper's (about; the text names none but the chosen ones) and scaled-down ones.
+#: Values of each panel of Figure 4a: the paper's (approximate: its text names only the chosen) and scaled-down ones.
 FIGURE4: dict[str, dict[str, tuple[int, ...]]] = {
     "paper": {"layers": (2, 4, 6, 8), "width": (256, 512, 768, 1024), "grid": (4, 6, 8, 10)},
     "mini": {"layers": (1, 2, 3, 4), "width": (64, 96, 128, 192), "grid": (4, 6, 8, 10)},
@@ -133,9 +146,9 @@ FIGURE4: dict[str, dict[str, tuple[int, ...]]] = {
 
 
 def figure4_points(profile: str) -> tuple[TableRow, ...]:
-    """The context model at other sizes; the picture grows with the grid, as in the release."""
+    """Rows of Figure 4: the context model at other sizes; the picture grows with the grid, as in the released code."""
     mini = profile != "paper"
-    pixels = 8  # of a cell, for the small backbone of mini; the paper profile takes 32 by itself
+    pixels = 8  # side of a grid cell for the small backbone of mini; the paper profile uses 32 by default
     panels = FIGURE4["mini" if mini else "paper"]
     return (
         *(TableRow(f"F4a1-L{n}", f"layers {n}", "context", overrides=(f"model.layers={n}",)) for n in panels["layers"]),
@@ -155,7 +168,7 @@ def figure4_points(profile: str) -> tuple[TableRow, ...]:
 
 
 def tables(profile: str) -> dict[str, Table]:
-    """All tables at a profile's sizes, by the names that `reports.reproduce` takes."""
+    """All tables at a profile's sizes, by their names on the command line of `reports.reproduce`."""
     table2 = tuple(row for row in TABLE2 if row.label != LEAK or profile == "paper")
     found = (
         Table("table2", "Table 2: all systems", table2, (*_ACCURACY, *_DIVERSITY, *_OWN)),
@@ -181,8 +194,13 @@ def tables(profile: str) -> dict[str, Table]:
     return {table.name: table for table in found}
 
 
-def chosen(names: list[str], profile: str, only: list[str]) -> list[Table]:
-    """The tables asked for, `all` for all of them, with the rows asked for; smoke runs keep two trained rows each.
+def select_tables(names: list[str], profile: str, only: list[str]) -> list[Table]:
+    """Select tables and rows; the smoke profile keeps two trained rows of each table.
+
+    Args:
+        names: names of tables, or "all".
+        profile: model sizes of the runs: paper, mini or smoke.
+        only: ids of the rows to keep; empty for all rows.
 
     Raises:
         InputError: if there is no such table, row or profile.
@@ -191,14 +209,16 @@ def chosen(names: list[str], profile: str, only: list[str]) -> list[Table]:
         raise InputError(f"--profile: got {profile!r}, expected one of {', '.join(PROFILES)}")
     known = tables(profile)
     problems = [
-        f"no table {name!r}; there are {', '.join(known)} and all" for name in names if name not in (*known, "all")
+        f"no table {name!r}; expected one of {', '.join(known)}, or all"
+        for name in names
+        if name not in (*known, "all")
     ]
     if problems:
         raise InputError(*problems)
     picked = [table for table in known.values() if "all" in names or table.name in names]
     ids = {row.id for table in picked for row in table.rows}
     if unknown := [row for row in only if row not in ids]:
-        raise InputError(*(f"--only: no row {row!r}; there are {', '.join(sorted(ids))}" for row in unknown))
+        raise InputError(*(f"--only: no row {row!r}; expected one of {', '.join(sorted(ids))}" for row in unknown))
     if only:
         picked = [_with_rows(table, [row for row in table.rows if row.id in only]) for table in picked]
     elif profile == "smoke":

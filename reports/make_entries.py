@@ -1,8 +1,7 @@
-"""`python -m reports.make_entries`: entries of the leaderboard from the stored results of Table 2's trained rows.
+"""`python -m reports.make_entries`: make leaderboard entries from the stored results of Table 2's trained rows.
 
-Rows that are one run are one entry; all stored seeds of a row are in it. Entries are made and checked by the same
-functions as anybody's (`benchmark.submit`), and made again when more seeds are stored. Entries of others are never
-touched.
+Rows that share a run share an entry, which holds all stored seeds. Entries are made and checked by the same functions
+as anybody's (`benchmark.submit`), and made again when more seeds are stored. Entries of others are never changed.
 """
 
 import datetime
@@ -23,37 +22,42 @@ from benchmark.leaderboard.new_entry import fill_entry, workplace
 from benchmark.scoring.evaluation import evaluate
 from reference_model.config import Config
 from reference_model.measure import count_parameters
+from reference_model.variants import PROFILES
 from reports.experiments import TABLE2, TableRow
 from reports.runs.stored import RESULTS, Run, check_data, find_runs
 
 AUTHORS = "The CapOnImage benchmark authors"
 _PAPER = "https://aclanthology.org/2022.emnlp-main.226"
-#: What the small backbone starts from (docs/reproduce.md): not the train split, so it counts as external data.
+#: Data of the small backbone's initial weights (docs/reproduce.md): not the train split, so they count as external.
 _BACKBONE_DATA = "4,000 other pictures of the data set's generator, for the backbone"
-#: Every trial run scores test at its end, though settings were chosen on val (docs/reproduce.md); up to seven trials of
-#: one system are known, not all were kept: rounded up.
+#: Evaluations on test per system: every trial run scores test at its end, though settings were chosen on val
+#: (docs/reproduce.md). Up to seven trials of one system are known, and some were not kept, so this is rounded up.
 _ATTEMPTS = 10
 
 
 def main(
-    date: Annotated[str, typer.Option(help="Day of new entries; those there are keep theirs. [default: today]")] = "",
-    contact: Annotated[str, typer.Option(help="E-mail or web address.")] = "authors@example.org",
-    profile: Annotated[str, typer.Option(help="Of the runs.")] = "mini",
+    date: Annotated[
+        str, typer.Option(help="Date of new entries, YYYY-MM-DD; existing ones keep theirs. [default: today]")
+    ] = "",
+    contact: Annotated[str, typer.Option(help="E-mail or web address of the authors.")] = "authors@example.org",
+    profile: Annotated[str, typer.Option(help=f"Model sizes of the runs: {', '.join(PROFILES)}.")] = "mini",
     data: cli.Data = None,
     results: Annotated[
-        Path, typer.Option(help="Where stored results are kept.", show_default="reports/results")
+        Path, typer.Option(help="Folder of stored results. [default: reports/results]", show_default=False)
     ] = RESULTS,
-    submissions: Annotated[Path, typer.Option(help="Folder of all entries.")] = Path("submissions"),
+    submissions: Annotated[Path, typer.Option(help="Folder of all leaderboard entries.")] = Path("submissions"),
 ) -> None:
-    """Make, or make again, one entry for each trained row of Table 2 that has stored results.
+    """Make, or make again, a leaderboard entry for each trained row of Table 2 that has stored results.
 
-    Example: `python -m reports.make_entries --date 2026-11-25`
+    Examples::
+
+        python -m reports.make_entries --date 2026-11-25
     """
     splits = open_dataset(data)
     found = list(_rows(profile, results))
     if not found:
         raise InputError(
-            f"{results / profile} holds no results of Table 2; python -m reports.store_results stores them"
+            f"{results / profile} holds no results of Table 2; store some: python -m reports.store_results"
         )
     try:
         day = datetime.date.fromisoformat(date) if date else datetime.date.today()
@@ -69,7 +73,7 @@ def main(
 
 
 def _rows(profile: str, results: Path) -> Iterator[tuple[str, Config, list[Run]]]:
-    """Label, configuration and stored runs, in order of seeds, of each distinct configuration."""
+    """Label, configuration, and stored runs by seed, of each distinct configuration of Table 2."""
     by_hash: dict[str, list[TableRow]] = {}
     for row in TABLE2:
         if row.variant:
@@ -113,12 +117,12 @@ def _metadata(name: str, config: Config, runs: list[Run], train: Split, day: dat
 def _make(
     about: Metadata, runs: list[Run], splits: dict[str, Split], submissions: Path, checker: Checker, *, again: bool
 ) -> Path:
-    """Build the entry beside its place, check it, and put it there; `again`: in the place of its older form."""
+    """Build an entry in a temporary folder, check it, and move it into `submissions`; `again` replaces an older one."""
     for run in runs:
         check_data(run, splits["train"])
     target = submissions / entry_name(about)
     if target.exists() and not again:
-        raise InputError(f"{target} is an entry of others; choose another --date")
+        raise InputError(f"{target} is an entry of others, which is never replaced; choose another --date")
     captions = [{split: run.captions(splits[split]) for split in SPLITS} for run in runs]
     evaluations = [{split: evaluate(splits[split], one[split]) for split in SPLITS} for one in captions]
     with workplace(submissions) as place:

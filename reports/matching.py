@@ -1,8 +1,8 @@
-"""`python -m reports.matching`: how well Caption Matching tells true pairs from each level of negatives.
+"""`python -m reports.matching`: measure the accuracy of Caption Matching by level of negatives.
 
-Every run sees the same pairs: validation boxes, 60 % of them with a negative, a third of these of each level, drawn
-with one seed (paper, section 4.2). Fine-tuning trains the head no longer, so what it has learned shows at the end of
-pre-training: train with `train.finetune_updates=0`.
+Every run sees the same pairs: validation boxes, 60 % of them with a negative, a third of these from each level, drawn
+with one seed (paper, section 4.2). Fine-tuning no longer trains the matching head, so accuracy is measured at the end
+of pre-training: train with `train.finetune_updates=0`.
 """
 
 from dataclasses import replace
@@ -29,15 +29,16 @@ NAMES = ("true pairs", "I: another image", "II: another box", "III: the nearest 
 
 
 def main(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of runs with Caption Matching.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders of models trained with Caption Matching.")],
     data: cli.Data = None,
     split: cli.SplitName = "val",
 ) -> None:
-    """Accuracy of Caption Matching by level, per cent.
+    r"""Measure the accuracy of Caption Matching in per cent, by level of negatives.
 
     Examples::
 
-        python -m reference_model.train full train.finetune_updates=0 --runs runs/pretrained
+        python -m reference_model.train full train.finetune_updates=0 \
+            --runs runs/pretrained
         python -m reports.matching runs/pretrained/full/*/seed1
     """
     opened = open_split(data, split)
@@ -49,7 +50,7 @@ def main(
         prepared = PreparedSplit(opened, config.inputs, vocabulary, seed=seed, keep_images=config.train.cache_images)
         right = accuracy(model, prepared, config)
         grid.add(config.name, seed, *map(percent, right))
-    grid.notes.append("40 % true pairs, 20 % of each level; the same pairs for every run; 50 would be chance")
+    grid.notes.append("40 % true pairs, 20 % of each level of negatives; every run sees the same pairs; chance is 50")
     if opened.synthetic:
         grid.notes.append(f"scaled down; {SYNTHETIC_NOTE}")
     grid.show(cli.stdout)
@@ -57,7 +58,7 @@ def main(
 
 @torch.inference_mode()
 def accuracy(model: ReferenceModel, data: PreparedSplit, config: Config) -> list[float]:
-    """Share of right decisions among true pairs and among negatives of levels I to III."""
+    """Share of correct decisions among true pairs, and among negatives of levels I, II and III, from 0 to 1."""
     rules = replace(config.cm, strategy="fixed", negatives=0.6, redraw=True)
     random = np.random.default_rng(SEED)
     decided, levels = [], []

@@ -1,7 +1,8 @@
-"""`python -m reports.reproduce`: from nothing to the paper's tables: plan, train what is missing, score, test claims.
+"""`python -m reports.reproduce`: reproduce the paper's tables: plan, train missing runs, score, test claims.
 
-The plan comes first: which runs there are, which are missing, how long the rest takes. Then the runs are made, in any
-number of sittings; at the end stand the tables beside the paper's and the claims check.
+It prints the plan first: which runs exist, which are missing, and how long these will take. Then it trains them;
+after an interruption, the same command continues. At the end it prints tables with the paper's numbers and its claims,
+tested.
 """
 
 import os
@@ -17,53 +18,76 @@ from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.errors import InputError
 from reference_model.registry import PROFILES
 from reports.chapters import Chapter
-from reports.experiments import chosen, tables
+from reports.experiments import select_tables, tables
 from reports.runs.plan import LAUNCHER_NAMES, RunPlan
 from reports.runs.stored import RESULTS
 from reports.tables.measured import Measurer
 
 
 def main(
-    names: Annotated[list[str], typer.Argument(metavar="TABLE...", help=f"{', '.join(tables('mini'))}, or all.")],
-    profile: Annotated[str, typer.Option(help=f"Sizes: {', '.join(PROFILES)}.")] = "mini",
+    names: Annotated[
+        list[str], typer.Argument(metavar="TABLE...", help=f"Tables to reproduce: {', '.join(tables('mini'))}, or all.")
+    ],
+    profile: Annotated[str, typer.Option(help=f"Model sizes and lengths of training: {', '.join(PROFILES)}.")] = "mini",
     seeds: Annotated[
-        int | None, typer.Option(help="Runs of each row. [default: 1; paper: 5; with --stored: all stored]", min=1)
+        int | None,
+        typer.Option(
+            help="Number of seeds per row. [default: 1; profile paper: 5 or 3, by table; --stored: all stored]", min=1
+        ),
     ] = None,
     data: cli.Data = None,
-    only: Annotated[list[str] | None, typer.Option(help="This row alone, e.g. T2-full; may be repeated.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Reproduce this row only, for example T2-full; repeatable.")
+    ] = None,
     changes: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting of all rows, e.g. train.precision=bf16; repeatable.")
+        list[str] | None,
+        typer.Option("--set", help="Change a setting of all rows, for example train.precision=bf16; repeatable."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
-    jobs: Annotated[int | None, typer.Option(help="Runs side by side. [default: 1 a core, up to 4; paper: 1]")] = None,
-    launcher: Annotated[str, typer.Option(help=f"{', '.join(LAUNCHER_NAMES)}.")] = "local",
-    processes: Annotated[str, typer.Option(help="Processes of one run, for torchrun; auto: one a device.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan with its times, and stop.")] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Number of runs trained at once. [default: one per core, at most 4; profile paper: 1]"),
+    ] = None,
+    launcher: Annotated[str, typer.Option(help=f"Where to train: {', '.join(LAUNCHER_NAMES)}.")] = "local",
+    processes: Annotated[
+        str,
+        typer.Option(
+            help="Processes per run, started by torchrun; auto: one per device. "
+            "[default: one, without torchrun; --launcher torchrun: auto]"
+        ),
+    ] = "",
     resource: Annotated[
-        list[str] | None, typer.Option(help="KEY=VALUE for slurm (submitit's names) or ray; repeatable.")
+        list[str] | None,
+        typer.Option(help="KEY=VALUE that each job asks of slurm (submitit's names) or ray; repeatable."),
     ] = None,
-    runs: Annotated[Path, typer.Option(help="Where run folders are kept.")] = Path("runs"),
+    runs: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("runs"),
     keep_old: Annotated[
-        bool, typer.Option("--keep-old", help="Reuse runs made by other versions of their systems.")
+        bool, typer.Option("--keep-old", help="Reuse runs trained by other versions of their networks.")
     ] = False,
-    stored: Annotated[bool, typer.Option("--stored", help="Reuse the results that come with this project.")] = False,
+    stored: Annotated[
+        bool, typer.Option("--stored", help="Reuse the stored results that come with this project.")
+    ] = False,
     results: Annotated[
-        Path, typer.Option(help="Where stored results are kept.", show_default="reports/results")
+        Path, typer.Option(help="Folder of stored results. [default: reports/results]", show_default=False)
     ] = RESULTS,
-    output: Annotated[Path | None, typer.Option(help="Where tables go. [default: reports/output/PROFILE]")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for the tables. [default: reports/output/PROFILE]")
+    ] = None,
     citation: cli.Citation = False,
 ) -> None:
-    r"""Reproduce tables and figures of the paper: train what is missing, score, test the paper's claims.
+    r"""Reproduce tables and figures of the paper: train missing runs, score them, test the paper's claims.
 
     Examples::
 
-        python -m reports.reproduce table2                       # on the embedded data, here, one seed
-        python -m reports.reproduce table2 --dry-run             # the plan
-        python -m reports.reproduce table2 --stored              # from the results that come with this project
-        python -m reports.reproduce all --seeds 3 --jobs 2        # and every figure
-        python -m reports.reproduce table2 --profile paper --data DIR --launcher slurm --processes 8 \
-            --resource slurm_partition=gpu --resource gpus_per_node=8 --resource timeout_min=2880 --jobs 4
+        python -m reports.reproduce table2               # train, score, test claims
+        python -m reports.reproduce table2 --dry-run     # print the plan only
+        python -m reports.reproduce table2 --stored      # reuse stored results
+        python -m reports.reproduce all --seeds 3        # every table and figure
+        python -m reports.reproduce table2 --profile paper --data DIR --jobs 4 \
+            --launcher slurm --processes 8 --resource slurm_partition=gpu \
+            --resource gpus_per_node=8 --resource timeout_min=2880
     """
-    wanted = chosen(names, profile, only or [])
+    wanted = select_tables(names, profile, only or [])
     if launcher not in LAUNCHER_NAMES:
         raise InputError(f"--launcher: got {launcher!r}, expected one of {', '.join(LAUNCHER_NAMES)}")
     resources = _resources(resource or [])
@@ -101,7 +125,7 @@ def main(
         grid.show(cli.stdout)
     used = [run for runs_of_one in complete.values() for run in runs_of_one]
     if not all(run.folder.is_relative_to(results) for run in used):
-        from reports.agreement_with_stored import agreement_grid
+        from reports.runs.agreement import agreement_grid
 
         agreement = agreement_grid(used, results / profile, splits)
         if agreement.rows:
@@ -116,7 +140,7 @@ def main(
 
 
 def _command(launcher: str, processes: str, data: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What trains, and the arguments that every run ends with."""
+    """The training command, and the arguments appended to every run's own."""
     start: tuple[str, ...] = (sys.executable, "-m", "reference_model.train")
     if launcher == "torchrun" or processes:
         from reports.runs.launchers import torchrun

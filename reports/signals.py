@@ -1,9 +1,9 @@
-"""`python -m reports.signals`: what RSTNet looks at and M4C-Captioner copies, beside their scores.
+"""`python -m reports.signals`: measure how much RSTNet attends to the image and how much M4C-Captioner copies.
 
-* visualness (RSTNet, section 3.3): share of the adaptive layer's attention that lies on the image and not on the
-  language signal, mean over the characters of the references;
-* language model: perplexity of the frozen character model on validation captions, as noted when it was trained;
-* copied: share of a reference character's probability that comes from the pointer over product info.
+* visualness (RSTNet, section 3.3): share of the adaptive layer's attention on the image rather than on the language
+  signal, mean over the characters of the references;
+* language model: perplexity of the frozen character model on validation captions, noted when it was trained;
+* copied: share of a reference character's probability that comes from the pointer over the product info, mean likewise.
 """
 
 import json
@@ -28,11 +28,11 @@ BOXES = 240
 
 
 def main(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of runs of RSTNet, or of M4C with copying.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders of RSTNet, or of M4C-Captioner with copying.")],
     data: cli.Data = None,
     split: cli.SplitName = "test",
 ) -> None:
-    """Visualness of RSTNet, perplexity of its language model, share that M4C copies.
+    """Measure RSTNet's visualness, its language model's perplexity, and M4C's copied share.
 
     Examples::
 
@@ -59,7 +59,7 @@ def main(
 
 @torch.inference_mode()
 def mean_share(model: RSTNet | M4CCaptioner, data: PreparedSplit) -> float:
-    """Mean over the reference characters of visualness, or of the copied share; between 0 and 1."""
+    """Visualness (RSTNet) or copied share (M4C), mean over the characters of the references, from 0 to 1."""
     measure = model.visualness if isinstance(model, RSTNet) else model.copied_share
     parts = []
     for start in range(0, data.n_boxes, BOXES):

@@ -1,8 +1,8 @@
-"""`python -m reports.size_speed`: seconds per caption of the points of Figure 4, measured side by side.
+"""`python -m reports.size_speed`: measure the seconds per caption of each model size of Figure 4, side by side.
 
-Trainings share their machine with others, so the times in their logs do not compare. Here all points take turns on the
-same captions in one process, with one thread: training is forward and backward on one update's captions, decoding is
-greedy. The smallest of some turns counts. Weights are fresh, so decoding goes on to the length limit.
+Trainings share their machine with others, so the times in their logs cannot be compared. Here all sizes take turns on
+the same captions in one process with one thread: training is forward and backward on the captions of one update,
+decoding is greedy. The shortest of `TURNS` turns counts. Weights are random, so decoding goes on to the length limit.
 """
 
 import json
@@ -28,21 +28,23 @@ from reference_model.registry import PROFILES
 from reference_model.training.batches import collate
 from reports.experiments import tables
 from reports.runs.stored import RESULTS
-from reports.tables.sizes import NAME, Seconds
+from reports.tables.sizes import SECONDS_FILE, Seconds
 
 TURNS = 7
 
 
 def main(
-    profile: Annotated[str, typer.Option(help=f"{', '.join(PROFILES)}.")] = "mini",
+    profile: Annotated[str, typer.Option(help=f"Model sizes: {', '.join(PROFILES)}.")] = "mini",
     data: cli.Data = None,
     results: Annotated[
-        Path, typer.Option(help="Where stored results are kept.", show_default="reports/results")
+        Path, typer.Option(help="Folder of stored results. [default: reports/results]", show_default=False)
     ] = RESULTS,
 ) -> None:
-    """Measure the points of Figure 4, and keep the times where the figure finds them.
+    """Measure the model sizes of Figure 4 on an idle machine, and store the times for the figure.
 
-    Example: `python -m reports.size_speed` on an otherwise idle machine
+    Examples::
+
+        python -m reports.size_speed
     """
     splits = open_dataset(data)
     table = tables(profile)["figure4"]
@@ -50,7 +52,7 @@ def main(
     seconds = measure(configs, splits)
     content = {"machine": platform.machine(), "python": platform.python_version(), "threads": 1, "turns": TURNS}
     content["seconds"] = {key: [one.training, one.decoding] for key, one in seconds.items()}
-    path = results / profile / NAME
+    path = results / profile / SECONDS_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     with replace_when_complete(path) as partial:
         partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -65,9 +67,9 @@ def measure(configs: Mapping[str, Config], splits: Mapping[str, Split], turns: i
     """Seconds per caption of each configuration, by the same keys.
 
     Args:
-        configs: what to measure.
-        splits: `train` for the vocabulary, `val` for the captions.
-        turns: how often each is measured; the smallest counts.
+        configs: configurations to measure, by any key.
+        splits: splits of the data set: `train` gives the vocabulary, `val` the captions.
+        turns: number of measurements of each configuration; the shortest counts.
     """
     torch.set_num_threads(1)
     works, captions = {}, {}

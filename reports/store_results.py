@@ -1,7 +1,7 @@
-"""`python -m reports.store_results`: copy what is committed of finished runs to `reports/results/`.
+"""`python -m reports.store_results`: copy the committed part of finished runs to `reports/results/`.
 
-Only runs that a table needs, made by the version that their system has now: results that nobody could make again are
-not kept.
+It copies only runs that a table needs, trained by the present version of their network, so that anybody can reproduce
+what is stored.
 """
 
 from pathlib import Path
@@ -13,24 +13,28 @@ from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
 from reference_model.registry import network
+from reference_model.variants import PROFILES
 from reports.experiments import tables
 from reports.runs.stored import RESULTS, find_runs, state, store
 
 
 def main(
-    runs: Annotated[Path, typer.Argument(help="Folder of run folders.")] = Path("runs"),
-    profile: Annotated[str, typer.Option(help="Of the runs.")] = "mini",
+    runs: Annotated[Path, typer.Argument(help="Folder of the run folders.")] = Path("runs"),
+    profile: Annotated[str, typer.Option(help=f"Model sizes of the runs: {', '.join(PROFILES)}.")] = "mini",
     data: cli.Data = None,
     results: Annotated[
-        Path, typer.Option(help="Where stored results are kept.", show_default="reports/results")
+        Path, typer.Option(help="Folder of stored results. [default: reports/results]", show_default=False)
     ] = RESULTS,
     keep_old: Annotated[
-        bool, typer.Option("--keep-old", help="Also runs made by other versions of their systems.")
+        bool, typer.Option("--keep-old", help="Also store runs trained by other versions of their networks.")
     ] = False,
 ) -> None:
     """Store the finished runs of all tables: configuration, packed predictions, receipts, validation scores.
 
-    Example: `python -m reports.store_results runs`, then `python -m reports.reproduce table2 --stored`
+    Examples::
+
+        python -m reports.store_results runs
+        python -m reports.reproduce table2 --stored      # then use them
     """
     splits = open_dataset(data)
     configs = {row.config(profile).hash: row.config(profile) for t in tables(profile).values() for row in t.trained}
@@ -42,7 +46,8 @@ def main(
     ]
     if not done:
         raise InputError(
-            f"{runs} holds no finished run of a table at profile {profile}, made by the version that its system has now"
+            f"{runs} holds no finished run of a table at profile {profile} by the present version of its network; "
+            "train some: python -m reports.reproduce, or store older ones: --keep-old"
         )
     for path in done:
         cli.stdout.print(f"stored {path}", markup=False, soft_wrap=True)

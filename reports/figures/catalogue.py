@@ -1,4 +1,4 @@
-"""All figures by name, and drawing every one that can be drawn."""
+"""Names of all figures with the functions that draw them, and drawing all of them at once."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmark import cli
 from benchmark.grid import Grid
 from reports.figures import examples, figure3, figure4a, figure4b, figure_a7, figure_a8, figure_a10, table1, table_a6
-from reports.figures.material import Material, NotThereError
+from reports.figures.material import Material, MissingInputError
 
 FIGURES: dict[str, Callable[[Material, Path], list[Path]]] = {
     "figure3": figure3.draw,
@@ -20,23 +20,23 @@ FIGURES: dict[str, Callable[[Material, Path], list[Path]]] = {
     "table1": table1.draw,
     "tablea6": table_a6.draw,
 }
-#: Those without a picture, as pages show them.
+#: Tables among them, as grids for the pages of the report.
 TABLES: dict[str, Callable[[Material], Grid]] = {"table1": table1.grid, "tablea6": table_a6.grid}
 
 
 def draw_all(material: Material, output: Path) -> None:
-    """Draw every figure that can be drawn; at the end stands what was left out, and why."""
+    """Draw every figure whose inputs exist; prints the files, and at the end which figures were left out and why."""
     left_out = []
     for name, draw in FIGURES.items():
         try:
-            tell(draw(material, output))
-        except NotThereError as error:
+            print_paths(draw(material, output))
+        except MissingInputError as error:
             left_out.append(f"{name} was left out: {'; '.join(error.problems)}")
     for line in left_out:
         cli.stderr.print(line, markup=False, soft_wrap=True)
 
 
-def tell(paths: Sequence[Path]) -> None:
-    """Print the paths of what was drawn, one a line."""
+def print_paths(paths: Sequence[Path]) -> None:
+    """Print paths of files, one a line."""
     for path in paths:
         print(path)

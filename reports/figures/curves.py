@@ -1,4 +1,4 @@
-"""Learning curves of the rows of a table; the paper's own figures are drawn in `paper_figures/`."""
+"""Learning curves of a table's rows: validation CIDEr and exact match by training update."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,15 +10,15 @@ from reports.runs.stored import Run
 
 
 def draw_curves(runs: Mapping[str, Sequence[Run]], path: Path, title: str) -> None:
-    """Validation CIDEr and exact match by update, the mean over seeds.
+    """Draw validation CIDEr and exact match by update, as means over seeds.
 
     Args:
-        runs: complete runs of each system, a seed each.
-        path: of the picture.
-        title: says what the data are.
+        runs: complete runs by the name of their system, one run a seed.
+        path: file to write the picture to.
+        title: description of the data, shown in the picture's title.
     """
     figure, axes = _axes(2)
-    # Rows that are one run are one line, called by all their names.
+    # Rows that share a run share a line, which is labelled with all their names.
     names: dict[tuple[Path, ...], list[str]] = {}
     for name, seeds in runs.items():
         names.setdefault(tuple(run.folder for run in seeds), []).append(name)

@@ -1,10 +1,10 @@
-"""How every figure looks and is saved: PNG, SVG, PDF, and the CSV of what is drawn.
+"""Common style and saving of all figures: PNG, SVG and PDF files, and a CSV file of the numbers drawn.
 
 Invariants:
-* text is text: no mathtext, so `$x$` stands there as typed; a character without a glyph stands there as `MISSING`;
-* Chinese has a real font, whatever fonts the machine has; SVG holds outlines, so it looks alike everywhere;
-* colours are Okabe and Ito's, and markers and hatches differ too, so that nothing hangs on colour alone;
-* files appear complete or not at all, with the same bytes on every run.
+* text is drawn as typed: there is no mathtext, so `$x$` is no formula; a character without a glyph becomes `MISSING`;
+* Chinese text has a font whatever the machine has installed; SVG files hold outlines, so they look alike everywhere;
+* colours are those of Okabe and Ito, and markers and hatches differ too, so that nothing depends on colour alone;
+* files appear complete or not at all, and every run writes the same bytes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,12 +36,15 @@ _STYLE: dict[Any, Any] = {
 
 @contextmanager
 def canvas(rows: int = 1, columns: int = 1, size: tuple[float, float] = (5.5, 4.2)) -> Iterator[tuple[Any, list[Any]]]:
-    """A figure and its axes, row by row, in the style of all figures; it must be saved inside the block.
+    """Open a figure in the common style; it must be saved inside the block.
 
     Args:
-        rows: of axes.
-        columns: of axes.
-        size: of one of them, in inches.
+        rows: number of rows of axes.
+        columns: number of columns of axes.
+        size: width and height of one pair of axes, in inches.
+
+    Yields:
+        The figure, and its axes row by row.
     """
     import matplotlib
 
@@ -64,7 +67,7 @@ def canvas(rows: int = 1, columns: int = 1, size: tuple[float, float] = (5.5, 4.
 
 
 def shown(text: str, longest: int = 40) -> str:
-    """Untrusted text as it is drawn: cut off after `longest` characters, `MISSING` for what has no glyph."""
+    """Untrusted text, fit to draw: cut after `longest` characters, with `MISSING` for characters without a glyph."""
     cut = text if len(text) <= longest else text[: longest - 1] + "…"
     return "".join(c if has_glyph(c) else MISSING for c in cut)
 
@@ -81,13 +84,13 @@ def save(
     """Write `<name>.png`, `.svg`, `.pdf` and `.csv`; returns the paths.
 
     Args:
-        figure: of `canvas`.
-        folder: made if need be.
-        name: of the files.
-        title: above the picture.
-        columns: of the CSV.
-        rows: of the CSV.
-        note: below the picture.
+        figure: figure opened by `canvas`.
+        folder: folder for the files; made if it does not exist.
+        name: file name without its suffix.
+        title: text above the picture.
+        columns: column names of the CSV file.
+        rows: rows of the CSV file.
+        note: text below the picture.
     """
     figure.suptitle(title, fontsize=11)
     if note:
@@ -102,7 +105,7 @@ def save(
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
-    """Write a CSV file, see `csv_text`; returns the path."""
+    """Write a CSV file (see `csv_text`); returns its path."""
     with replace_when_complete(path) as partial:
         partial.write_text(csv_text(columns, rows), encoding="utf-8", newline="")
     return path

@@ -1,8 +1,8 @@
-"""Figures 5 and A9: rendered captions of systems beside the references, on images chosen by rule, never by hand.
+"""Figures 5 and A9: captions of systems and references drawn on images that a rule chooses, never a person.
 
 Figure 5 shows the images with the largest gain of full over baseline in CIDEr (mean over the image's boxes, document
-frequencies of the whole split), those with the largest loss, and a draw by seed; ties go to the image that stands
-first in the split. Figure A9 shows full on a draw by seed. The draw orders images by SHA-256 of seed and id.
+frequencies of the whole split), those with the largest loss, and a random sample; of equal gains the image that comes
+first in the split is taken. Figure A9 shows full on a random sample. Samples order images by SHA-256 of seed and id.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,35 +19,38 @@ from reports.figures.drawing import canvas, save, shown
 from reports.figures.material import Material
 
 SEED = 12345
-EACH, DRAWN = 3, 12  # images of a rule in Figure 5; images of Figure A9
+EACH, DRAWN = 3, 12  # images per rule in Figure 5; images in Figure A9
 COLUMNS = ("rule", "image_id", "box", "captions", "text", "image_CIDEr")
 
 
 def image_cider(split: Split, captions: Sequence[str]) -> np.ndarray:
-    """Mean CIDEr of each image's boxes in table scale, shape (n_images,)."""
+    """Mean CIDEr over each image's boxes, in table scale (a hundredfold), shape (n_images,)."""
     corpus = Corpus.from_captions(predictions=captions, references=split.captions, offsets=split.offsets)
     sums = np.add.reduceat(100 * cider.segment_scores(corpus), split.offsets[:-1])
     return np.asarray(sums / np.diff(split.offsets))
 
 
-def drawn(split: Split, n: int, seed: int = SEED) -> list[int]:
-    """Positions of `n` images drawn by seed."""
+def sample_images(split: Split, n: int, seed: int = SEED) -> list[int]:
+    """Positions in the split of a random sample of `n` images; equal seeds give equal samples."""
     return sorted(range(split.n_images), key=lambda i: sha256(f"{seed} {split.image_ids[i]}".encode()).digest())[:n]
 
 
-def chosen(split: Split, difference: np.ndarray, each: int = EACH) -> dict[str, list[int]]:
-    """Rule -> positions of its images.
+def images_by_rule(split: Split, difference: np.ndarray, each: int = EACH) -> dict[str, list[int]]:
+    """Choose images by three rules: largest gain, largest loss, random sample.
 
     Args:
-        split: the images.
-        difference: per-image score of the first system minus the second's, shape (n_images,).
-        each: images of a rule.
+        split: split to choose from.
+        difference: score of each image, first system minus second, shape (n_images,).
+        each: number of images per rule.
+
+    Returns:
+        Positions of the chosen images in the split, by rule.
     """
-    rounded = np.round(difference, 9)  # equal scores stay equal
+    rounded = np.round(difference, 9)  # rounding errors must not break ties
     return {
         "largest gain": np.argsort(-rounded, kind="stable")[:each].tolist(),
         "largest loss": np.argsort(rounded, kind="stable")[:each].tolist(),
-        f"random, seed {SEED}": drawn(split, each),
+        f"random, seed {SEED}": sample_images(split, each),
     }
 
 
@@ -56,8 +59,8 @@ def draw_figure5(material: Material, folder: Path) -> list[Path]:
     split = material.evaluated
     systems = {name: material.captions(name) for name in ("full", "baseline")}
     scores = {name: image_cider(split, captions) for name, captions in systems.items()}
-    rules = chosen(split, scores["full"] - scores["baseline"])
-    # Row by row, a rule in each column.
+    rules = images_by_rule(split, scores["full"] - scores["baseline"])
+    # The sheet is filled row by row, with one rule in each column.
     places = [(rule, rules[rule][k]) for k in range(min(map(len, rules.values()))) for rule in rules]
     title = f"Figure 5: full and baseline, {split.name}, by per-image CIDEr, full - baseline ({material.label})"
     return _sheets(split, systems, scores, places, folder, "figure5", title)
@@ -68,7 +71,7 @@ def draw_figure_a9(material: Material, folder: Path) -> list[Path]:
     split = material.evaluated
     systems = {"full": material.captions("full")}
     scores = {name: image_cider(split, captions) for name, captions in systems.items()}
-    places = [(f"random, seed {SEED}", i) for i in drawn(split, DRAWN)]
+    places = [(f"random, seed {SEED}", i) for i in sample_images(split, DRAWN)]
     title = f"Figure A9: full, {split.name}, images drawn by seed ({material.label})"
     return _sheets(split, systems, scores, places, folder, "figureA9", title)
 

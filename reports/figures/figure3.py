@@ -1,10 +1,10 @@
-"""Figure 3: where captions of each type stand, references beside predictions, and which captions make a type.
+"""Figure 3: places of each caption type on the image, references beside predictions, and typical captions.
 
-The types are those of a fixed type model (`benchmark.metrics.caption_types`). Two floors give the numbers a scale:
-`no-locations`, a run that cannot know where a box stands, and the captions of `full` dealt to the boxes by seed.
+The types come from a fixed type model (`benchmark.metrics.caption_types`). Two floors give the numbers a scale:
+`no-locations`, a model that is not told where a box is, and the captions of `full` shuffled over all boxes.
 
-Invariants: the numbers are of all boxes of the split; the maps show those of images drawn by seed, the same ones in
-each; central captions are references.
+Invariants: the numbers cover all boxes of the split; the maps show the boxes of one random sample of images, the same
+in every map; the typical captions are references.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,8 +19,8 @@ from benchmark.grid import Cell, Grid, number, write_tables
 from benchmark.metrics.caption_types import N_TYPES, TypeModel, jensen_shannon, load_type_model, type_map
 from benchmark.metrics.tokens import characters
 from reports.figures.drawing import COLOURS, MARKERS, canvas, save, shown
-from reports.figures.examples import SEED, drawn
-from reports.figures.material import Material, NotThereError
+from reports.figures.examples import SEED, sample_images
+from reports.figures.material import Material, MissingInputError
 
 SYSTEMS, FLOOR = ("full", "baseline"), "no-locations"
 DRAWN, CENTRAL, SHUFFLES = 500, 8, 100
@@ -29,12 +29,12 @@ NUMBERS = ("captions", "agreement", "divergence", *(f"type {kind + 1}" for kind 
 
 
 def central(model: TypeModel, captions: Sequence[str], most: int = CENTRAL) -> list[list[str]]:
-    """For each type, the captions nearest to its centroid, the nearest first, each once.
+    """Captions nearest to the centroid of each type, the nearest first, without repetition.
 
     Args:
-        model: of the types.
-        captions: references.
-        most: captions of a type.
+        model: type model.
+        captions: reference captions.
+        most: largest number of captions per type.
     """
     distinct = sorted(set(captions))
     distances = model.distances(distinct)
@@ -47,14 +47,14 @@ def central(model: TypeModel, captions: Sequence[str], most: int = CENTRAL) -> l
 
 
 def numbers(types: Mapping[str, np.ndarray], boxes: np.ndarray) -> list[tuple[str, float, float, *tuple[float, ...]]]:
-    """One row of `NUMBERS` for each captioning, then one for the second of them, shuffled (means over `SHUFFLES`).
+    """Rows of `NUMBERS`, one for each set of captions, then one for the second set, shuffled (mean of `SHUFFLES`).
 
-    Agreement: per cent of boxes with the reference's type. Divergence: Jensen-Shannon of the type-by-place maps, from
-    0 to 1. Shares of the types are in per cent.
+    Agreement is the per cent of boxes with the type of their reference. Divergence is the Jensen-Shannon divergence of
+    the type-by-place maps, from 0 to 1. Shares of the types are in per cent.
 
     Args:
-        types: captioning -> type of each box; references first.
-        boxes: ratios, shape (n_boxes, 4).
+        types: type of each box's caption, by set of captions; references first.
+        boxes: boxes as ratios of the image, shape (n_boxes, 4).
     """
     references, first = list(types)[:2]
     truth = types[references]
@@ -72,24 +72,24 @@ def numbers(types: Mapping[str, np.ndarray], boxes: np.ndarray) -> list[tuple[st
 
 
 def draw(material: Material, folder: Path) -> list[Path]:
-    """Write the figure and `figure3_numbers.*`; returns the files.
+    """Write the figure and `figure3_numbers.*`; returns their paths.
 
     Raises:
-        NotThereError: without the runs, or without a type model for this data set.
+        MissingInputError: without the runs, or without a type model for this data set.
     """
     split = material.evaluated
     captionings = {"references": split.captions, **{name: material.captions(name) for name in SYSTEMS}}
     notes = [f"{split.name}; {material.label}", f"{FLOOR}, shuffled: floors; shuffled: mean of {SHUFFLES}, seed {SEED}"]
     try:
         captionings[FLOOR] = material.captions(FLOOR)
-    except NotThereError:
+    except MissingInputError:
         notes.append(f"no run of {FLOOR}: that floor is missing")
     model = _model(material)
     tokens = {name: [characters(caption) for caption in captions] for name, captions in captionings.items()}
     types = {name: model.assign(captions) for name, captions in tokens.items()}
     measured = numbers(types, split.boxes)
     examples = central(model, tokens["references"])
-    images = drawn(split, DRAWN)
+    images = sample_images(split, DRAWN)
     boxes = np.concatenate([np.arange(split.offsets[i], split.offsets[i + 1]) for i in images])
     x, y = (split.boxes[boxes, :2] + split.boxes[boxes, 2:]).T / 2
     with canvas(2, 3, (4.6, 4.7)) as (figure, axes):
@@ -111,13 +111,13 @@ def draw(material: Material, folder: Path) -> list[Path]:
 
 def _model(material: Material) -> TypeModel:
     if material.types is None and not material.evaluated.synthetic:
-        raise NotThereError(
-            "it needs a type model of this data set: --types FOLDER (python -m benchmark.fit_types makes one)"
+        raise MissingInputError(
+            "it needs a type model of this data set: --types FOLDER (made by python -m benchmark.fit_types)"
         )
     try:
         return load_type_model(material.types or "mini")
     except InputError as error:
-        raise NotThereError(*error.problems) from None
+        raise MissingInputError(*error.problems) from None
 
 
 def _map(axis: Any, name: str, x: np.ndarray, y: np.ndarray, types: np.ndarray) -> None:

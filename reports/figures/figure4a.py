@@ -1,7 +1,7 @@
-"""Figure 4 a1-a3: layers, width and grid of the context model against BLEU-4 and CIDEr, and what they cost.
+"""Figure 4 a: BLEU-4, CIDEr and cost of the context model by number of layers, width and grid size.
 
-Invariants: scores are means over seeds, with their deviation where there are several; parameters are counted; seconds
-are those of `size_speed`, all points by turns on one machine, and missing where they were not measured.
+Invariants: scores are means over seeds, with their standard deviation where there are several; parameters are counted;
+seconds are those that `reports.size_speed` measured, and missing for sizes that it did not measure.
 """
 
 from collections.abc import Sequence
@@ -12,29 +12,29 @@ import numpy as np
 
 from reports.experiments import Table, TableRow, tables
 from reports.figures.drawing import COLOURS, MARKERS, canvas, save
-from reports.figures.material import Material, NotThereError
+from reports.figures.material import Material, MissingInputError
 from reports.tables.measured import Measurer
 from reports.tables.sizes import cost
 
-#: Panel -> how the ids of its points begin; they end with the value: F4a1-L6, F4a2-d1024, F4a3-g8.
+#: Prefix of row ids by panel; the id ends with the panel's value: F4a1-L6, F4a2-d1024, F4a3-g8.
 PANELS = {"layers": "F4a1-L", "width": "F4a2-d", "grid side": "F4a3-g"}
 TIMES = ("training", "decoding")
 COLUMNS = (
     *("panel", "value", "seeds", "BLEU-4", "BLEU-4 deviation", "CIDEr", "CIDEr deviation"),
     *("parameters", *(f"seconds per caption, {what}" for what in TIMES)),
 )
-FEWEST = 2  # values of a panel; one alone is no curve
+FEWEST = 2  # points that a panel needs to be a curve
 
 Point = tuple[str, int, int, float, float, float, float, int, float, float]
 
 
 def points(rows: Sequence[TableRow], measurer: Measurer, split: str) -> list[Point]:
-    """One row of `COLUMNS` for each point with a complete run; NaN for what is not known.
+    """Rows of `COLUMNS`, one for each point with a complete run; unknown values are NaN.
 
     Args:
-        rows: of the figure's table.
-        measurer: of the rows.
-        split: name of the one that is scored.
+        rows: rows of the figure's table.
+        measurer: scorer of the rows.
+        split: name of the split to score.
     """
     found: list[Point] = []
     for measured in measurer.measure([row for row in rows if _panel(row)], split):
@@ -48,24 +48,24 @@ def points(rows: Sequence[TableRow], measurer: Measurer, split: str) -> list[Poi
 
 
 def write(table: Table, measurer: Measurer, split: str, label: str, folder: Path) -> list[Path]:
-    """Write the figure; returns its files.
+    """Write the figure; returns the paths of its files.
 
     Args:
-        table: of the figure.
-        measurer: of its rows.
-        split: name of the one that is scored.
-        label: what the picture says of its data.
-        folder: for the files.
+        table: table of the figure's points.
+        measurer: scorer of its rows.
+        split: name of the split to score.
+        label: description of the data, shown in the picture's title.
+        folder: folder for the files.
 
     Raises:
-        NotThereError: if no panel has `FEWEST` points.
+        MissingInputError: if no panel has `FEWEST` points.
     """
     wanted = [row for row in table.rows if _panel(row)]
     found = [row for row in wanted if measurer.runs_of(row)]
     if max((sum(_panel(row) == panel for row in found) for panel in PANELS), default=0) < FEWEST:
         missing = ", ".join(row.id for row in wanted if row not in found)
-        raise NotThereError(
-            f"it needs runs of the context model at other sizes, and {len(found)} of {len(wanted)} points are there; "
+        raise MissingInputError(
+            f"it needs runs of the context model at other sizes, and {len(found)} of {len(wanted)} points exist; "
             f"missing: {missing}; train them: python -m reports.reproduce {table.name}"
         )
     rows = points(found, measurer, split)
@@ -91,10 +91,10 @@ def write(table: Table, measurer: Measurer, split: str, label: str, folder: Path
 
 
 def draw(material: Material, folder: Path) -> list[Path]:
-    """Write the figure from stored runs; returns its files.
+    """Write the figure from stored runs; returns the paths of its files.
 
     Raises:
-        NotThereError: without runs of the context model at two sizes or more.
+        MissingInputError: without runs of the context model at two sizes or more.
     """
     table = tables(material.profile)["figure4"]
     return write(table, material.measurer, material.evaluated.name, material.label, folder)
@@ -105,7 +105,7 @@ def _panel(row: TableRow) -> str:
 
 
 def _pair(axis: Any, x: np.ndarray, *sides: tuple[str, np.ndarray, np.ndarray], from_zero: bool = False) -> None:
-    """Two quantities over one x, each with a scale, a colour, a marker and a line of its own."""
+    """Plot quantities over one x axis, each with a scale, a colour, a marker and a line style of its own."""
     axis.grid(alpha=0.3)
     axis.set_xticks(x)
     for k, (name, mean, deviation) in enumerate(sides):

@@ -1,7 +1,7 @@
-"""Figure 4 b: mean caption length by aspect ratio of the box, references, full and baseline, and their differences.
+"""Figure 4 b: mean caption length by aspect ratio of the box, for references, full and baseline.
 
-Invariants: bins are those of `length_fit`; the 95 % intervals resample images, never boxes, and a bin seen on fewer
-than `FEWEST_IMAGES` images has none.
+Invariants: bins are those of `length_fit`; the 95 % intervals resample images, never boxes, and a bin found on fewer
+than `FEWEST_IMAGES` images has no interval.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from reports.figures.material import Material
 SYSTEMS = ("full", "baseline")
 FEWEST_IMAGES = 5
 BINS = (*(f"{edge}-{edge + 1}" for edge in BIN_EDGES[:-1]), f"{BIN_EDGES[-1]}+")
-#: Colour, marker, line, size of the marker, width of the line.
+#: Colour, marker, line style, marker size and line width.
 _STYLES = {
     "references": ("#999999", "s", "-", 9, 6),
     "full": (COLOURS[0], "o", "-", 6, 2),
@@ -32,16 +32,16 @@ Point = tuple[str, str, int, int, float, float, float]
 
 
 def lengths_of(captions: Sequence[str]) -> np.ndarray:
-    """Characters of each caption, shape (len(captions),)."""
+    """Length of each caption in characters, shape (len(captions),)."""
     return np.array([len(characters(caption)) for caption in captions], dtype=np.float64)
 
 
 def points(split: Split, lengths: Mapping[str, np.ndarray]) -> list[Point]:
-    """One row of `COLUMNS` for each captioning and bin that holds a box; NaN for an interval there is not.
+    """Rows of `COLUMNS`, one for each set of captions and bin that holds a box; a missing interval is NaN.
 
     Args:
-        split: the boxes.
-        lengths: name -> a length, or a difference of lengths, for each box.
+        split: split of the boxes.
+        lengths: length, or difference of lengths, of each box's caption, by name of the set of captions.
     """
     bins = aspect_bins(split.aspect_ratios)
     one_hot = np.eye(len(BIN_EDGES))[bins]
@@ -64,7 +64,7 @@ def points(split: Split, lengths: Mapping[str, np.ndarray]) -> list[Point]:
 
 
 def draw(material: Material, folder: Path) -> list[Path]:
-    """Write the figure; returns its files."""
+    """Write the figure; returns the paths of its files."""
     split = material.evaluated
     lengths = {"references": lengths_of(split.captions), **{n: lengths_of(material.captions(n)) for n in SYSTEMS}}
     gaps = {f"{name} - references": lengths[name] - lengths["references"] for name in SYSTEMS}
@@ -83,14 +83,14 @@ def draw(material: Material, folder: Path) -> list[Path]:
             axis.legend(loc="upper left")
         axes[0].set(ylim=(0, None), ylabel="mean caption length, characters")
         axes[1].set(ylabel="mean difference, characters")
-        axes[1].margins(y=0.3)  # room for the legend
+        axes[1].margins(y=0.3)  # space for the legend
         title = f"Figure 4 b: caption length by aspect ratio, {split.name} ({material.label})"
         note = "bands and bars: 95 %, images resampled"
         return save(figure, folder, "figure4b", title, COLUMNS, [row for rows in panels for row in rows], note)
 
 
 def _curve(axis: Any, name: str, rows: Sequence[Point]) -> None:
-    """Curves stand at the same places; what lies below is wider, so that it shows where they agree."""
+    """Plot one curve; curves drawn first are wider, so that they stay visible where later ones cover them."""
     colour, marker, line, size, width = _STYLES[name.partition(" ")[0]]
     x = np.array([BINS.index(row[1]) for row in rows])
     mean, low, high = np.array([row[4:] for row in rows]).T

@@ -1,6 +1,6 @@
-"""Figure A10: (a) captions by length, (b) images by number of captions, for each split.
+"""Figure A10: histograms of caption length and of captions per image, for each split.
 
-Invariant: every caption and every image is counted, white space is no character (as in every metric).
+Invariants: every caption and every image is counted; white space is no character, as in every metric.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ _OF = {"caption length": "captions", "captions per image": "images"}
 
 
 def counts(split: Split) -> dict[str, Counter[int]]:
-    """Panel -> value -> how often."""
+    """Number of occurrences of each value, by panel."""
     per_image = (split.offsets[1:] - split.offsets[:-1]).tolist()
     return {
         "caption length": Counter(len(characters(caption)) for caption in split.captions),
@@ -26,10 +26,10 @@ def counts(split: Split) -> dict[str, Counter[int]]:
 
 
 def draw(material: Material, folder: Path) -> list[Path]:
-    """Write the figure; returns its files.
+    """Write the figure; returns the paths of its files.
 
     Raises:
-        NotThereError: if no split has captions.
+        MissingInputError: if no split has captions.
     """
     counted = {name: counts(split) for name, split in material.with_references.items()}
     rows: list[tuple[str, str, int, int, float]] = []
@@ -54,7 +54,7 @@ def draw(material: Material, folder: Path) -> list[Path]:
             axis.set_axisbelow(True)
             axis.xaxis.get_major_locator().set_params(integer=True)
             axis.set(xlabel=what, ylabel=f"{_OF[panel]}, per cent")
-            axis.margins(y=0.35)  # room for the legend
+            axis.margins(y=0.35)  # space for the legend
             axis.legend(fontsize=8, loc="upper right")
         title = f"Figure A10: caption lengths and captions per image ({material.data_label})"
         return save(figure, folder, "figureA10", title, COLUMNS, rows)

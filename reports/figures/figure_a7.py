@@ -1,7 +1,8 @@
-"""Figure A7: images by category: the paper's word cloud, and beside it bars, for lengths can be read, sizes cannot.
+"""Figure A7: images by category, as the paper's word cloud and as a bar chart, whose lengths can be compared.
 
-Invariants: every image is counted once; what does not fit the bars stands in their last one, and all of it in the CSV.
-Words of the cloud never overlap and never leave it; their heights go with the root of the count, so that areas compare.
+Invariants: every image is counted once; categories beyond the `MOST` largest share the last bar, and the CSV file lists
+all of them; words of the cloud never overlap and never leave it; their heights grow with the root of the count, so that
+their areas compare.
 """
 
 import math
@@ -19,7 +20,7 @@ Rectangle = tuple[float, float, float, float]  # x1, y1, x2, y2
 
 
 def draw(material: Material, folder: Path) -> list[Path]:
-    """Write the figure; returns its files."""
+    """Write the figure; returns the paths of its files."""
     by_split = {name: Counter(split.categories) for name, split in material.splits.items()}
     total = sum(by_split.values(), Counter())
     ordered = sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -46,9 +47,9 @@ def draw(material: Material, folder: Path) -> list[Path]:
 def _cloud(figure: Any, axis: Any, words: Sequence[tuple[str, int]]) -> None:
     """Draw words into the axis, the most frequent in the middle."""
     axis.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1), title="size: root of the number of images")
-    figure.draw_without_rendering()  # the layout decides how large the axis is
+    figure.draw_without_rendering()  # sets the size of the axis
     area = axis.get_window_extent()
-    pixels = figure.dpi / 72  # of a point
+    pixels = figure.dpi / 72  # per typographic point
     largest = max(math.sqrt(count) for _, count in words)
     widths = [_width(name) for name, _ in words]
     relative = [math.sqrt(count) / largest for _, count in words]
@@ -66,19 +67,22 @@ def _cloud(figure: Any, axis: Any, words: Sequence[tuple[str, int]]) -> None:
 
 
 def _width(text: str) -> float:
-    """In em, never less than the font takes, with a gap."""
+    """Width of a text in em, with a gap; never less than the font takes."""
     from matplotlib.textpath import TextPath
 
     return float(TextPath((0, 0), text, size=1).get_extents().width) + 0.25
 
 
 def place(extents: Sequence[tuple[float, float]], width: float, height: float) -> list[Rectangle] | None:
-    """Rectangles of these widths and heights, each where a spiral from the middle first finds room; None without room.
+    """Place rectangles without overlap, each at the first free position on a spiral from the middle.
 
     Args:
-        extents: of the rectangles, the first to be placed first.
-        width: of the area.
-        height: of the area.
+        extents: widths and heights of the rectangles, in the order of placement.
+        width: width of the area.
+        height: height of the area.
+
+    Returns:
+        The rectangles in the same order; None if they do not all fit.
     """
     placed: list[Rectangle] = []
     for w, h in extents:
@@ -94,7 +98,7 @@ def place(extents: Sequence[tuple[float, float]], width: float, height: float) -
 
 
 def _spiral(width: float, height: float) -> Iterator[tuple[float, float]]:
-    """Points from the middle outwards, as wide and high as the area."""
+    """Points on a spiral from the middle outwards, stretched to the area's shape."""
     steps = 1500
     for k in range(steps):
         angle, radius = 0.25 * k, 0.5 * math.sqrt(k / steps)

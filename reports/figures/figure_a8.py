@@ -1,7 +1,7 @@
-"""Figure A8: examples of the data set, chosen by rule: images as they are, with boxes, captions and product info.
+"""Figure A8: example images of the data set with their boxes, captions and product info, chosen by rule.
 
-The rule: an image of each of the `EXAMPLES` largest categories of the first split with captions, the one that comes
-first in the order drawn by seed (see `examples.drawn`); of categories of one size, the first by name.
+The rule takes the first split with captions and one image of each of its `EXAMPLES` largest categories: the one that
+comes first in the random order of `examples.sample_images`. Categories of equal size are ordered by name.
 """
 
 from collections import Counter
@@ -12,31 +12,31 @@ import numpy as np
 from benchmark.dataset.show import show
 from benchmark.dataset.store import Split
 from reports.figures.drawing import canvas, save
-from reports.figures.examples import SEED, drawn
+from reports.figures.examples import SEED, sample_images
 from reports.figures.material import Material
 
 EXAMPLES = 6
 COLUMNS = ("image_id", "category", "title", "attributes", "box", "x1", "y1", "x2", "y2", "caption")
 
 
-def chosen(split: Split, n: int) -> list[int]:
-    """Positions of the examples, the largest category first."""
+def images_by_category(split: Split, n: int) -> list[int]:
+    """Positions of one image of each of the `n` largest categories, the largest category first."""
     sizes = Counter(split.categories)
     largest = sorted(sizes, key=lambda category: (-sizes[category], category))[:n]
     first: dict[str, int] = {}
-    for i in drawn(split, split.n_images):
+    for i in sample_images(split, split.n_images):
         first.setdefault(split.categories[i], i)
     return [first[category] for category in largest]
 
 
 def draw(material: Material, folder: Path) -> list[Path]:
-    """Write the figure; returns its files.
+    """Write the figure; returns the paths of its files.
 
     Raises:
-        NotThereError: if no split has captions.
+        MissingInputError: if no split has captions.
     """
     split = next(iter(material.with_references.values()))
-    positions = chosen(split, EXAMPLES)
+    positions = images_by_category(split, EXAMPLES)
     rows: list[tuple[object, ...]] = []
     across = min(2, len(positions))
     with canvas(-(-len(positions) // across), across, (7, 3.6)) as (figure, axes):

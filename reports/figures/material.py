@@ -1,6 +1,6 @@
-"""What figures are drawn from: the splits of a data set, and the stored runs of named systems.
+"""Inputs of the figures: the splits of a data set, and captions from the stored runs of named systems.
 
-Invariant: captions always belong to this data set; a run of other data is refused.
+Invariant: captions always belong to this data set; a run trained on other data is refused.
 """
 
 from collections.abc import Sequence
@@ -16,21 +16,21 @@ from reports.tables.measured import Measurer
 LABEL = "synthetic data"
 
 
-class NotThereError(InputError):
-    """What a figure is drawn from is not there; others can be drawn all the same."""
+class MissingInputError(InputError):
+    """An input of one figure does not exist: a run, captions or a type model. Other figures may still be drawn."""
 
 
 @dataclass(frozen=True)
 class Material:
-    """A data set and where runs on it are kept.
+    """A data set and the folders of the runs trained on it.
 
     Attributes:
-        splits: of the data set, by name.
+        splits: splits of the data set, by name.
         roots: run folders, or folders of `<variant>/<hash>/seed<k>`.
-        split: name of the one whose predictions are drawn.
-        profile: of the runs.
-        changes: made to the configurations of all rows alike.
-        types: type model (see `caption_types.load_type_model`); None: that of mini, for synthetic data alone.
+        split: name of the split whose predictions are drawn.
+        profile: model sizes of the runs: paper, mini or smoke.
+        changes: settings changed in all rows alike, such as "train.batch=8".
+        types: type model (see `caption_types.load_type_model`); None for that of mini, for synthetic data only.
     """
 
     splits: dict[str, Split]
@@ -56,21 +56,21 @@ class Material:
         """The splits that have captions.
 
         Raises:
-            NotThereError: if those of every split are hidden.
+            MissingInputError: if the captions of every split are hidden.
         """
         if found := {name: split for name, split in self.splits.items() if split.has_references}:
             return found
-        raise NotThereError("it needs captions; those of every split of this data set are hidden")
+        raise MissingInputError("it needs captions; this data set hides those of every split")
 
     @property
     def data_label(self) -> str:
-        """What every picture says of its data."""
+        """Description of the data for the title of every picture."""
         first = next(iter(self.splits.values()))
         return f"{first.dataset}: {LABEL}" if first.synthetic else first.dataset
 
     @property
     def label(self) -> str:
-        """What every picture of systems says of its data and of them."""
+        """Description of the data and the models for the title of every picture that shows predictions."""
         return self.data_label + ("" if self.profile == "paper" else f"; scaled-down models, profile {self.profile}")
 
     @cached_property
@@ -83,23 +83,25 @@ class Material:
                 else sorted(p.parent for p in root.glob("*/*/seed*/config.json"))
             )
             if not inside:
-                raise NotThereError(
+                raise MissingInputError(
                     f"no run in {root}: expected config.json there, or VARIANT/HASH/seedK/config.json below it"
                 )
             found += inside
         return [run for run in map(Run, found) if run.complete]
 
     def captions(self, variant: str) -> list[str]:
-        """Captions of a variant's run of the lowest seed, for the evaluated split.
+        """Captions of the evaluated split, from a variant's run with the lowest seed.
 
         Raises:
-            NotThereError: if there is no complete run of it.
-            InputError: if there are runs of several configurations, or one of other data.
+            MissingInputError: if the variant has no complete run.
+            InputError: if its runs have several configurations, or were trained on other data.
         """
         mine = [run for run in self._runs if _variant(run) == variant]
         if not mine:
             places = ", ".join(map(str, self.roots))
-            raise NotThereError(f"no complete run of {variant!r} in {places}; train it, or name its folder: --run DIR")
+            raise MissingInputError(
+                f"no complete run of {variant!r} in {places}; train it, or name its folder: --run DIR"
+            )
         if len({run.folder.parent.resolve() for run in mine}) > 1:
             places = ", ".join(str(run.folder) for run in mine)
             raise InputError(f"runs of several configurations of {variant!r}: {places}; name one: --run DIR")
@@ -110,7 +112,7 @@ class Material:
 
     @cached_property
     def measurer(self) -> Measurer:
-        """Measures rows of tables by these runs, all seeds, each found by its configuration's hash."""
+        """Scorer of table rows from all seeds of these runs, found by the hashes of their configurations."""
         runs: dict[str, dict[str, Run]] = {}
         for run in self._runs:
             runs.setdefault(run.folder.parent.name, {}).setdefault(run.folder.name, run)

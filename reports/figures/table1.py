@@ -1,6 +1,6 @@
-"""Table 1: data sets compared, as the paper prints them, and this one measured; statistics of each split below.
+"""Table 1: the paper's comparison of data sets, beside the same statistics of this data set and its splits.
 
-The columns "dense" and "task" are left out: they say what a data set is for, nothing that could be measured.
+The paper's columns "dense" and "task" are left out: they describe the purpose of a data set and cannot be measured.
 """
 
 from pathlib import Path
@@ -17,10 +17,10 @@ COLUMNS = ("data set", "images", "texts", "mean length", "source")
 
 
 def grid(material: Material) -> Grid:
-    """The table; numbers that the paper rounds, such as "2.1M", are shown as it prints them.
+    """The table as a grid; numbers that the paper rounds, such as "2.1M", are shown as it prints them.
 
     Raises:
-        NotThereError: if no split has captions.
+        MissingInputError: if no split has captions.
     """
     splits = material.with_references
     first = next(iter(splits.values()))
@@ -41,7 +41,7 @@ def draw(material: Material, folder: Path) -> list[Path]:
     """Write `table1.md`, `.tex` and `.csv`; returns the paths.
 
     Raises:
-        NotThereError: if no split has captions.
+        MissingInputError: if no split has captions.
     """
     found = grid(material)
     return write_tables(folder, "table1", [found, statistics_table(material.with_references)], found.csv())

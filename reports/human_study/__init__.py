@@ -1,1 +1,1 @@
-"""Which of two systems people prefer (section 5.6, Table 4)."""
+"""Human evaluation: raters compare the captions of two systems blindly (section 5.6, Table 4)."""

@@ -1,6 +1,6 @@
-"""Agreement of raters beyond chance.
+"""Inter-rater agreement beyond chance: Krippendorff's alpha.
 
-Invariant: ratings are only compared for equality (nominal data), and a missing rating counts nowhere.
+Invariant: ratings are only compared for equality (nominal data), and missing ratings are ignored.
 """
 
 import math
@@ -15,11 +15,11 @@ def krippendorff_alpha(ratings: np.ndarray) -> float:
     off the diagonal) / (sum of n_c * n_k over categories c != k), over the units with two ratings or more.
 
     Args:
-        ratings: shape (raters, units); any numbers as categories, NaN where a rater has not rated a unit.
+        ratings: ratings, shape (raters, units); any numbers as categories, NaN where a rater has not rated a unit.
 
     Returns:
-        1 for perfect agreement, 0 for that of chance, down to negative values; NaN where it is not defined: no unit has
-        two ratings, or all ratings are the same.
+        1 for perfect agreement, 0 for agreement by chance, negative below that; NaN where it is not defined: no unit
+        has two ratings, or all ratings are the same.
     """
     categories = np.unique(ratings[~np.isnan(ratings)])
     counts = (ratings[:, :, None] == categories).sum(axis=0)  # (units, categories)

@@ -1,8 +1,8 @@
-"""What raters send back, and what artificial ones would.
+"""Reads and checks the answer files of raters, and simulates those of artificial raters.
 
 Invariants:
-* everything in a rater's file is untrusted; all that is wrong with all files is told at once;
-* answers of artificial raters say so, in the file and in every table, and are never mixed with those of people.
+* everything in a rater's file is untrusted; the problems of all files are reported at once;
+* answers of artificial raters are marked in the file and in every table, and never mixed with those of people.
 """
 
 import json
@@ -20,13 +20,14 @@ from reports.human_study.study import CHOICES, FORMAT, QUESTIONS, Key, digest, s
 
 @dataclass(frozen=True)
 class Ratings:
-    """Answers with the sides undone.
+    """Votes of all raters on system A and system B, whichever side each was shown on.
 
     Attributes:
-        raters: whose files were used.
-        artificial: whether they are of artificial raters.
-        votes: question -> shape (raters, images): 1 B is better, -1 A is, 0 indistinguishable, NaN not answered.
-        dropped: files that repeat another.
+        raters: names of the raters whose files were used.
+        artificial: whether the raters are artificial.
+        votes: votes on each question, shape (raters, images): 1 if B is better, -1 if A is, 0 if they are
+            indistinguishable, NaN if not answered.
+        dropped: files left out because they repeat another.
     """
 
     raters: list[str]
@@ -36,10 +37,10 @@ class Ratings:
 
 
 def read_answers(key: Key, paths: Sequence[Path]) -> Ratings:
-    """Read the files of the raters; partial ones are used, identical ones of one rater count once.
+    """Read the raters' files; unfinished files are used, and identical files of one rater count once.
 
     Raises:
-        InputError: with everything that is wrong in any of the files.
+        InputError: with all problems of all files.
     """
     problems: list[str] = []
     of_rater: dict[str, tuple[Path, dict[str, Any]]] = {}
@@ -77,13 +78,13 @@ def read_answers(key: Key, paths: Sequence[Path]) -> Ratings:
 
 
 def _problems(key: Key, content: Any) -> list[str]:
-    """What is wrong with a rater's file."""
+    """Problems of a rater's file."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         return [f"format is not {FORMAT!r}; expected the file that a rater's page exports"]
     problems = []
     if content.get("study") != key.study:
         problems.append(
-            f"study: got {content.get('study')!r:.80}, expected {key.study!r}; the file is of another study"
+            f"study: got {content.get('study')!r:.80}, expected {key.study!r}; the file belongs to another study"
         )
     if not isinstance(rater := content.get("rater"), str) or rater not in key.raters:
         problems.append(f"rater: got {rater!r:.80}, expected one of {', '.join(key.raters)}")
@@ -101,14 +102,18 @@ def _problems(key: Key, content: Any) -> list[str]:
             continue
         for question, choice in given.items():
             if question not in QUESTIONS:
-                problems.append(f"item {item!r:.80}: no question {question!r:.80}; there are {', '.join(QUESTIONS)}")
+                problems.append(
+                    f"item {item!r:.80}: no question {question!r:.80}; expected one of {', '.join(QUESTIONS)}"
+                )
             elif not isinstance(choice, str) or choice not in CHOICES:
-                problems.append(f"item {item!r:.80}, {question}: got {choice!r:.80}, expected {', '.join(CHOICES)}")
+                problems.append(
+                    f"item {item!r:.80}, {question}: got {choice!r:.80}, expected one of {', '.join(CHOICES)}"
+                )
     return problems
 
 
 def _votes(key: Key, content: dict[str, Any], question: str) -> list[float]:
-    """One rater's votes on one question, per image."""
+    """One rater's votes on one question, one per image."""
     answers = content["answers"]
     on_the_left = {"left": 1.0, "same": 0.0, "right": -1.0}
     return [
@@ -118,13 +123,22 @@ def _votes(key: Key, content: dict[str, Any], question: str) -> list[float]:
 
 
 def simulate(key: Key, folder: Path, *, agree: float, win: float, same: float, seed: int = 1) -> list[Path]:
-    """Write the answers of artificial raters.
+    """Write the answer files of artificial raters.
 
-    For each question of its own, a hidden truth has B better on the share `win` of the images, neither on `same`, A on
-    the rest (to the nearest image). Each rater answers the truth with probability `agree`, else one of the other two.
+    Each question has true answers of its own: B is better on the share `win` of the images, neither on the share
+    `same`, A on the rest (rounded to whole images). Each rater gives the true answer with probability `agree`, else one
+    of the other two at random.
+
+    Args:
+        key: key of the study.
+        folder: folder for the files.
+        agree: probability of the true answer, from 0 to 1.
+        win: share of images on which B is truly better, from 0 to 1.
+        same: share of images on which neither is better, from 0 to 1.
+        seed: random seed of the true answers and of the raters.
 
     Returns:
-        The paths written.
+        Paths of the files written.
     """
     n, paths = len(key.images), []
     truth: dict[tuple[str, str], int] = {}

@@ -1,4 +1,4 @@
-"""From votes to Table 4: majorities, what the raters did, and how far the metrics agree with them."""
+"""Table 4 from the raters' votes: win rates, statistics of each rater, correlation of metrics with votes."""
 
 import numpy as np
 
@@ -12,14 +12,15 @@ from reports.human_study.study import QUESTIONS, Key
 
 
 def majority(votes: np.ndarray) -> np.ndarray:
-    """The majority vote on each image.
+    """Majority vote on each image.
 
     Args:
-        votes: shape (raters, images); 1, -1, 0, or NaN where missing.
+        votes: votes as in `Ratings.votes`, shape (raters, images).
 
     Returns:
-        Shape (images, 3): 1 in the column of the outcome (A wins, B wins, indistinguishable), zeros where no one voted.
-        A system wins where it has more votes than each of the other two answers; everything else is indistinguishable.
+        Outcomes, shape (images, 3): 1 in the column of the outcome (A wins, B wins, indistinguishable), zeros where
+        nobody voted. A system wins if it has more votes than each of the other two answers; all else is
+        indistinguishable.
     """
     a, b, same = ((votes == value).sum(axis=0) for value in (-1, 1, 0))
     a_wins, b_wins = a > np.maximum(b, same), b > np.maximum(a, same)
@@ -28,14 +29,14 @@ def majority(votes: np.ndarray) -> np.ndarray:
 
 
 def _rates(sums: np.ndarray) -> np.ndarray:
-    """From summed outcomes, shape (..., 3), to per cent of A, B, indistinguishable and B - A, shape (..., 4)."""
+    """Per cent of A, B, indistinguishable, and B - A, shape (..., 4), from summed outcomes, shape (..., 3)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         rates = 100 * sums / sums.sum(axis=-1, keepdims=True)
     return np.concatenate([rates, rates[..., 1:2] - rates[..., :1]], axis=-1)
 
 
 def tables(key: Key, ratings: Ratings) -> list[Grid]:
-    """Table 4, what the raters did, and how far the metrics agree with them."""
+    """Table 4, statistics of each rater, and the correlation of metrics with votes, as grids."""
     a, b = key.systems
     who = f"{'ARTIFICIAL RATERS' if ratings.artificial else 'raters'}: {len(ratings.raters)}"
     where = f"{key.data['name']}, {key.data['split']}: {len(key.images)} images, {who}"
@@ -86,16 +87,16 @@ def _raters_grid(key: Key, ratings: Ratings) -> Grid:
             partial.append(rater)
     absent = [rater for rater in key.raters if rater not in ratings.raters]
     grid.notes = [
-        "left chosen: of the answers left or right; far from 50, a rater prefers a side, not a system",
-        *([f"not finished, used as far as they go: {', '.join(partial)}"] if partial else []),
-        *([f"no answers of {', '.join(absent)}"] if absent else []),
+        "left chosen: share of left among the answers left or right; far from 50, a rater prefers a side, not a system",
+        *([f"unfinished, used as far as answered: {', '.join(partial)}"] if partial else []),
+        *([f"no answers from {', '.join(absent)}"] if absent else []),
         *(f"{path} repeats another file and was left out" for path in ratings.dropped),
     ]
     return grid
 
 
 def _metrics_grid(key: Key, ratings: Ratings) -> Grid:
-    """Spearman's correlation, over images, of each metric's difference with the mean vote."""
+    """Spearman's correlation over images between each metric's difference, B minus A, and the mean vote."""
     who = "artificial raters" if ratings.artificial else "raters"
     grid = Grid(f"metrics and {who}: Spearman over images of B minus A", ["metric", *QUESTIONS])
     for name, values in key.metrics.items():

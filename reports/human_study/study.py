@@ -1,16 +1,16 @@
-"""A study: blind pages for raters, and the key that stays with the organiser.
+"""Makes a human study: blind pages for the raters, and the key that stays with the organiser.
 
-    STUDY/key.json              sealed: which side is which; stays with the organiser
-    STUDY/pages/rater-N.html    what rater N opens, from disk; STUDY/pages/ is all that raters are given
-    STUDY/pages/images/         pictures with captions, under names that tell nothing
-    STUDY/pages/chinese.woff    a font for titles, for raters who have none
+    STUDY/key.json              which system is on which side; stays with the organiser
+    STUDY/pages/rater-N.html    the page that rater N opens from disk; raters are given STUDY/pages/ only
+    STUDY/pages/images/         pictures with captions, under names that reveal nothing
+    STUDY/pages/chinese.woff    a font for titles, for raters whose machine has none
 
 Invariants:
 * nothing under `pages/` tells the systems apart: names, order and sides are digests of the prediction files, which
   raters do not have, so that knowing this code and the seed does not unblind anyone;
 * each rater sees every image once, in an order of their own, with each system on the left for half of the images;
-* equal arguments give an equal study; the images sampled depend on the data set and the seed, not on the systems;
-* collecting needs neither data set nor predictions: `key.json` holds what it takes.
+* equal arguments give an equal study; the sample of images depends on the data set and the seed, not on the systems;
+* collecting answers needs neither data set nor predictions: `key.json` holds all it needs.
 """
 
 import hashlib
@@ -36,30 +36,30 @@ from benchmark.site.fonts import subset_font
 
 FORMAT = "caponimage-human-study/1"
 
-#: The paper's three questions; it does not print how it put them to its raters, nor asks for an overall winner.
+#: The paper's three criteria; it neither prints the wording of its questions nor asks for an overall winner.
 QUESTIONS = {
-    "relevance": "Whose captions fit the product and the places they stand in better?",
+    "relevance": "Whose captions fit the product and their places on the picture better?",
     "diversity": "Whose captions repeat each other less?",
     "informativeness": "Whose captions tell more about the product?",
 }
 CHOICES = {"left": "left", "same": "indistinguishable", "right": "right"}
 
 _METRICS = {metric.name for metric in MORE_IS_BETTER}
-_LONG_SIDE = 560  # of the rendered pictures, in pixels
+_LONG_SIDE = 560  # longer side of the rendered pictures, in pixels
 
 
 @dataclass(frozen=True)
 class Key:
-    """What `key.json` holds.
+    """Content of `key.json`.
 
     Attributes:
-        study: names the study on pages and in answers.
-        systems: the two names.
+        study: identifier of the study on pages and in answer files.
+        systems: names of systems A and B.
         data: name of the data set, split, whether it is synthetic, seed.
-        images: image ids; in this order stand all arrays below.
-        items: what the images are called on the pages.
-        raters: name -> for each image, whether system B (1) or A (0) is on the left.
-        metrics: metric -> of each image, B minus A in table scale; empty where references are hidden.
+        images: image ids; all arrays below are in this order.
+        items: identifiers of the images on the pages.
+        raters: for each rater and image, whether system B (1) or A (0) is on the left.
+        metrics: for each metric and image, B minus A in table scale; empty where references are hidden.
     """
 
     study: str
@@ -72,16 +72,16 @@ class Key:
 
     @classmethod
     def read(cls, folder: Path) -> "Key":
-        """The key of a study.
+        """Read the key of a study.
 
         Raises:
-            InputError: if the folder holds none.
+            InputError: if the folder holds no valid key.
         """
         path = folder / "key.json"
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise InputError(f"no study at {folder}: expected a folder with key.json, as `make` leaves it") from None
+            raise InputError(f"no study at {folder}: expected a folder with key.json, as `make` writes it") from None
         except ValueError as error:
             raise InputError(f"{path}: not JSON ({error})") from None
         try:
@@ -105,13 +105,13 @@ def make(
     """Write a study.
 
     Args:
-        split: which the captions belong to, with its pictures.
-        captions: of systems A and B, one per box, each of length n_boxes.
-        names: of the systems; they stand in the key only.
-        folder: to write; appears complete or not at all.
-        images: how many to sample.
-        raters: how many pages.
-        seed: of everything drawn.
+        split: split that the captions belong to, with its pictures.
+        captions: captions of systems A and B, one per box, each of length n_boxes.
+        names: names of the systems; only the key holds them.
+        folder: folder of the study; appears complete or not at all.
+        images: number of images to sample.
+        raters: number of raters, with one page each.
+        seed: random seed of the image sample, the sides and the orders.
     """
     chosen = shuffled(split.image_ids, "sample", seed)[:images]
     secret = digest("secret", seed, images, split.image_ids, [list(one) for one in captions])
@@ -145,7 +145,7 @@ def make(
             texts[image_id] = row
             span = slice(int(split.offsets[place]), int(split.offsets[place + 1]))
             blank = _blank(split, row)
-            # Written in the order of their names: times of files tell nothing either.
+            # Written in the order of their names, so that the times of files do not reveal the systems either.
             for name, system in sorted(zip(files[image_id], captions, strict=True), key=lambda pair: pair[0]):
                 draw_captions(blank, row["boxes"], system[span]).save(pictures / name, quality=90, subsampling=0)
         for rater, sides in b_left.items():
@@ -170,17 +170,17 @@ def make(
 
 
 def digest(*what: Any) -> str:
-    """SHA-256 of a value that JSON can hold, 64 hex digits: the same draw on every machine, for ever."""
+    """SHA-256 of JSON values, 64 hex digits: a random draw that is the same on every machine."""
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
 
 def shuffled(names: Iterable[str], *what: Any) -> list[str]:
-    """Names in an order drawn from `what`."""
+    """Names in a random order that depends on `what` alone."""
     return sorted(names, key=lambda name: digest(*what, name))
 
 
 def _blank(split: Split, row: AnnotationRow) -> Image.Image:
-    """The picture without its texts, which are the reference captions; enlarged, so that written ones are sharp."""
+    """The picture with its texts (the reference captions) masked, enlarged so that new captions are sharp."""
     picture = mask_boxes(split.image(row["image_id"]), row["masked_boxes"])
     scale = _LONG_SIDE / max(picture.size)
     width, height = (max(1, round(side * scale)) for side in picture.size)

@@ -1,7 +1,7 @@
-"""A hash of the source that makes a run, noted with the run as its provenance: which state of the code trained it.
+"""Hashes the source code that trains a run, as a note of its provenance in `made_by.json`.
 
-It accepts or refuses no run: that is what `Network.version` is for, since most changes of the source change no number.
-What is hashed is the syntax tree, without comments and docstrings, and the weights which small models start from.
+The hash does not decide whether a run may be reused; `Network.version` does, since most changes of the source change no
+number. It covers the syntax trees, without comments and docstrings, and the initial weights of small models.
 """
 
 import ast
@@ -12,8 +12,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
-#: Of `reference_model/`: their values stand in every configuration's hash, or they do not touch a run.
-_NO_MATTER = {
+#: Files of `reference_model/` left out: they do not affect a run, or the configuration's hash covers their values.
+_EXCLUDED = {
     *("variants.py", "config.py", "caption.py", "naive.py", "pretrain_backbone.py"),
     *("dry_run.py", "measure.py", "speed.py"),
 }
@@ -21,20 +21,20 @@ _NO_MATTER = {
 
 @cache
 def code_version(system: str, root: Path = ROOT) -> str:
-    """12 hex digits for one kind of network.
+    """Hash of the source of one network, 12 hex digits.
 
     Args:
-        system: as in `Config.system`: "reference", or a folder of `baselines/`.
-        root: of the repository.
+        system: name of the network as in `Config.system`: "reference", or a folder of `baselines/`.
+        root: folder of the repository.
     """
-    files = [path for path in _files(root / "reference_model") if path.name not in _NO_MATTER]
+    files = [path for path in _files(root / "reference_model") if path.name not in _EXCLUDED]
     if system != "reference":
         baselines = root / "baselines"
         own = baselines / system
         files += _files(baselines) if not own.is_dir() else [*_files(own), *sorted(baselines.glob("*.py"))]
     digest = hashlib.sha256()
     for path in files:
-        content = repr(_shape(ast.parse(path.read_bytes()))).encode() if path.suffix == ".py" else path.read_bytes()
+        content = repr(_canonical(ast.parse(path.read_bytes()))).encode() if path.suffix == ".py" else path.read_bytes()
         digest.update(f"{path.relative_to(root).as_posix()} {hashlib.sha256(content).hexdigest()}\n".encode())
     return digest.hexdigest()[:12]
 
@@ -43,13 +43,16 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".safetensors"))
 
 
-def _shape(node: Any) -> Any:
-    """A syntax tree as plain data, the same in every version of Python: what is empty is left out."""
+def _canonical(node: Any) -> Any:
+    """A syntax tree as plain data without empty fields, so that it is the same in every version of Python."""
     if isinstance(node, list):
-        return [_shape(item) for item in node]
+        return [_canonical(item) for item in node]
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = dict(ast.iter_fields(node))
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
         fields["body"] = node.body[1:]
-    return [type(node).__name__, *((name, _shape(value)) for name, value in fields.items() if value not in (None, []))]
+    return [
+        type(node).__name__,
+        *((name, _canonical(value)) for name, value in fields.items() if value not in (None, [])),
+    ]

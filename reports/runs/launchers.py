@@ -1,8 +1,8 @@
-"""Where trainings run: on this machine, or on a cluster through the engines that exist for it.
+"""Launchers of training jobs: on this machine, on Slurm (through submitit) or on Ray.
 
-A launcher is given jobs and how many may run at once. It yields every job's outcome as it comes, and None about twice a
-second when there is none, so that its caller can show progress. When a signal has asked to stop, it starts nothing
-more and lets what runs come to its end.
+A launcher takes jobs and how many of them may run at once. It yields the outcome of each job as it ends, and None about
+twice a second in between, so that its caller can show progress. After a signal to stop, it starts no more jobs and lets
+the running ones save and end.
 """
 
 import queue
@@ -24,9 +24,11 @@ _TICK = 0.5
 
 
 def local(jobs: Sequence[Job], at_once: int, resources: Mapping[str, Any]) -> Iterator[Outcome | None]:
-    """Child processes of this one; a run that another runner has is tried again later. Takes no resources."""
+    """Run jobs as child processes; a run locked by another process is tried again later. Takes no resources."""
     if resources:
-        raise InputError(f"--resource {', '.join(resources)}: a local runner asks nobody for resources; use --jobs")
+        raise InputError(
+            f"--resource {', '.join(resources)}: local runs take no resources; choose their number with --jobs"
+        )
     waiting, done = deque(jobs), queue.SimpleQueue[Outcome]()
 
     def worker() -> None:
@@ -60,7 +62,7 @@ def local(jobs: Sequence[Job], at_once: int, resources: Mapping[str, Any]) -> It
 
 
 def slurm(jobs: Sequence[Job], at_once: int, resources: Mapping[str, Any]) -> Iterator[Outcome | None]:
-    """A Slurm array through submitit; resources as its AutoExecutor takes them (`cluster=local` to try it out)."""
+    """Run jobs as a Slurm array; resources as submitit's AutoExecutor takes them (`cluster=local` for a trial)."""
     try:
         import submitit
     except ImportError:
@@ -74,7 +76,7 @@ def slurm(jobs: Sequence[Job], at_once: int, resources: Mapping[str, Any]) -> It
         if CHILDREN.stopping and not cancelled:
             for submitted in pending:
                 submitted.cancel(check=False)
-            cancelled = True  # once: a second signal would not wait for a training to save
+            cancelled = True  # once only: a second signal would not wait for a training to save
         for submitted, job in list(pending.items()):
             if submitted.done():
                 del pending[submitted]
@@ -84,14 +86,14 @@ def slurm(jobs: Sequence[Job], at_once: int, resources: Mapping[str, Any]) -> It
 
 
 def ray(jobs: Sequence[Job], at_once: int, resources: Mapping[str, Any]) -> Iterator[Outcome | None]:
-    """Ray tasks; resources as `ray.remote` takes them. Ray decides how many run at once."""
+    """Run jobs as Ray tasks; resources as `ray.remote` takes them. Ray decides how many run at once."""
     try:
         import ray as engine
     except ImportError:
         raise InputError("--launcher ray needs Ray: pip install 'caponimage[ray]'") from None
     if not engine.is_initialized():
         engine.init(log_to_driver=False)
-    # A worker's main thread is Ray's: signals are passed on by cancelling, which interrupts the task.
+    # A worker's main thread belongs to Ray, so signals are passed on by cancelling, which interrupts the task.
     remote = engine.remote(max_retries=0, **({"num_cpus": 1} | dict(resources)))(work)
     pending: dict[Any, Job] = {remote.remote(job): job for job in jobs}
 
@@ -114,13 +116,13 @@ LAUNCHERS: dict[str, Launcher] = dict(zip(LAUNCHER_NAMES, (local, local, slurm, 
 
 
 def torchrun(processes: str) -> tuple[str, ...]:
-    """The command that trains one run with many processes: a number, or auto: one per device."""
+    """Command that trains one run with several processes: a number of them, or "auto" for one per device."""
     standalone = ("--standalone", f"--nproc-per-node={processes}")
     return (sys.executable, "-m", "torch.distributed.run", *standalone, "-m", "reference_model.train")
 
 
 def _outcome(job: Job, result: Callable[[], Outcome | None]) -> Outcome:
-    """What a remote `work` returned, or how it died."""
+    """Outcome that a remote `work` returned, or a failed one if it died."""
     try:
         return result() or Outcome(job, "failed", 0.0, "no outcome")
     except Exception as error:

@@ -1,8 +1,8 @@
-"""One process at a time in a run's folder.
+"""File lock that keeps a run's folder to one training process at a time.
 
-The lock is handed down to the training process, so it is held until that ends, even if the runner is killed: a second
-runner then waits instead of training into the same files. It is the kernel's (`flock`), so a crash leaves none behind.
-That is why no library is used: none hands a lock to a child.
+The training process inherits the lock, so it is held until that process ends, even if the runner is killed: a second
+runner then waits instead of training into the same files. The kernel holds the lock (`flock`), so a crash leaves none
+behind. No library is used because none passes a lock on to a child process.
 """
 
 import fcntl
@@ -15,12 +15,12 @@ from pathlib import Path
 
 @contextmanager
 def locked(folder: Path, *, wait: bool, stop: Callable[[], bool] = lambda: False) -> Iterator[int | None]:
-    """Hold the lock of a folder, which need not exist yet.
+    """Hold the lock of a folder, which need not exist yet, during a block.
 
     Args:
-        folder: to be locked; the lock file stands beside it.
-        wait: for whoever holds it, until `stop()`; otherwise give up at once.
-        stop: asked about once a second.
+        folder: folder to lock; the lock file is beside it.
+        wait: whether to wait for the lock until `stop()`, instead of giving up at once.
+        stop: condition to give up waiting, checked about once a second.
 
     Yields:
         A file descriptor to pass on to a child, or None if another process has the lock.
@@ -32,7 +32,7 @@ def locked(folder: Path, *, wait: bool, stop: Callable[[], bool] = lambda: False
             time.sleep(1)
         yield descriptor if taken else None
     finally:
-        os.close(descriptor)  # an heir of the descriptor keeps the lock
+        os.close(descriptor)  # a child that inherited the descriptor keeps the lock
 
 
 def _take(descriptor: int) -> bool:

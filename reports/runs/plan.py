@@ -1,4 +1,4 @@
-"""The runs that some tables need: each once, which of them are there, and what the rest costs."""
+"""Plan of the runs that tables need: each run once, which of them exist, and what the others will cost."""
 
 import sys
 from dataclasses import dataclass
@@ -16,26 +16,26 @@ from reports.runs import estimate
 from reports.runs.estimate import Cost
 from reports.runs.stored import Run, check_data, find_runs, state
 
-#: Where runs can be made; see `launchers`.
+#: Names of the launchers; see `launchers`.
 LAUNCHER_NAMES = ("local", "torchrun", "slurm", "ray")
 
-#: Seeds of a profile; None: as many as the paper (or our plan for it) has.
+#: Default number of seeds by profile; None for that of the table (`Table.seeds`).
 SEEDS = {"paper": None, "mini": 1, "smoke": 1}
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be there in the end.
+    """A run that must exist in the end: reused if it is complete, else trained.
 
     Attributes:
         row: id of the first row that needs it.
-        config: what to train.
-        seed: of everything random.
-        arguments: of `reference_model.train`, which lead to `config`.
+        config: configuration to train.
+        seed: random seed of the run.
+        arguments: arguments of `reference_model.train` that give `config`.
         runs: folder of run folders.
-        version: the version of its system that the run must be made by.
-        keep_old: accept a run of any version.
-        command: what trains; the arguments are put behind it.
+        version: version of the network that the run must have been trained with.
+        keep_old: whether to accept a run of any version.
+        command: training command, which the arguments are appended to.
     """
 
     row: str
@@ -49,40 +49,40 @@ class Job:
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """Name of the job in messages."""
         return f"{self.row} seed {self.seed}"
 
     @property
     def key(self) -> tuple[str, int]:
-        """Jobs with equal keys are one run."""
+        """Key of the run; jobs with equal keys share it."""
         return self.config.hash, self.seed
 
     @property
     def run(self) -> Run:
-        """Its run, wherever it is or will be."""
+        """The job's run, in the folder where it is or will be."""
         found = find_runs([self.runs], self.config, self.seed)
         return found[0] if found else Run(run_folder(self.runs, self.config, self.seed))
 
     @property
     def updates(self) -> int:
-        """Of the whole run."""
+        """Number of updates of the whole run."""
         return self.config.train.pretrain_updates + self.config.train.finetune_updates
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """The runs that some tables need, each once, and what is there of them.
+    """The runs that tables need, each once, and which of them exist.
 
     Attributes:
-        tables: which.
-        profile: sizes of the runs.
-        asked_seeds: runs of each row, or None for as many as usual.
-        changes: made to all rows alike.
-        splits: of the data set.
+        tables: tables to plan for.
+        profile: model sizes of the runs: paper, mini or smoke.
+        asked_seeds: number of seeds per row; None for the default.
+        changes: settings changed in all rows alike, such as "train.batch=8".
+        splits: splits of the data set, by name.
         runs: folder of run folders.
         results: folder of stored results that may be reused; None to train everything here.
-        keep_old: reuse runs made by other versions of their systems.
-        command: what trains, and the arguments that every run ends with.
+        keep_old: whether to reuse runs trained by other versions of their networks.
+        command: training command, and the arguments appended to every run's own.
     """
 
     tables: list[Table]
@@ -97,11 +97,11 @@ class RunPlan:
 
     @property
     def roots(self) -> list[Path]:
-        """Where runs may be: stored ones first, if they are asked for."""
+        """Folders to search for runs; stored results come first if they may be reused."""
         return [self.results, self.runs] if self.results else [self.runs]
 
     def jobs(self) -> list[Job]:
-        """One for each run; rows with equal hashes share it."""
+        """All jobs, one for each run; rows with equal hashes share a job."""
         found: dict[tuple[str, int], Job] = {}
         for table in self.tables:
             for row in table.trained:
@@ -112,7 +112,7 @@ class RunPlan:
         return list(found.values())
 
     def seeds(self, table: Table, row: TableRow) -> list[int]:
-        """Of a row: as many as asked; else, with --stored, those that are there, or one; else as many as usual."""
+        """Seeds of a row: as many as asked for; else, with --stored, the stored ones or one; else the default."""
         if self.results and not self.asked_seeds:
             runs = find_runs(self.roots, row.config(self.profile, self.changes))
             return sorted({int(run.folder.name.removeprefix("seed")) for run in runs if run.complete}) or [1]
@@ -127,14 +127,14 @@ class RunPlan:
         return Job(row.id, config, seed, arguments, self.runs, version, self.keep_old, start)
 
     def run_of(self, job: Job) -> Run | None:
-        """The complete run of a job, if there is one that may be used.
+        """The complete run of a job that may be used; None if there is none.
 
         Raises:
-            InputError: if it was made from other data.
+            InputError: if a run was trained on other data.
         """
         for run in find_runs(self.roots, job.config, job.seed):
             check_data(run, self.splits["train"])
-            # Stored results are asked for as they are; `summary` says how many another version has made.
+            # Stored results are used whatever their version; `summary` says how many are of another one.
             old = self.keep_old or self._is_stored(run)
             if state(run, job.version, keep_old=old) == "complete":
                 return run
@@ -144,11 +144,11 @@ class RunPlan:
         return self.results is not None and run.folder.is_relative_to(self.results)
 
     def todo(self) -> list[Job]:
-        """The jobs without a run to use."""
+        """Jobs without a run that may be used."""
         return [job for job in self.jobs() if self.run_of(job) is None]
 
     def complete(self) -> dict[str, list[Run]]:
-        """The runs to use, by hash, in order of seeds."""
+        """Runs to use, by hash of their configuration, in order of seeds."""
         found: dict[str, list[Run]] = {}
         for job in self.jobs():
             if run := self.run_of(job):
@@ -156,7 +156,7 @@ class RunPlan:
         return found
 
     def costs(self) -> dict[str, Cost]:
-        """Of each configuration that is to be trained: from a finished run, else measured."""
+        """Cost of each configuration to be trained, by hash: from finished runs, else measured."""
         found: dict[str, Cost] = {}
         unknown = {}
         for job in self.todo():
@@ -173,9 +173,9 @@ class RunPlan:
         return found
 
     def grid(self, costs: dict[str, Cost]) -> Grid:
-        """Row by row: which run, what is there, what it costs."""
+        """The plan as a table: for each row its run, how many seeds exist, and the cost of the others."""
         gpu = ["one H100, projected", "disk, memory"] if self.profile == "paper" else []
-        columns = ["row", "system", "run", "seeds", "there", "one run here", "how known", *gpu]
+        columns = ["row", "system", "run", "seeds", "complete", "time of a run", "source of the time", *gpu]
         grid = Grid(f"plan, {self.profile} profile, data {self.splits['train'].dataset}", columns)
         first: dict[str, str] = {}
         jobs = self.jobs()
@@ -195,28 +195,30 @@ class RunPlan:
         return grid
 
     def summary(self, costs: dict[str, Cost], at_once: int) -> list[str]:
-        """What is left to do, in words."""
+        """The plan in sentences: runs that exist, runs to train, time and energy."""
         jobs, todo = self.jobs(), self.todo()
-        lines = [f"{len(jobs) - len(todo)} of {len(jobs)} runs are there, {len(todo)} to train"]
+        lines = [f"{len(jobs) - len(todo)} of {len(jobs)} runs are complete, {len(todo)} to train"]
         used = [(job, run) for job in jobs if (run := self.run_of(job))]
         if self.results:
             old = sum(run.made_by.get("version") != job.version for job, run in used)
             stored = sum(self._is_stored(run) for _, run in used)
-            lines.append(f"{stored} runs reused from stored results; {old} made by another version of their systems")
+            lines.append(
+                f"{stored} runs reused from stored results; {old} trained by another version of their networks"
+            )
         begun = [job for job in todo if (job.run.folder / "checkpoint").exists()]
         states = [state(job.run, job.version, keep_old=self.keep_old) for job in begun]
         if n := states.count("begun"):
-            lines.append(f"{n} of them begun; they go on where they were")
+            lines.append(f"{n} of them begun; they continue from their checkpoints")
         if n := states.count("other version"):
             lines.append(
-                f"{n} there, but made by other versions of their systems, or naming none: "
-                "moved aside and trained anew (or --keep-old)"
+                f"{n} trained by other or unknown versions of their networks: "
+                "moved aside and trained anew (to reuse them: --keep-old)"
             )
         known = [(job, cost.seconds) for job in todo if (cost := costs.get(job.config.hash)) and cost.seconds]
         if known:
             left = [seconds * (1 - min(1.0, share_done(job))) for job, seconds in known]
             time, energy = duration(estimate.wall_time(left, at_once)), estimate.projected_energy(sum(left))
-            lines.append(f"about {time} with {at_once} at once, one thread each (measured here; beside start-up)")
+            lines.append(f"about {time} with {at_once} at once, one thread each (measured here, without start-up)")
             if self.profile != "paper":
                 lines.append(f"about {energy:.2g} kWh (projected: {estimate.WATTS_PER_CORE:g} W for a busy core)")
         hours = [cost.gpu_hours for job in todo if (cost := costs.get(job.config.hash)) and cost.gpu_hours]
@@ -230,7 +232,7 @@ class RunPlan:
 
 
 def share_done(job: Job) -> float:
-    """Share of a job's updates that are behind it; predictions, at the end, are not counted."""
+    """Share of a job's updates that are done, from 0 to 0.99; predicting at the end is not counted."""
     if state(job.run, job.version, keep_old=job.keep_old) != "begun":
         return 0.0
     return min(0.99, job.run.updates_done / job.updates)

@@ -1,4 +1,4 @@
-"""Runs jobs with a progress bar over all of them, and a sentence at each one's end where there is no terminal."""
+"""Runs all jobs of a plan, with one progress bar, and reports at the end which of them failed."""
 
 import shlex
 import sys
@@ -18,17 +18,17 @@ from reports.runs.runner import CHILDREN, Outcome
 def run_all(
     jobs: list[Job], launcher: str, at_once: int, resources: dict[str, str | int], costs: dict[str, Cost]
 ) -> bool:
-    """Run jobs, show progress over all of them, and say at the end what failed.
+    """Run jobs, show their progress, and report at the end which of them failed.
 
     Args:
-        jobs: what to run, at least one.
-        launcher: the name of a launcher.
-        at_once: the number of jobs that may run side by side.
-        resources: what each job asks its cluster for.
-        costs: what each configuration will take, by its hash; decides how far the bar moves.
+        jobs: jobs to run, at least one.
+        launcher: name of a launcher.
+        at_once: number of jobs that may run at once.
+        resources: resources that each job asks its cluster for.
+        costs: cost of each configuration, by its hash; weighs the jobs in the progress bar.
 
     Returns:
-        Whether a job failed. Leaves the process with exit code 130 if a signal has stopped the work.
+        Whether a job failed. Exits the process with code 130 if a signal stopped the work.
     """
     outcomes = _show_progress(jobs, launcher, at_once, resources, costs)
     _finish(outcomes)
@@ -38,7 +38,7 @@ def run_all(
 def _show_progress(
     jobs: list[Job], launcher: str, at_once: int, resources: dict[str, str | int], costs: dict[str, Cost]
 ) -> list[Outcome]:
-    """Outcomes as they came."""
+    """Run jobs behind a progress bar, print a line as each one ends, and return their outcomes."""
     weights = {job.key: (cost.seconds if (cost := costs.get(job.config.hash)) else None) or 1.0 for job in jobs}
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     quiet = not cli.stderr.is_terminal
@@ -67,7 +67,7 @@ def _show_progress(
 
 
 def _finish(outcomes: list[Outcome]) -> None:
-    """Say what failed; leave if a signal has stopped the work."""
+    """Report failed jobs; exit the process if a signal stopped the work."""
     failed = [outcome for outcome in outcomes if outcome.verdict == "failed"]
     if failed:
         grid = Grid("failed", ["run", "why", "its output"])

@@ -1,9 +1,9 @@
-"""Runs the runs that a report needs: what is there is left alone, what was interrupted goes on, the rest is trained.
+"""Trains one run: reuses it if it is complete, continues it if it was interrupted, else trains it from scratch.
 
 Invariants:
 * a run's folder belongs to one process at a time (`locks`);
-* a run made by another version of its system is not taken for a new one; it is moved aside, never deleted;
-* Ctrl-C and SIGTERM reach every training, which saves and ends; SIGKILL loses what came after the last save;
+* a run of another version of its network is not reused; it is moved aside, never deleted;
+* Ctrl-C and SIGTERM reach every training, which saves and ends; SIGKILL loses the updates since the last checkpoint;
 * a run that fails does not stop the others.
 """
 
@@ -30,7 +30,14 @@ Verdict = Literal["reused", "trained", "failed", "interrupted"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended, after how many seconds; `why` it failed."""
+    """How a job ended.
+
+    Attributes:
+        job: the job.
+        verdict: kind of ending.
+        seconds: duration of its training.
+        why: reason of a failure.
+    """
 
     job: Job
     verdict: Verdict
@@ -39,16 +46,16 @@ class Outcome:
 
 
 class Children:
-    """The trainings of this process, to pass signals on to."""
+    """Training processes started by this process, which signals are passed on to."""
 
     def __init__(self) -> None:
         self.stopping = False
         self._running: set[subprocess.Popen[bytes]] = set()
-        self._lock = threading.RLock()  # a signal may come while the main thread holds it
+        self._lock = threading.RLock()  # reentrant: a signal may come while the main thread holds it
 
     @contextlib.contextmanager
     def watch(self, process: "subprocess.Popen[bytes]") -> Iterator[None]:
-        """Pass signals on to a process while the block runs; also one that came just before."""
+        """Pass signals on to a process while the block runs, also one that came just before."""
         with self._lock:
             self._running.add(process)
             if self.stopping:
@@ -61,14 +68,14 @@ class Children:
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM ask all trainings to save and end; where this is not the main thread, that one does it."""
+        """Let Ctrl-C and SIGTERM ask all trainings to save and end; does nothing outside the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def pass_on(number: int, frame: FrameType | None) -> None:
             with self._lock:
-                # SIGTERM, since Ray's workers, and so their children, block SIGINT; a second Ctrl-C: at once.
+                # SIGTERM, since Ray's workers, and so their children, block SIGINT; a second Ctrl-C ends them at once.
                 passed = number if self.stopping else signal.SIGTERM
                 self.stopping = True
                 for process in self._running:
@@ -86,11 +93,14 @@ CHILDREN = Children()
 
 
 def work(job: Job, *, wait: bool = True) -> Outcome | None:
-    """Make sure that a job's run is complete; runs in any process on any machine that sees the folder.
+    """Make sure that a job's run is complete; works in any process on any machine that sees the folder.
 
     Args:
-        job: the run.
-        wait: for another process that has the run; otherwise return None.
+        job: job whose run is wanted.
+        wait: whether to wait for another process that holds the run's lock.
+
+    Returns:
+        The outcome; None if another process holds the lock and `wait` is false.
     """
     with CHILDREN.signals(), locked(job.run.folder, wait=wait, stop=lambda: CHILDREN.stopping) as lock:
         if CHILDREN.stopping:
@@ -119,14 +129,14 @@ def _train(job: Job, run: Run, lock: int) -> Outcome:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "1000"},
-                start_new_session=True,  # the terminal's Ctrl-C reaches it once, through us
+                start_new_session=True,  # so that Ctrl-C reaches it only once, through `CHILDREN`
                 pass_fds=(lock,),
             )
         except OSError as error:
             return Outcome(job, "failed", 0.0, f"{job.command[0]}: {error.strerror}")
         with CHILDREN.watch(process):
             while (code := process.poll()) is None:
-                time.sleep(0.2)  # awake now and then: Ray's signals do not end a system call
+                time.sleep(0.2)  # polls, since Ray's signals do not end a system call
     seconds = time.time() - started
     run.note(seconds=run.made_by.get("seconds", 0.0) + seconds)
     if run.complete:
@@ -138,7 +148,7 @@ def _train(job: Job, run: Run, lock: int) -> Outcome:
 
 
 def _portable(arguments: Sequence[str]) -> list[str]:
-    """Without --runs and --data, which name places on one machine."""
+    """Arguments without --runs and --data, which are paths of one machine."""
     kept, skip = [], False
     for argument in arguments:
         if not skip and argument not in ("--runs", "--data"):

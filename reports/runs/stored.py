@@ -1,10 +1,10 @@
-"""Runs on disk: which there are, what made them, their captions and their log.
+"""Runs on disk, and their committed form, the stored results: finding, reading and storing them.
 
-A run is looked for by its configuration's hash, whatever variant it was made for. Two layouts, read alike:
+A run is found by its configuration's hash, whatever variant it was made for. Two layouts are read alike:
 
-* run folders, as `reference_model.train` leaves them (`RUNS/<variant>/<hash>/seed<k>/`); to their `made_by.json`, with
-  the version of the system and the processors, the runner adds the command, the seconds and a hash of the source;
-* stored results (`reports/results/<profile>/<variant>/<hash>/seed<k>/`): what is committed of a run, without weights.
+* run folders, as `reference_model.train` writes them (`RUNS/<variant>/<hash>/seed<k>/`); to their `made_by.json`, which
+  names the network's version and the processors, the runner adds the command, the seconds and a hash of the source;
+* stored results (`reports/results/<profile>/<variant>/<hash>/seed<k>/`), the committed part of a run, without weights.
 """
 
 import json
@@ -36,35 +36,35 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Whether it was trained and has its predictions."""
+        """Whether the run was trained to its end and has its predictions."""
         return is_complete(self.folder)
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """`config.json`: seed, data, fingerprint of the training split, configuration; empty before it is written."""
+        """Content of `config.json`: seed, data, fingerprint of the training split, configuration; empty if missing."""
         return _json(self.folder / "config.json")
 
     @property
     def made_by(self) -> dict[str, Any]:
-        """Version of the system and processors, and what the runner adds; see `reference_model.run_folder.made_by`."""
+        """Content of `made_by.json`: version, processors, and the runner's notes (see `run_folder.made_by`)."""
         return made_by(self.folder)
 
     def note(self, **more: Any) -> None:
-        """Add to `made_by.json`."""
+        """Add entries to `made_by.json`."""
         note(self.folder, **more)
 
     def captions(self, split: Split) -> list[str]:
-        """Of a split, in its order.
+        """This run's predicted captions for a split, one per box, in the split's order.
 
         Raises:
-            InputError: if they do not fit the split, or are not there.
+            InputError: if the predictions are missing or do not fit the split.
         """
         packed = self.folder / f"preds.{split.name}.jsonl.gz"
         return read_predictions(packed if packed.exists() else packed.with_suffix(""), split)
 
     @property
     def updates_done(self) -> int:
-        """As far as the log says."""
+        """Number of updates done, according to the log."""
         entries = _log_lines(_tail(self.folder / "log.jsonl"))
         return max((entry["update"] for entry in entries), default=0)
 
@@ -76,7 +76,7 @@ class Run:
 
     @property
     def seconds_per_update(self) -> float | None:
-        """Median of the log; from `made_by.json` if the log is thin."""
+        """Median of the seconds in the log; from `made_by.json` if the log holds none."""
         path = self.folder / "log.jsonl"
         lines = path.read_text(encoding="utf-8") if path.exists() else ""
         seconds = sorted(entry["seconds"] for entry in _log_lines(lines) if "seconds" in entry)
@@ -84,19 +84,19 @@ class Run:
 
 
 def find_runs(roots: Sequence[Path], config: Config, seed: int | None = None) -> list[Run]:
-    """The runs of a configuration, of one seed or of all; earlier roots first, complete runs before others."""
+    """Find the runs of a configuration, of one seed or of all; complete runs first, then in order of roots."""
     name = "seed*" if seed is None else f"seed{seed}"
     found = [Run(path) for root in roots for path in sorted(root.glob(f"*/{config.hash}/{name}"))]
     return sorted(found, key=lambda run: not run.complete)
 
 
 def state(run: Run | None, version: str, *, keep_old: bool) -> State:
-    """What is there of a run.
+    """State of a run: complete, begun, missing, or of another version of its network.
 
     Args:
-        run: a run of the wanted configuration and seed, if there is one.
-        version: the version that the run's system has now.
-        keep_old: accept runs of other versions, and those that name none.
+        run: run of the wanted configuration and seed; None if there is none.
+        version: present version of the run's network.
+        keep_old: whether to accept runs of other or unknown versions.
     """
     if run is None or not (run.complete or (run.folder / "checkpoint").exists()):
         return "missing"
@@ -106,7 +106,7 @@ def state(run: Run | None, version: str, *, keep_old: bool) -> State:
 
 
 def set_aside(run: Run, runs: Path) -> Path:
-    """Move a run out of the way of a new one; nothing is ever deleted. Returns where it is now."""
+    """Move a run out of the way of a new one, without deleting anything; returns its new folder."""
     base = runs / "set-aside" / run.folder.relative_to(runs)
     place = next(p for n in range(1, 10_000) if not (p := base.with_name(f"{base.name}.{n}")).exists())
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -114,19 +114,22 @@ def set_aside(run: Run, runs: Path) -> Path:
 
 
 def store(run: Run, splits: dict[str, Split], results: Path = RESULTS) -> Path:
-    """Copy what is committed of a complete run: configuration, packed predictions, receipts, validations.
+    """Store the committed part of a complete run: configuration, packed predictions, receipts, validation scores.
 
     Args:
-        run: the run.
-        splits: of its data set.
-        results: `<profile>/<variant>/<hash>/seed<k>` is made below.
+        run: complete run.
+        splits: splits of its data set, by name.
+        results: folder in which `<profile>/<variant>/<hash>/seed<k>` is written.
+
+    Returns:
+        The folder written.
 
     Raises:
-        InputError: if the run is not complete, or belongs to other data.
+        InputError: if the run is not complete, or was trained on other data.
     """
     config, seed = read_config(run.folder)
     if not run.complete:
-        raise InputError(f"{run.folder} is not complete; go on with it: python -m reports.reproduce")
+        raise InputError(f"{run.folder} is not complete; continue it: python -m reports.reproduce")
     check_data(run, splits["train"])
     target = results / config.profile / config.name / config.hash / f"seed{seed}"
     with folder_when_complete(target) as folder:
@@ -147,10 +150,10 @@ def store(run: Run, splits: dict[str, Split], results: Path = RESULTS) -> Path:
 
 
 def check_data(run: Run, train: Split) -> None:
-    """Refuse a run of other data.
+    """Refuse a run that was trained on other data.
 
     Raises:
-        InputError: if it was trained on another training split.
+        InputError: if its training split is not `train`.
     """
     here = train.fingerprint.hexdigest()
     there = run.content.get("fingerprint", here)
@@ -175,7 +178,7 @@ def _tail(path: Path, size: int = 4096) -> str:
 
 
 def _log_lines(text: str) -> list[dict[str, Any]]:
-    """Entries of a log; lines that are cut off, at either end, do not count."""
+    """Entries of a log, without lines that are cut off."""
     entries = []
     for line in text.splitlines():
         try:

@@ -1,1 +1,1 @@
-"""The report as a static site: results, claims, figures and sample browsers, from stored runs; nothing is trained."""
+"""The report as a static site from stored runs: results, claims, figures, and a browser of all captions."""

@@ -1,4 +1,4 @@
-"""`python -m reports.site`: one static report, a folder of pages that opens from disk."""
+"""`python -m reports.site`: write the report of stored runs as a folder of static pages that opens from disk."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
 from reference_model.registry import PROFILES
-from reports.experiments import chosen, tables
+from reports.experiments import select_tables, tables
 from reports.figures.material import Material
 from reports.runs.stored import RESULTS
 from reports.site.build import write_site
@@ -17,30 +17,38 @@ from reports.site.build import write_site
 
 def main(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="TABLE...", help=f"{', '.join(tables('mini'))}. [default: all]")
+        list[str] | None,
+        typer.Argument(metavar="TABLE...", help=f"Tables to show: {', '.join(tables('mini'))}. [default: all]"),
     ] = None,
     data: cli.Data = None,
-    profile: Annotated[str, typer.Option(help=f"Sizes of the runs: {', '.join(PROFILES)}.")] = "mini",
+    profile: Annotated[str, typer.Option(help=f"Model sizes of the runs: {', '.join(PROFILES)}.")] = "mini",
     run: Annotated[
         list[Path] | None,
-        typer.Option(help="A run's folder, or a folder of runs; repeatable. [default: stored results of the profile]"),
+        typer.Option(help="Run folder, or folder of run folders; repeatable. [default: stored results of the profile]"),
     ] = None,
-    types: Annotated[str | None, typer.Option(help="Caption types: mini, or a folder of benchmark.fit_types.")] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the site; replaced.")] = Path(
-        "reports/output/site"
-    ),
+    types: Annotated[
+        str | None,
+        typer.Option(
+            help="Caption types of figure3: mini, or a folder written by benchmark.fit_types. "
+            "[default: mini, for synthetic data only]"
+        ),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the site; an older site in it is replaced.")
+    ] = Path("reports/output/site"),
 ) -> None:
-    """Write the report: results with intervals, claims, figures, and every image with the captions of all systems.
+    r"""Write the report: results with intervals, claims, figures, and every image with the captions of all systems.
 
     Examples::
 
         python -m reports.site
-        python -m reports.site table2 -o site --run runs --data DIR --profile paper
+        python -m reports.site table2 -o site --run runs --data DIR \
+            --profile paper
     """
-    wanted = chosen(names or ["all"], profile, [])
+    wanted = select_tables(names or ["all"], profile, [])
     problems = [f"--run {folder}: no such folder" for folder in run or [] if not folder.is_dir()]
     if output.exists() and not (output / "static" / "browser.js").is_file():
-        problems.append(f"-o {output}: exists and is no site, so it is not replaced; try another folder")
+        problems.append(f"-o {output}: exists and holds no site, so it is not replaced; try another folder")
     if problems:
         raise InputError(*problems)
     material = Material(open_dataset(data), run or [RESULTS / profile], profile=profile, types=types)

@@ -1,7 +1,7 @@
-"""Writes the report site: chapters, claims, figures, and a sample browser for each split.
+"""Writes the pages of the report: overview, tables, claims, figures, and a caption browser for each split.
 
-Invariants: every number is computed from stored predictions; a table or figure whose runs are not there is left out,
-and the page says so; the folder appears complete or not at all.
+Invariants: every number is computed from stored predictions; rows and figures whose runs are missing are left out and
+named on the page; the folder appears complete or not at all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from reports.site import samples
 from reports.site.figures import write_figures
 from reports.site.samples import write_samples
 from reports.tables.claims import ORDER, Finding
-from reports.tables.scores import labels
+from reports.tables.scores import caveats
 
 
 def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Path:
@@ -26,14 +26,14 @@ def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Pat
 
     Args:
         material: data set and runs.
-        tables: which; those without runs are left out.
-        folder: to write; replaced when the new one is complete.
+        tables: tables to show; those without runs are left out.
+        folder: folder of the site; an older one is replaced when the new one is complete.
 
     Returns:
-        Its first page.
+        Path of the first page.
 
     Raises:
-        InputError: if there is no run of any of the tables.
+        InputError: if none of the tables has a run.
     """
     chapters = [chapter for table in tables if (chapter := Chapter.measure(table, material.measurer)).has_runs]
     if not chapters:
@@ -44,10 +44,10 @@ def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Pat
     browsed: list[str] = [name for name in ("test", "val") if name in material.splits]
     navigation = [
         ("Overview", "index.html"),
-        *((chapter.short, chapter.place) for chapter in chapters),
+        *((chapter.short_title, chapter.page) for chapter in chapters),
         ("Claims", "claims.html"),
         ("Figures", "figures.html"),
-        *((f"Samples of {name}", samples.place(name)) for name in browsed),
+        *((f"Samples of {name}", samples.browser_page(name)) for name in browsed),
     ]
     with folder_when_complete(folder) as partial:
         site = Site(partial, "CapOnImage report", material.label, navigation, [Path(__file__).parent / "templates"])
@@ -62,7 +62,7 @@ def write_site(material: Material, tables: Sequence[Table], folder: Path) -> Pat
 
 
 def overview_metrics(table: Table) -> list[str]:
-    """The metrics of a table that the first page shows."""
+    """Metrics of a table that the first page shows."""
     return [m.name for m in METRICS if (m.summary or m.report) and m.name in table.metrics]
 
 
@@ -71,18 +71,18 @@ def _write_overview(site: Site, chapters: Sequence[Chapter], material: Material,
     split = first.table.splits[-1]
     metrics = overview_metrics(first.table)
     scores = interval_grid(f"{first.table.title}, {split}", metrics, first.rows[split]) if metrics else None
-    verdicts = [f.verdict for chapter in chapters for found in chapter.found.values() for f in found]
+    verdicts = [f.verdict for chapter in chapters for found in chapter.findings.values() for f in found]
     site.page(
         "index.html",
         "overview.html.j2",
         heading=site.title,
         chapters=chapters,
         scores=scores,
-        scores_place=first.place,
+        scores_page=first.page,
         verdicts={verdict: verdicts.count(verdict) for verdict in reversed(ORDER)},
         browsed=browsed,
         splits=material.splits,
-        notes=labels(material.profile, next(iter(material.splits.values()))),
+        notes=caveats(material.profile, next(iter(material.splits.values()))),
     )
 
 
@@ -94,26 +94,26 @@ def _write_chapter(site: Site, chapter: Chapter) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(chapter.csv, encoding="utf-8")
     site.page(
-        chapter.place,
+        chapter.page,
         "table.html.j2",
         heading=table.title,
         chapter=chapter,
         splits=chapter.page_grids(),
-        more=chapter.own_grids(),
+        more=chapter.extra_grids(),
         curves=curves if chapter.draw_curves(site.folder / curves, site.label, controls=False) else "",
         files=[csv] if table.metrics else [],
     )
 
 
 def _write_claims(site: Site, chapters: Sequence[Chapter], called: Mapping[str, Mapping[str, str]]) -> None:
-    """The claims; each leads to the images of its two systems."""
+    """Write the page of claims, each with a link to the images of its two systems."""
 
     def link(finding: Finding, split: str) -> str:
         return samples.link_to(finding, split, called.get(split, {}))
 
-    grids = [chapter.claims_grid(chapter.table.title, link) for chapter in chapters if any(chapter.found.values())]
+    grids = [chapter.claims_grid(chapter.table.title, link) for chapter in chapters if any(chapter.findings.values())]
     below = list(dict.fromkeys(note for grid in grids for note in grid.notes))
     for grid in grids:
         grid.notes.clear()
-        grid.move("verdict", 1)  # a phone shows few columns
+        grid.move("verdict", 1)  # near the front, since a phone shows few columns
     site.page("claims.html", "claims.html.j2", heading="Claims of the paper, tested", grids=grids, notes=below)

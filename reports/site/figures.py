@@ -1,4 +1,4 @@
-"""The page of figures: every one that can be drawn, with the numbers behind it, and a sentence for each that cannot."""
+"""Writes the page of figures: each figure with the files of its numbers, and the reason for each one left out."""
 
 import re
 from pathlib import Path
@@ -8,33 +8,33 @@ from PIL import Image
 
 from benchmark.site.pages import Site
 from reports.figures.catalogue import FIGURES, TABLES
-from reports.figures.material import Material, NotThereError
+from reports.figures.material import Material, MissingInputError
 
 
 def write_figures(site: Site, material: Material) -> None:
-    """Draw all into `figures/`, and write their page."""
+    """Draw all figures into `figures/`, and write their page."""
     drawn: list[dict[str, Any]] = []
     left_out: list[str] = []
     for name, draw in FIGURES.items():
         try:
             paths = draw(material, site.folder / "figures")
-        except NotThereError as error:
-            left_out.append(f"{_spelt(name)}: {'; '.join(error.problems)}")
+        except MissingInputError as error:
+            left_out.append(f"{_display_name(name)}: {'; '.join(error.problems)}")
             continue
         places = [path.relative_to(site.folder).as_posix() for path in paths]
         pictures = [place for place in places if place.endswith(".png")]
         tables = [TABLES[name](material)] if name in TABLES else []
         sizes = {place: _size(site.folder / place) for place in pictures}
-        drawn.append({"name": _spelt(name), "id": name, "pictures": sizes, "tables": tables, "files": places})
+        drawn.append({"name": _display_name(name), "id": name, "pictures": sizes, "tables": tables, "files": places})
     site.page("figures.html", "figures.html.j2", heading="Figures", figures=drawn, left_out=left_out)
 
 
-def _spelt(name: str) -> str:
-    """Figure A7 for figureA7, Table A6 for tablea6."""
+def _display_name(name: str) -> str:
+    """Name as the paper spells it: "Figure A7" for figureA7, "Table A6" for tablea6."""
     return re.sub(r"^(figure|table)(a?)", lambda words: f"{words[1].capitalize()} {words[2].upper()}", name)
 
 
 def _size(path: Path) -> tuple[int, int]:
-    """Of a picture: a page that knows it keeps the room, so that links to what stands below it arrive."""
+    """Width and height, so that the page reserves the space and anchors below do not jump."""
     with Image.open(path) as picture:
         return picture.size

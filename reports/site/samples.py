@@ -1,4 +1,4 @@
-"""The sample browsers of the report: every system once, whatever rows it has, by the captions of its first seed."""
+"""Caption browsers of the report: every image with the captions of each system's first seed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,20 +13,20 @@ from reports.figures.material import Material
 from reports.tables.claims import Finding
 from reports.tables.measured import Measured
 
-#: What is shown at first, where it is there.
+#: Systems shown at first, if they exist.
 FIRST = ("full", "baseline")
 
 
-def place(split: str) -> str:
-    """Of a browser's page."""
+def browser_page(split: str) -> str:
+    """Path of a split's browser within the site."""
     return f"browser/{split}/index.html"
 
 
-def names(measured: Sequence[Measured]) -> dict[str, str]:
-    """Row id -> what its run is called in the browser; rows that are one run have one name, those of `FIRST` go first.
+def browser_names(measured: Sequence[Measured]) -> dict[str, str]:
+    """Name in the browser of each row's system, by row id; rows that share a run share a name.
 
     Args:
-        measured: rows of any tables on one split; the references are not among the systems.
+        measured: rows of any tables on one split; references get no name, since the browser always shows them.
     """
     of_run: dict[object, str] = {}
     systems = [m for m in measured if m.row.blind != "references"]
@@ -37,17 +37,17 @@ def names(measured: Sequence[Measured]) -> dict[str, str]:
 
 
 def link_to(finding: Finding, split: str, called: Mapping[str, str]) -> str:
-    """Address of the two systems of a finding, those images first that speak for it; "" if one is not shown."""
+    """Link to a finding's two systems in the browser, images that support it first; "" if one is not shown."""
     if finding.first not in called or finding.second not in called:
         return ""
     order = "up" if finding.effect > 0 else "down"
-    return place(split) + link(called[finding.first], called[finding.second], sort=order)
+    return browser_page(split) + link(called[finding.first], called[finding.second], sort=order)
 
 
 def write_samples(site: Site, material: Material, tables: Sequence[Table], name: str) -> dict[str, str]:
-    """Write the browser of one split; returns `names`."""
+    """Write the browser of one split; returns `browser_names` of its systems."""
     measured = material.measurer.measure([row for table in tables for row in table.rows], name)
-    called = names(measured)
+    called = browser_names(measured)
     of_name = {called[m.row.id]: m for m in measured if m.row.id in called}
     order = sorted(of_name, key=lambda system: (*FIRST, system).index(system))
     split = material.splits[name]
@@ -64,7 +64,7 @@ def write_samples(site: Site, material: Material, tables: Sequence[Table], name:
 
 
 def _labels(split: Split, types: str | None) -> dict[str, list[str]]:
-    """Further filters: types of the reference captions, where there is a model of them, and roles of synthetic data."""
+    """Labels to filter boxes by: types of the references, if there is a type model, and roles of synthetic data."""
     found: dict[str, list[str]] = {}
     if types or split.synthetic:
         try:

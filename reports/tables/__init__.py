@@ -1,0 +1,1 @@
+"""Tables of the paper with our scores beside its numbers, and statistical tests of its claims."""

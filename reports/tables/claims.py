@@ -1,4 +1,4 @@
-"""The sentences of the paper's analysis, tested on our runs: each holds, does not hold, or is undecided.
+"""Tests the claims of the paper's analysis on our runs: each holds, does not hold, or is undecided.
 
 * "above": the first system scores higher, and the two differ by the rule of `benchmark.scoring.ties`, all pairs of the
   table taken together: p below 5 % over images, and an effect larger than two standard errors over seeds;
@@ -6,7 +6,7 @@
   within +-2 % of the second system's score; it does not hold if both lie outside;
 * "not above": both end below +2 %; it does not hold if both begin above.
 
-A claim about several systems is tested for every pair, and told for the pair that speaks most against it.
+A claim about several systems is tested for every pair, and reported for the pair with the evidence most against it.
 """
 
 import math
@@ -29,7 +29,15 @@ _TONES: dict[Verdict, Tone] = {"does not hold": "bad", "undecided": "open", "hol
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence about every one of `first` and every one of `second` (row ids), in some metrics."""
+    """A sentence of the paper that compares every row of `first` with every row of `second`.
+
+    Attributes:
+        sentence: the claim in words.
+        first: row ids of the systems claimed to be above, the same, or not above.
+        second: row ids of the systems they are compared with.
+        metrics: metrics in which the claim is tested.
+        kind: rule of the test; see the top of this file.
+    """
 
     sentence: str
     first: tuple[str, ...]
@@ -77,9 +85,20 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim in one metric: the effect (first minus second), its interval, p, error over seeds, and the verdict.
+    """The result of testing a claim in one metric.
 
-    `first` and `second` are row ids, `between` is what the two rows are called.
+    Attributes:
+        claim: the claim.
+        metric: name of the metric.
+        first: row id of the first system.
+        second: row id of the second system.
+        between: labels of the two rows.
+        effect: score of the first system minus the second's.
+        low: lower end of the effect's 95 % interval over images.
+        high: upper end of it.
+        p: p value over images, all pairs of the table tested together.
+        seed_error: standard error of the effect over seeds; NaN with one seed.
+        verdict: outcome of the test.
     """
 
     claim: Claim
@@ -96,7 +115,7 @@ class Finding:
 
 
 def findings(claims: Sequence[Claim], rows: Sequence[Measured]) -> list[Finding]:
-    """Every claim whose rows are all there, in each of its metrics; against several rows, those that are there."""
+    """Test every claim in each of its metrics, on those pairs of its rows that were measured."""
     by_id = {measured.row.id: measured for measured in rows}
     tests = comparisons(list(dict.fromkeys(measured.system for measured in rows)))
     found = []
@@ -118,7 +137,13 @@ def _test(claim: Claim, first: Measured, second: Measured, comparison: Compariso
 
 
 def judge(kind: str, gap: Gap, margin: float) -> Verdict:
-    """The verdict on a difference; see the top of this file."""
+    """Verdict on the difference of two systems; see the top of this file.
+
+    Args:
+        kind: kind of the claim: "above", "same" or "not above".
+        gap: difference of the two systems.
+        margin: largest difference that counts as the same, in the metric's unit.
+    """
     if kind == "above":
         if not gap.differ:
             return "undecided"
@@ -135,16 +160,16 @@ def judge(kind: str, gap: Gap, margin: float) -> Verdict:
 def claims_grid(
     found: Mapping[str, Sequence[Finding]],
     title: str,
-    labels: Sequence[str],
+    caveats: Sequence[str],
     link: Callable[[Finding, str], str] = lambda finding, split: "",
 ) -> Grid:
-    """One line for each finding.
+    """Table of findings, one a line.
 
     Args:
-        found: findings by split.
-        title: of the grid.
-        labels: what a reader must know first.
-        link: the page on which a finding on a split can be seen, for pages.
+        found: findings, by split.
+        title: title of the grid.
+        caveats: warnings to print below it, see `scores.caveats`.
+        link: address of the page that shows a finding on a split; "" for none.
     """
     columns = ["claim", "split", "metric", "between", "effect", "95 % interval", "p", "seed error", "verdict"]
     grid = Grid(title, columns)
@@ -156,7 +181,7 @@ def claims_grid(
                 Cell(f.verdict, tone=_TONES[f.verdict]),
             )
     grid.notes += [
-        *labels,
+        *caveats,
         "p: all pairs of the table tested together over images (step-down max-T), seeds averaged; "
         f"undecided from {ALPHA} on, or if the effect is within two standard errors over seeds (-: one seed)",
     ]
@@ -168,16 +193,16 @@ def claims_grid(
     return grid
 
 
-def verdict_grid(found: Mapping[str, Sequence[Finding]], title: str, labels: Sequence[str]) -> Grid:
-    """One line a claim: its verdict on each split; several where its metrics differ.
+def verdict_grid(found: Mapping[str, Sequence[Finding]], title: str, caveats: Sequence[str]) -> Grid:
+    """Table of claims with their verdict on each split, or several verdicts if its metrics disagree.
 
     Args:
-        found: findings by split.
-        title: of the grid.
-        labels: what a reader must know first.
+        found: findings, by split.
+        title: title of the grid.
+        caveats: warnings to print below it, see `scores.caveats`.
     """
     sentences = dict.fromkeys(f.claim.sentence for findings in found.values() for f in findings)
-    grid = Grid(title, ["claim", *found], notes=list(labels))
+    grid = Grid(title, ["claim", *found], notes=list(caveats))
     for sentence in sentences:
         cells = []
         for findings in found.values():

@@ -1,6 +1,6 @@
-"""Rows with what they are measured by: the evaluations of their runs, recomputed from prediction files.
+"""Scores of table rows, recomputed from the prediction files of their runs.
 
-A stored score is never read. Rows that are one run are evaluated once.
+Invariants: stored scores are never read; rows that share a run are evaluated once.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,12 @@ from reports.runs.stored import Run, check_data
 
 @dataclass(frozen=True)
 class Measured:
-    """A row on one split: its captions, a list for each seed, and the system that they make.
+    """A table row, scored on one split.
 
-    Rows that are one run have one system.
+    Attributes:
+        row: the row.
+        captions: captions of each seed, one per box.
+        system: evaluations of all seeds; rows that share a run share this object.
     """
 
     row: TableRow
@@ -33,23 +36,23 @@ class Measured:
         return list(self.system.names)
 
     def score(self, metric: str) -> tuple[float, float]:
-        """Mean and deviation over seeds."""
+        """Mean and standard deviation over seeds."""
         return self.system.score(metric)
 
     @property
     def resampled(self) -> np.ndarray:
-        """All metrics on bootstrap resamples of the images, means over seeds, shape (resamples, metrics)."""
+        """All metrics on bootstrap resamples of the images, as means over seeds, shape (resamples, metrics)."""
         return self.system.resampled
 
 
 class Measurer:
-    """Measures rows on the splits of a data set, each run once.
+    """Scores rows on the splits of a data set, each run once.
 
     Args:
-        splits: `train`, `val` and `test`.
-        runs: the complete runs of each configuration hash, in order of seeds.
-        profile: of the configurations.
-        changes: made to all rows alike.
+        splits: splits by name: `train`, `val` and `test`.
+        runs: complete runs by the hash of their configuration, in order of seeds.
+        profile: model sizes of the runs: paper, mini or smoke.
+        changes: settings changed in all rows alike, such as "train.batch=8".
     """
 
     def __init__(
@@ -60,11 +63,16 @@ class Measurer:
         self._systems: dict[tuple[str, str], System[Evaluation]] = {}
 
     def runs_of(self, row: TableRow) -> list[Run]:
-        """The complete runs of a row."""
+        """Complete runs of a row, in order of seeds; empty for a row without training."""
         return self.runs.get(row.config(self.profile, self.changes).hash, []) if row.variant else []
 
     def measure(self, rows: Sequence[TableRow], split: str) -> list[Measured]:
-        """The rows that can be measured: those with complete runs, and those that need none."""
+        """Score those rows that have complete runs or need none.
+
+        Args:
+            rows: rows of a table.
+            split: name of the split to score.
+        """
         found = []
         for row in rows:
             key = (row.config(self.profile, self.changes).hash if row.variant else row.blind, split)

@@ -1,7 +1,7 @@
-"""The paper's tables, with our numbers: mean and deviation over seeds, the paper's value, the difference.
+"""The paper's tables with our scores: mean and deviation over seeds, the paper's value, and the difference.
 
-Systems with the same small letter in a column do not differ in it, by the rule of `benchmark.scoring.ties`. All grids
-are built from measured rows alone, so equal prediction files give equal tables, byte for byte.
+Systems that share a letter in a column do not differ in it, by the rule of `benchmark.scoring.ties`. All grids are
+built from measured rows alone, so equal prediction files give equal tables, byte for byte.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,20 +23,22 @@ CSV_COLUMNS = (
     *("seeds", "mean", "deviation", "paper", "difference", "ties"),
 )
 
-#: The columns of a table on a page's width, as the README shows it.
+#: Metrics of a summary, a table narrow enough for the README.
 SUMMARY = tuple(metric.name for metric in METRICS if metric.summary)
 
-#: The measured rows of each split.
+#: Measured rows, by split.
 Rows = Mapping[str, Sequence[Measured]]
 
 
-def score_grid(table: Table, rows: Rows, labels: Sequence[str]) -> Grid:
-    """A table as in the paper: its splits side by side, three lines a row where the paper has one.
+def score_grid(table: Table, rows: Rows, caveats: Sequence[str]) -> Grid:
+    """A table as in the paper: splits side by side; a row that the paper has takes three lines.
+
+    The lines are our scores, the paper's, and the difference.
 
     Args:
-        table: which.
-        rows: its measured rows on one split or on both.
-        labels: what a reader must know first, such as that the data are synthetic.
+        table: table of the paper.
+        rows: its measured rows, by split.
+        caveats: warnings to print below it, see `caveats`.
     """
     columns = [(split, metric) for split in rows for metric in table.metrics]
     letters = {split: tie_letters(measured) for split, measured in rows.items()}
@@ -53,10 +55,10 @@ def score_grid(table: Table, rows: Rows, labels: Sequence[str]) -> Grid:
         if any(cell.number is not None for cell in theirs):
             grid.add("paper", "", *theirs, kind="paper")
             grid.add("difference", "", *gaps, kind="difference")
-    grid.notes += [*labels, *_same_runs(table, rows), *(f"{row.label}: {row.note}" for row in table.rows if row.note)]
+    grid.notes += [*caveats, *_same_runs(table, rows), *(f"{row.label}: {row.note}" for row in table.rows if row.note)]
     grid.notes.append(
-        "one letter in a column: not different by the rule of the board (all pairs of the table tested together over "
-        "images, and within two standard errors over seeds)"
+        "systems that share a letter in a column do not differ in it: not significantly over images (all pairs of the "
+        "table tested together), or by no more than two standard errors over seeds"
     )
     return grid
 
@@ -64,8 +66,8 @@ def score_grid(table: Table, rows: Rows, labels: Sequence[str]) -> Grid:
 def _cells(
     table: Table, measured: Measured | None, split: str, metric: str, letters: Mapping[tuple[str, str], str]
 ) -> tuple[Cell, Cell, Cell]:
-    """Our score with its letters, the paper's, and the difference."""
-    if measured is None or (measured.row.shows and metric not in measured.row.shows):
+    """Our score with its tie letters, the paper's score, and the difference."""
+    if measured is None or not measured.row.shows(metric):
         return number(None), number(None), number(None)
     mean, deviation = measured.score(metric)
     printed = paper.value(table.name, measured.row.paper, split, metric)
@@ -73,22 +75,22 @@ def _cells(
     return ours, number(printed), signed(None if printed is None else mean - printed)
 
 
-def summary_grid(table: Table, rows: Sequence[Measured], split: str, labels: Sequence[str]) -> Grid:
-    """A table on a page's width, as the README shows it: ours and, in brackets, the paper's.
+def summary_grid(table: Table, rows: Sequence[Measured], split: str, caveats: Sequence[str]) -> Grid:
+    """A table narrow enough for the README: our scores with the paper's in brackets.
 
     Args:
-        table: which.
+        table: table of the paper.
         rows: its measured rows on the split.
-        split: name of it.
-        labels: what a reader must know first.
+        split: name of the split.
+        caveats: warnings to print below it, see `caveats`.
     """
     metrics = [metric for metric in SUMMARY if metric in table.metrics]
-    grid = Grid(f"{table.title}, {split}: ours (paper's)", ["", "seeds", *metrics], notes=list(labels))
+    grid = Grid(f"{table.title}, {split}: ours (paper's)", ["", "seeds", *metrics], notes=list(caveats))
     for measured in rows:
         row = measured.row
         cells: list[Content] = []
         for metric in metrics:
-            if row.shows and metric not in row.shows:
+            if not row.shows(metric):
                 cells.append(None)
                 continue
             printed = paper.value(table.name, row.paper, split, metric)
@@ -100,7 +102,7 @@ def summary_grid(table: Table, rows: Sequence[Measured], split: str, labels: Seq
 
 
 def _same_runs(table: Table, rows: Rows) -> Iterator[str]:
-    """Rows that are one run, in words."""
+    """Notes that name the rows that share a run."""
     groups: dict[object, list[str]] = {}
     for measured in next(iter(rows.values()), []):
         groups.setdefault(measured.system, []).append(measured.row.label)
@@ -110,7 +112,7 @@ def _same_runs(table: Table, rows: Rows) -> Iterator[str]:
 
 
 def tie_letters(rows: Sequence[Measured]) -> dict[tuple[str, str], str]:
-    """(row id, metric) -> letters; rows share one if no two of those that have it differ by `scoring.ties`."""
+    """Tie letters by row id and metric; no two rows that share a letter differ by the rule of `scoring.ties`."""
     found: dict[tuple[str, str], str] = {}
     distinct = list(dict.fromkeys(m.system for m in rows))
     if len(distinct) < 2:
@@ -130,7 +132,7 @@ def tie_letters(rows: Sequence[Measured]) -> dict[tuple[str, str], str]:
 def _cliques(
     inside: set[int], candidates: set[int], done: set[int], graph: Mapping[int, set[int]]
 ) -> Iterator[set[int]]:
-    """Maximal cliques (Bron and Kerbosch 1973)."""
+    """Maximal cliques of a graph (Bron and Kerbosch 1973)."""
     if not candidates and not done:
         yield inside
     for node in sorted(candidates):
@@ -144,7 +146,7 @@ def _letter(place: int) -> str:
 
 
 def role_grid(rows: Sequence[Measured], split: Split) -> Grid | None:
-    """Exact match by what the generator meant a box to say; None for real data."""
+    """Exact match by role, the meaning that the generator gave a box; None for real data, which have no roles."""
     if split.roles is None:
         return None
     roles = np.array(split.roles)
@@ -152,7 +154,7 @@ def role_grid(rows: Sequence[Measured], split: Split) -> Grid | None:
     kinds = sorted(set(split.roles))
     grid = Grid(f"exact match by role, {split.name}, per cent", ["", *kinds])
     for measured in rows:
-        if measured.row.blind == "references":  # the references beside themselves
+        if measured.row.blind == "references":  # would be compared with themselves
             continue
         seeds = measured.captions
         right = np.mean([[characters(c) == r for c, r in zip(s, references, strict=True)] for s in seeds], axis=0)
@@ -163,8 +165,8 @@ def role_grid(rows: Sequence[Measured], split: Split) -> Grid | None:
     return grid
 
 
-def copying_grid(table: Table, rows: Sequence[Measured], split: Split, labels: Sequence[str]) -> Grid:
-    """Table A6: how much of the captions stands word for word in the product info."""
+def copying_grid(table: Table, rows: Sequence[Measured], split: Split, caveats: Sequence[str]) -> Grid:
+    """Table A6: word-for-word overlap of captions and product info (BLEU-1 to BLEU-4, from 0 to 1)."""
     infos = [title + attributes for title, attributes in zip(split.titles, split.attributes, strict=True)]
     infos = [infos[i] for i in split.image_of_box.tolist()]
     orders = range(1, 5)
@@ -180,15 +182,15 @@ def copying_grid(table: Table, rows: Sequence[Measured], split: Split, labels: S
         if not measured.row.control:
             grid.add("paper", "not stated", 5, *(number(paper.copying(n), 3) for n in orders), kind="paper")
     grid.notes += [
-        *labels,
+        *caveats,
         f"{split.name}, from 0 to 1; the paper's numbers are possible with the info as hypothesis only; "
         "the other direction is without brevity penalty",
     ]
     return grid
 
 
-def labels(profile: str, split: Split) -> list[str]:
-    """What must stand at numbers that are not the paper's kind."""
+def caveats(profile: str, split: Split) -> list[str]:
+    """Warnings to print under a table: scaled-down models, synthetic data."""
     found = []
     if profile != "paper":
         found.append(f"SCALED DOWN: profile {profile}, small models and few updates; orders and gaps count, not values")
@@ -198,12 +200,12 @@ def labels(profile: str, split: Split) -> list[str]:
 
 
 def long_csv(table: Table, rows: Rows, hashes: Mapping[str, str]) -> str:
-    """Every metric of every row at full precision, one a line.
+    """Every metric of every row at full precision, one a line, as CSV text.
 
     Args:
-        table: which.
-        rows: its measured rows on each split.
-        hashes: configuration hash of each row id that was trained.
+        table: table of the paper.
+        rows: its measured rows, by split.
+        hashes: configuration hashes of the trained rows, by row id.
     """
 
     def lines() -> Iterator[list[object]]:

@@ -1,4 +1,4 @@
-"""What only Figure 4 has: what its points cost ("accuracy-efficiency trade-offs"), and lengths by aspect ratio."""
+"""Tables of Figure 4: cost of each model size (parameters, seconds per caption), and lengths by aspect ratio."""
 
 import json
 import math
@@ -13,21 +13,21 @@ from reports.experiments import Table, TableRow
 from reports.runs.stored import RESULTS
 from reports.tables.measured import Measured, Measurer
 
-#: Where `reports.size_speed` keeps what it measures, in the results of a profile.
-NAME = "size_seconds.json"
+#: File of the times that `reports.size_speed` measured, in the folder of a profile's results.
+SECONDS_FILE = "size_seconds.json"
 
 
 @dataclass(frozen=True)
 class Seconds:
-    """Per caption."""
+    """Seconds per caption in training and in decoding, with one thread."""
 
     training: float
     decoding: float
 
 
 def read_seconds(results: Path, profile: str) -> dict[str, Seconds]:
-    """Measured seconds by configuration hash; empty if nothing was measured."""
-    path = results / profile / NAME
+    """Measured seconds per caption, by configuration hash; empty if nothing was measured."""
+    path = results / profile / SECONDS_FILE
     if not path.is_file():
         return {}
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -35,7 +35,7 @@ def read_seconds(results: Path, profile: str) -> dict[str, Seconds]:
 
 
 def size_grid(table: Table, measurer: Measurer) -> Grid:
-    """Parameters (counted) and milliseconds per caption (`size_speed`, if measured) of the trained rows."""
+    """Parameters and milliseconds per caption (as measured by `size_speed`) of the rows with runs."""
     grid = Grid("sizes", ["", "parameters", "of these backbone", "training, ms a caption", "decoding, ms a caption"])
     for row in table.trained:
         if measurer.runs_of(row) and not row.control:
@@ -47,7 +47,7 @@ def size_grid(table: Table, measurer: Measurer) -> Grid:
 
 
 def length_grid(rows: Sequence[Measured], split: Split) -> Grid:
-    """Figure 4b: mean caption length by the aspect ratio of the box, of the first seed; bins of 30 boxes or more."""
+    """Figure 4b: mean caption length of the first seed by aspect ratio of the box, in bins of at least 30 boxes."""
     mine = [m for m in rows if m.row.id.startswith("F4b")]
     grid = Grid(f"Figure 4b: mean caption length by aspect ratio of the box, {split.name}", ["aspect ratio", "boxes"])
     curves = [curve for m in mine if (curve := m.system.seeds[0].length_curve())]
@@ -65,7 +65,7 @@ def length_grid(rows: Sequence[Measured], split: Split) -> Grid:
 
 
 def cost(row: TableRow, measurer: Measurer) -> tuple[int, int, Seconds]:
-    """Parameters of a row's network, those of its backbone, and seconds per caption; NaN if they were not measured."""
+    """Parameters of a row's network and of its backbone, and seconds per caption, NaN if not measured."""
     from reference_model.training.vocabulary import Vocabulary
 
     config = row.config(measurer.profile, measurer.changes)

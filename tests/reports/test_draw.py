@@ -12,12 +12,13 @@ from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from benchmark.errors import InputError
 from benchmark.grid import Grid
-from reports import agreement_with_stored, reproduce
+from reports import reproduce
 from reports.chapters import Chapter
 from reports.draw import main
 from reports.figures import catalogue, drawing, examples, figure3, figure_a7, figure_a8
 from reports.figures.catalogue import FIGURES
-from reports.figures.material import LABEL, Material, NotThereError
+from reports.figures.material import LABEL, Material, MissingInputError
+from reports.runs import agreement
 from reports.runs.stored import Run
 
 
@@ -122,7 +123,7 @@ def test_hidden_captions_are_not_there(tmp_path: Path) -> None:
     write_description(tmp_path / "hidden", name="made", synthetic=True, splits={"test": writer.summary()})
     hidden = Material(open_directory(tmp_path / "hidden"), [])
     for name in ("figureA8", "figureA10", "table1"):
-        with pytest.raises(NotThereError, match="needs captions"):
+        with pytest.raises(MissingInputError, match="needs captions"):
             FIGURES[name](hidden, tmp_path / "out")
 
 
@@ -135,7 +136,7 @@ def test_reproducing_all_draws_every_figure(
     monkeypatch.setattr(reproduce.RunPlan, "todo", lambda _: [])
     monkeypatch.setattr(reproduce.RunPlan, "complete", lambda _: {str(folder): [Run(folder)] for folder in folders})
     monkeypatch.setattr(Chapter, "measure", lambda *_: SimpleNamespace(write=lambda _: []))
-    monkeypatch.setattr(agreement_with_stored, "agreement_grid", lambda *_: Grid("", ["run"]))
+    monkeypatch.setattr(agreement, "agreement_grid", lambda *_: Grid("", ["run"]))
     monkeypatch.setattr(catalogue, "draw_all", lambda *arguments: asked.append(arguments))
     for names in (["table2"], ["all"]):
         reproduce.main(names, data=str(directory), runs=tmp_path / "runs", output=tmp_path / "out")

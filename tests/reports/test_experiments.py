@@ -6,7 +6,7 @@ from benchmark.errors import InputError
 from benchmark.scoring.blind import SYSTEMS
 from reference_model.config import override
 from reference_model.registry import named
-from reports.experiments import chosen, tables
+from reports.experiments import select_tables, tables
 from reports.tables.claims import CLAIMS
 
 
@@ -75,14 +75,14 @@ def test_claims_are_about_rows_of_their_table() -> None:
 
 def test_choosing() -> None:
     """--only and smoke runs; wrong names are told with the right ones."""
-    assert [row.id for row in chosen(["table2"], "mini", ["T2-full"])[0].rows] == ["T2-full"]
-    smoke = chosen(["table2"], "smoke", [])[0]
+    assert [row.id for row in select_tables(["table2"], "mini", ["T2-full"])[0].rows] == ["T2-full"]
+    smoke = select_tables(["table2"], "smoke", [])[0]
     assert [row.id for row in smoke.trained] == ["T2-ud", "T2-full"]
-    assert len(chosen(["all"], "mini", [])) == 5
-    assert [table.name for table in chosen(["all"], "mini", ["T3-2"])] == ["table3"]
+    assert len(select_tables(["all"], "mini", [])) == 5
+    assert [table.name for table in select_tables(["all"], "mini", ["T3-2"])] == ["table3"]
     with pytest.raises(InputError, match="table2, table3"):
-        chosen(["table4"], "mini", [])
+        select_tables(["table4"], "mini", [])
     with pytest.raises(InputError, match="no row 'T2-fulll'"):
-        chosen(["table2"], "mini", ["T2-fulll"])
+        select_tables(["table2"], "mini", ["T2-fulll"])
     with pytest.raises(InputError, match="paper, mini, smoke"):
-        chosen(["table2"], "huge", [])
+        select_tables(["table2"], "huge", [])

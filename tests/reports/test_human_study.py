@@ -303,8 +303,8 @@ def test_partial_and_repeated_files(tmp_path: Path) -> None:
     np.testing.assert_array_equal(ratings.votes["relevance"], [[-1, 1, -1, 1], [1, np.nan, 0, np.nan]])
     np.testing.assert_array_equal(ratings.votes["diversity"][1], [1, np.nan, np.nan, np.nan])
     notes = " ".join(note for grid in tables(key, ratings) for note in grid.notes)
-    assert "not finished, used as far as they go: rater-2" in notes
-    assert "no answers of rater-3" in notes
+    assert "unfinished, used as far as answered: rater-2" in notes
+    assert "no answers from rater-3" in notes
     assert "again.json repeats another file" in notes
 
 

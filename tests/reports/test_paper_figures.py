@@ -19,7 +19,7 @@ from benchmark.metrics.caption_types import TypeModel
 from reports.experiments import tables
 from reports.figures import drawing, examples, figure3, figure4a, figure4b, figure_a7, figure_a8, figure_a10
 from reports.figures.catalogue import FIGURES
-from reports.figures.material import LABEL, Material, NotThereError
+from reports.figures.material import LABEL, Material, MissingInputError
 from reports.tables import sizes
 
 
@@ -83,10 +83,12 @@ def test_examples_are_chosen_by_rule(splits: dict[str, Split]) -> None:
     split = splits["test"]
     difference = np.zeros(split.n_images)
     difference[[7, 3]], difference[[5, 9]] = (2, 1), (-3, -3)
-    rules = examples.chosen(split, difference)
+    rules = examples.images_by_rule(split, difference)
     assert rules["largest gain"] == [7, 3, 0]
     assert rules["largest loss"] == [5, 9, 0]
-    assert examples.drawn(split, 5) == examples.drawn(split, 5) != examples.drawn(split, 5, seed=1)
+    assert (
+        examples.sample_images(split, 5) == examples.sample_images(split, 5) != examples.sample_images(split, 5, seed=1)
+    )
 
 
 # Figure 3
@@ -136,7 +138,7 @@ def test_types_of_one_data_set_are_not_used_for_another(tmp_path: Path, material
     figure3.draw(material, tmp_path)
     assert "no run of no-locations" in (tmp_path / "figure3_numbers.md").read_text()
     real = {name: replace(split, synthetic=False) for name, split in material.splits.items()}
-    with pytest.raises(NotThereError, match="--types FOLDER"):
+    with pytest.raises(MissingInputError, match="--types FOLDER"):
         figure3.draw(Material(real, material.roots), tmp_path)
 
 
@@ -148,7 +150,7 @@ def test_sizes_are_drawn_from_runs(tmp_path: Path, splits: dict[str, Split], mon
     rows = {row.id: row for row in tables("mini")["figure4"].rows}
     times = {rows["F4a1-L1"].config("mini").hash: [0.01, 0.002], rows["F4a1-L4"].config("mini").hash: [0.02, 0.004]}
     (tmp_path / "mini").mkdir()
-    (tmp_path / "mini" / sizes.NAME).write_text(json.dumps({"seconds": times}))
+    (tmp_path / "mini" / sizes.SECONDS_FILE).write_text(json.dumps({"seconds": times}))
     monkeypatch.setattr(sizes, "RESULTS", tmp_path)
     for identity, step in (("F4a1-L1", 1), ("F4a1-L4", -1)):
         captions = {name: [caption[::step] for caption in split.captions] for name, split in splits.items()}
@@ -163,7 +165,7 @@ def test_sizes_are_drawn_from_runs(tmp_path: Path, splits: dict[str, Split], mon
     assert int(four["parameters"]) > int(one["parameters"])
     assert LABEL in (tmp_path / "figure4a.svg").read_text()
     (tmp_path / "runs" / "context" / rows["F4a1-L4"].config("mini").hash).rename(tmp_path / "elsewhere")
-    with pytest.raises(NotThereError, match=r"1 of 12 points .* missing: F4a1-L2, .*reports\.reproduce figure4"):
+    with pytest.raises(MissingInputError, match=r"1 of 12 points .* missing: F4a1-L2, .*reports\.reproduce figure4"):
         figure4a.draw(Material(splits, [tmp_path / "runs"]), tmp_path)
 
 
@@ -177,7 +179,7 @@ def test_copying_is_that_of_the_full_model(tmp_path: Path, splits: dict[str, Spl
         name: [split.titles[i] + split.attributes[i] for i in split.image_of_box.tolist()]
         for name, split in splits.items()
     }
-    with pytest.raises(NotThereError, match="no run in"):
+    with pytest.raises(MissingInputError, match="no run in"):
         FIGURES["tablea6"](Material(splits, [tmp_path / "runs"]), tmp_path)
     run_of(tmp_path / "runs", "full", splits, info, config.hash)
     paths = FIGURES["tablea6"](Material(splits, [tmp_path / "runs"]), tmp_path)
@@ -228,9 +230,9 @@ def test_words_of_the_cloud_are_apart_on_the_picture(
 def test_examples_of_the_data_set_are_of_its_largest_categories(splits: dict[str, Split]) -> None:
     """Examples picked by hand, or six of one category."""
     split = splits["train"]
-    found = figure_a8.chosen(split, 3)
+    found = figure_a8.images_by_category(split, 3)
     sizes = Counter(split.categories)
     assert [split.categories[i] for i in found] == sorted(sizes, key=lambda c: (-sizes[c], c))[:3]
-    order = examples.drawn(split, split.n_images)
+    order = examples.sample_images(split, split.n_images)
     for i in found:
         assert all(split.categories[j] != split.categories[i] for j in order[: order.index(i)])

@@ -29,7 +29,7 @@ def reproduce(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["table9"], "no table 'table9'; there are table2, table3"),
+        (["table9"], "no table 'table9'; expected one of table2, table3"),
         (["table2", "--only", "T2-fulll"], "no row 'T2-fulll'"),
         (["table2", "--launcher", "pigeon"], "--launcher: got 'pigeon'"),
         (["table2", "--profile", "huge"], "--profile: got 'huge'"),
@@ -50,7 +50,7 @@ def test_the_plan_touches_nothing(tmp_path: Path, directory: Path) -> None:
     done = reproduce("table2", "--profile", "smoke", "--data", directory, "--runs", tmp_path / "runs", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "T2-full" in done.stdout
-    assert "0 of 2 runs are there, 2 to train" in done.stdout
+    assert "0 of 2 runs are complete, 2 to train" in done.stdout
     assert "kWh (projected: 10 W for a busy core)" in done.stdout
     assert "measured steps" in done.stdout
     assert not (tmp_path / "runs").exists()
@@ -83,7 +83,7 @@ def test_from_nothing_to_the_table_through_ctrl_c_and_kill(tmp_path: Path, direc
         updates = [line for line in log.read_text().splitlines() if "seconds" in line]
         assert len(updates) == 66  # none twice, none left out
     again = reproduce(*arguments)
-    assert "2 of 2 runs are there, 0 to train" in again.stdout
+    assert "2 of 2 runs are complete, 0 to train" in again.stdout
     assert again.stdout.partition("Table 3")[2] == last.stdout.partition("Table 3")[2]
 
 

@@ -87,7 +87,7 @@ def test_scores_are_those_of_the_harness(site: Path, splits: dict[str, Split]) -
 def test_what_is_not_there_is_said(site: Path) -> None:
     """A reader who takes a missing row for one that does not exist; a figure that is gone without a word."""
     table2 = text_of(site / "table2.html")
-    assert "Not run yet, so not here: Up-down w/o TAtt" in table2
+    assert "Left out, since they have no complete run: Up-down w/o TAtt" in table2
     drawn = text_of(site / "figures.html")
     assert "Left out" in drawn
     assert "Figure 4a:" in drawn
@@ -107,7 +107,7 @@ def test_rounded_numbers_of_the_paper_are_sorted_by_value(site: Path) -> None:
 )
 def test_figures_are_called_as_in_the_paper(name: str, words: str) -> None:
     """A table that no reader of the paper finds."""
-    assert figures._spelt(name) == words
+    assert figures._display_name(name) == words
 
 
 def test_every_page_says_what_its_data_are_and_leads_somewhere(site: Path) -> None:
@@ -170,5 +170,5 @@ def test_only_a_site_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years")
     with pytest.raises(InputError) as refusal:
         main(["table2"], output=tmp_path, run=[tmp_path / "nowhere"])
-    assert [word in str(refusal.value) for word in ("exists and is no site", "nowhere: no such folder")] == [True, True]
+    assert all(problem in str(refusal.value) for problem in ("exists and holds no site", "nowhere: no such folder"))
     assert (tmp_path / "thesis.txt").exists()

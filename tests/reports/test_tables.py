@@ -14,7 +14,7 @@ from made_systems import measured, spoilt, system
 from benchmark.dataset.store import Split
 from reports.experiments import Table, TableRow, tables
 from reports.tables.measured import Measured
-from reports.tables.scores import copying_grid, labels, long_csv, score_grid, tie_letters
+from reports.tables.scores import caveats, copying_grid, long_csv, score_grid, tie_letters
 
 
 @pytest.fixture(scope="module")
@@ -125,10 +125,10 @@ def test_csv_holds_everything_at_full_precision(rows: list[Measured]) -> None:
     assert (line["configuration"], line["seeds"], line["split"]) == ("abc", "2", "test")
 
 
-def test_labels(split: Split) -> None:
+def test_caveats(split: Split) -> None:
     """Scaled-down numbers on synthetic data must say so; the paper's setting on real data must not."""
-    assert [label.partition(":")[0] for label in labels("mini", split)] == ["SCALED DOWN", "SYNTHETIC DATA"]
-    assert labels("paper", replace(split, synthetic=False)) == []
+    assert [label.partition(":")[0] for label in caveats("mini", split)] == ["SCALED DOWN", "SYNTHETIC DATA"]
+    assert caveats("paper", replace(split, synthetic=False)) == []
 
 
 def test_copying(split: Split) -> None:

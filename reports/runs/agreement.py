@@ -1,7 +1,8 @@
-"""Whether runs that were trained here agree with the stored results of the same configuration, seed and version.
+"""Compares runs trained on this machine with the stored results of the same configuration, seed and version.
 
-Three verdicts: "same bits" if all captions of val and test are equal; "same within rounding of another processor" if
-the difference is as small as that of kernels which round otherwise, and the processors may have such; else "different".
+There are three verdicts: "same bits" if all captions of val and test are equal; "same within rounding of another
+processor" if the difference is as small as other rounding causes, and the two runs are not known to come from one kind
+of processor; else "different".
 """
 
 import math
@@ -19,25 +20,25 @@ from reference_model.processor import Processor
 from reference_model.run_folder import read_config
 from reports.runs.stored import Run, find_runs
 
-# Both bounds are two measured cases, rounded up: `context`, seed 1, trained again by the same code. An AMD processor
-# without AVX-512 gave 84 of 4,788 other captions of test (1.8 %) and a CIDEr of 837.44 instead of 838.45. An Intel
-# processor with AVX-512 gave 78 of them and 840.72; and of val 88 of 4,803 (1.8 %) and 826.19 instead of 822.88. Two
-# seeds of this row differ in at least 118 captions of test (2.5 %).
-FEW_CAPTIONS = 0.022
-LITTLE_CIDER = 5.0
+# Each bound is the larger of two measured cases, rounded up: `context`, seed 1, trained again with the same code. On an
+# AMD processor without AVX-512, 84 of 4,788 test captions differed (1.8 %), and CIDEr was 837.44 instead of 838.45. On
+# an Intel processor with AVX-512, 78 test captions differed (CIDEr 840.72), and 88 of 4,803 val captions (1.8 %; CIDEr
+# 826.19 instead of 822.88). Two seeds of this row differ in at least 118 test captions (2.5 %).
+MAX_SHARE_DIFFERENT = 0.022
+MAX_CIDER_GAP = 5.0
 
 Verdict = Literal["same bits", "same within rounding of another processor", "different"]
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """The captions of one split, as written here and as stored.
+    """Comparison of the captions of one split, written here and stored.
 
     Attributes:
-        differ: the number of boxes whose captions differ.
-        boxes: the number of all boxes.
-        cider_here: CIDEr of the captions that were written here.
-        cider_stored: CIDEr of the stored captions.
+        differ: number of boxes whose captions differ.
+        boxes: number of all boxes of the split.
+        cider_here: CIDEr of the captions written here, in table scale (a hundredfold).
+        cider_stored: CIDEr of the stored captions, in the same scale.
     """
 
     differ: int
@@ -47,17 +48,17 @@ class Agreement:
 
     @property
     def is_small(self) -> bool:
-        """Whether another order of additions may explain the difference."""
-        few = self.differ <= FEW_CAPTIONS * self.boxes
-        return few and abs(self.cider_here - self.cider_stored) <= LITTLE_CIDER
+        """Whether the difference is small enough for other rounding to explain it."""
+        few = self.differ <= MAX_SHARE_DIFFERENT * self.boxes
+        return few and abs(self.cider_here - self.cider_stored) <= MAX_CIDER_GAP
 
 
 def stored_twin(run: Run, results: Path) -> Run | None:
-    """The stored run that a run repeats, if there is one: of the same configuration, seed, version and data.
+    """The stored run with the same configuration, seed, version and data as this run; None if there is none.
 
     Args:
         run: a complete run.
-        results: the folder of stored results of one profile.
+        results: folder of the stored results of one profile.
     """
     if run.folder.is_relative_to(results):
         return None
@@ -70,7 +71,7 @@ def stored_twin(run: Run, results: Path) -> Run | None:
 
 
 def agreements(run: Run, stored: Run, splits: Mapping[str, Split]) -> dict[str, Agreement]:
-    """The captions of two runs side by side, by split; CIDEr is computed from them."""
+    """Compare the captions of two runs, by split name; CIDEr is computed from the captions."""
     found = {}
     for name in EVALUATED_SPLITS:
         here, there = run.captions(splits[name]), stored.captions(splits[name])
@@ -81,7 +82,7 @@ def agreements(run: Run, stored: Run, splits: Mapping[str, Split]) -> dict[str, 
 
 
 def verdict(run: Run, stored: Run, agreements: Iterable[Agreement]) -> Verdict:
-    """What the agreements of two runs say; on one kind of processor no difference is explained by rounding."""
+    """Verdict on two runs from their agreements; on one kind of processor, rounding explains no difference."""
     found = list(agreements)
     if not any(agreement.differ for agreement in found):
         return "same bits"
@@ -93,17 +94,17 @@ def verdict(run: Run, stored: Run, agreements: Iterable[Agreement]) -> Verdict:
 
 
 def agreement_grid(runs: Iterable[Run], results: Path, splits: Mapping[str, Split]) -> Grid:
-    """A row for each run that repeats a stored one.
+    """Table with one row for each run that repeats a stored one.
 
     Args:
         runs: complete runs; stored ones are left out.
-        results: the folder of stored results of one profile.
-        splits: the splits of the data set.
+        results: folder of the stored results of one profile.
+        splits: splits of the data set, by name.
     """
     names = " and ".join(EVALUATED_SPLITS)
     columns = ["run", f"captions that differ, {names}", "CIDEr here", "CIDEr stored", "verdict"]
-    note = "what the verdicts mean: docs/reproduce.md, The same bits"
-    grid = Grid("runs of this machine beside the stored ones", columns, notes=[note])
+    note = 'the verdicts are explained in docs/reproduce.md, "The same bits"'
+    grid = Grid("runs of this machine beside the stored runs", columns, notes=[note])
     for run in runs:
         if stored := stored_twin(run, results):
             by_split = agreements(run, stored, splits)
@@ -119,7 +120,7 @@ def agreement_grid(runs: Iterable[Run], results: Path, splits: Mapping[str, Spli
 
 
 def _kinds(run: Run) -> set[str]:
-    """The kinds of the processors that trained a run; empty if it names none."""
+    """Kinds of the processors that trained a run; empty if the run does not name them."""
     return {Processor(**processor).kind for processor in run.made_by.get("processors", [])}
 
 

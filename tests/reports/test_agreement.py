@@ -12,7 +12,7 @@ from benchmark.predictions import write_predictions
 from benchmark.scoring.evaluation import evaluate
 from reference_model.processor import Processor
 from reference_model.run_folder import run_folder, write_config
-from reports.agreement_with_stored import Agreement, agreement_grid, agreements, stored_twin, verdict
+from reports.runs.agreement import Agreement, agreement_grid, agreements, stored_twin, verdict
 from reports.runs.stored import Run
 
 AMD = Processor("AuthenticAMD", "EPYC", "AVX2", "2.14.1", 1, "cpu")
