@@ -22,7 +22,7 @@ from benchmark.leaderboard.new_entry import fill_entry, workplace
 from benchmark.scoring.evaluation import evaluate
 from reference_model.config import Config
 from reference_model.measure import count_parameters
-from reference_model.variants import PROFILES
+from reference_model.registry import PROFILES
 from reports.experiments import TABLE2, TableRow
 from reports.runs.stored import RESULTS, Run, check_data, find_runs
 
