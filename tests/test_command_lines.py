@@ -77,18 +77,18 @@ def test_score_verify_compare_from_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("benchmark.score",), "no prediction file"),
-        (("benchmark.score", "nothing.jsonl", "--data", "nowhere"), "no data set at nowhere"),
-        (("benchmark.compare", "one.jsonl"), "expected two or more"),
-        (("benchmark.verify", "nothing.json", "nothing.jsonl"), "nothing.json"),
-        (("benchmark.dataset", "build", "--out", "x", "--images", "tset=5"), "expected train=N"),
-        (("benchmark.dataset", "describe", "nowhere"), "no data set"),
+        (("caponimage.score",), "no prediction file"),
+        (("caponimage.score", "nothing.jsonl", "--data", "nowhere"), "no data set at nowhere"),
+        (("caponimage.compare", "one.jsonl"), "expected two or more"),
+        (("caponimage.verify", "nothing.json", "nothing.jsonl"), "nothing.json"),
+        (("caponimage.dataset", "build", "--out", "x", "--images", "tset=5"), "expected train=N"),
+        (("caponimage.dataset", "describe", "nowhere"), "no data set"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(
     arguments: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A traceback, or exit code 1."""
+    """A traceback, or exit code 1; away from a checkout, where the package has its installed name."""
     monkeypatch.chdir(tmp_path)
     refused = run(*arguments)
     assert refused.returncode == 2

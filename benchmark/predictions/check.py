@@ -23,6 +23,7 @@ from ..dataset.store import Split, open_directory
 from ..errors import InputError
 from . import problems as problem
 from .fields import Fields
+from .formats import looks_like
 from .lines import PredictionLines, ReadingStoppedError, open_lines
 from .problems import KEYS, MAX_CAPTION, Problems, shown
 
@@ -223,8 +224,6 @@ class PredictionCheck:
 
 def _refuse_other_formats(file: PredictionLines) -> None:
     """Say how to convert a file that is no file of JSON lines; asked only where its first line is no prediction."""
-    from .formats import looks_like
-
     if other_format := looks_like(file.head, file.name):
         raise InputError(f"{file.name} is not JSON Lines, one object per box: it looks like {other_format}")
 

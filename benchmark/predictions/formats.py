@@ -25,7 +25,7 @@ _BINARY = {
     b"<": "a web page or XML, perhaps the error page of a download; download the file again",
 }
 _RELEASED = re.compile(rb'"(names|captions)"\s*:\s*\[')
-_IMAGE, _BOX, _CAPTION = (re.compile(b'"%s"' % key.encode()) for key in KEYS)
+_IMAGE, _BOX, _CAPTION = re.compile(b'"image_id"'), re.compile(b'"box"'), re.compile(b'"caption"')
 _COLUMN = re.compile(rb"image|caption|box|file", re.IGNORECASE)
 _NO_JSON = object()
 

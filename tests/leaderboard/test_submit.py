@@ -216,7 +216,7 @@ def test_external_data_is_asked_for_where_it_is_used() -> None:
 
 def test_init_interactive_keeps_what_was_answered_when_interrupted(tmp_path: Path) -> None:
     """Twenty answers lost to a slip of the finger; half a file; a list of the fields that hangs at the end of input."""
-    command = [sys.executable, "-m", "benchmark.submit", "init", "--interactive", "metadata.yaml"]
+    command = [sys.executable, "-m", "caponimage.submit", "init", "--interactive", "metadata.yaml"]
     said = "Turned\nA. Author\n\nnobody\n"
     done = subprocess.run(command, cwd=tmp_path, input=said, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "")

@@ -420,7 +420,7 @@ def changed(bundle: Path, to: Path, change: Callable[[Path], object]) -> Path:
         ("while True: pass", "longer than 1 second"),
         ("import time; time.sleep(60)", "longer than 1 second"),
         ("x = bytearray(3 << 30)", "MemoryError"),
-        ("import benchmark", "not from the bundle"),
+        ("import caponimage", "not from the bundle"),
         ("pass", "scores.json is missing"),
         ("(out / 'scores.json').write_text('[1]')", "no JSON object"),
         ("(out / 'scores.json').write_text('{\"cider\": NaN, \"extra\": 1}')", "'extra' is no column"),
