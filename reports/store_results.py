@@ -12,8 +12,7 @@ import typer
 from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
-from reference_model.registry import network
-from reference_model.registry import PROFILES
+from reference_model.registry import PROFILES, network
 from reports.experiments import tables
 from reports.runs.stored import RESULTS, find_runs, state, store
 
