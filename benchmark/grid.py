@@ -128,6 +128,17 @@ def span(low: float, high: float, form: str = "{:.2f}") -> Cell:
     return Cell(low, form, until=high)
 
 
+def duration(seconds: float | None) -> str:
+    """A duration in words, "?" if it is not known."""
+    if seconds is None:
+        return "?"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 200 * 3600 else f"{seconds / 86400:,.0f} days"
+
+
 @dataclass(frozen=True)
 class Row:
     """The cells of a line, and what the line is."""

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from benchmark.dataset.store import Split
-from benchmark.grid import Cell, Grid, number
+from benchmark.grid import Cell, Grid, duration, number
 from reference_model.batch import Batch
 from reference_model.config import Config
 from reference_model.measure import (
@@ -17,7 +17,6 @@ from reference_model.measure import (
     Trial,
     count_flops,
     count_parameters,
-    duration,
     fastest,
     gpu_seconds,
 )

@@ -127,14 +127,3 @@ def fastest(
 def gpu_seconds(flops: float) -> float:
     """Projected seconds of some arithmetic on one H100."""
     return flops / (GPU_FLOPS * GPU_SHARE)
-
-
-def duration(seconds: float | None) -> str:
-    """A duration in words, "?" if it is not known."""
-    if seconds is None:
-        return "?"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 200 * 3600 else f"{seconds / 86400:,.0f} days"

@@ -10,18 +10,23 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
 from reference_model.config import Config, from_dict, override, to_dict
-from reference_model.processor import Processor
 from reference_model.registry import network
-from reference_model.training.checkpoint import load_checkpoint
-from reference_model.training.vocabulary import Vocabulary
+
+if TYPE_CHECKING:  # torch takes seconds to import, and most of what is asked of a folder needs none
+    from torch import nn
+
+    from reference_model.processor import Processor
+    from reference_model.training.vocabulary import Vocabulary
+
+
+class Interrupted(Exception):  # noqa: N818 (like KeyboardInterrupt, no error)
+    """Training was stopped by a signal; everything is saved, and the same command goes on."""
 
 
 def run_folder(runs: Path, config: Config, seed: int) -> Path:
@@ -81,7 +86,7 @@ def note(folder: Path, **more: Any) -> None:
         partial.write_text(json.dumps(made_by(folder) | more, indent=1) + "\n", encoding="utf-8")
 
 
-def note_training(folder: Path, version: str, processor: Processor) -> None:
+def note_training(folder: Path, version: str, processor: "Processor") -> None:
     """Note which version of the network trains a run, and on which processor; call it before the first update.
 
     A run that goes on from a checkpoint keeps what was noted: further processors are added, and a version other than
@@ -101,7 +106,7 @@ def note_training(folder: Path, version: str, processor: Processor) -> None:
     note(folder, version=", then ".join(versions), processors=processors)
 
 
-def build_model(config: Config, vocabulary_size: int) -> nn.Module:
+def build_model(config: Config, vocabulary_size: int) -> "nn.Module":
     """The network of a configuration, freshly initialised.
 
     Raises:
@@ -111,12 +116,15 @@ def build_model(config: Config, vocabulary_size: int) -> nn.Module:
     return model
 
 
-def load_run(folder: Path) -> tuple[Config, nn.Module, Vocabulary]:
+def load_run(folder: Path) -> "tuple[Config, nn.Module, Vocabulary]":
     """A trained model, in evaluation mode, with the weights of the best validation CIDEr.
 
     Raises:
         InputError: if the folder holds no finished run.
     """
+    from reference_model.training.checkpoint import load_checkpoint
+    from reference_model.training.vocabulary import Vocabulary
+
     config, _ = read_config(folder)
     vocabulary = Vocabulary.load(folder / "vocabulary.json")
     # The weights come from the checkpoint: no need for the backbone's.

@@ -21,6 +21,7 @@ from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
 from reference_model.config import Config, override, release
 from reference_model.registry import PROFILES, named, network, network_of, networks
+from reference_model.run_folder import Interrupted
 
 if TYPE_CHECKING:  # torch takes seconds to import, and --help needs none
     from reference_model.training.distributed import World
@@ -204,8 +205,6 @@ def _prepare(
 
 
 def _entry() -> None:
-    from reference_model.training.trainer import Interrupted
-
     try:
         cli.run(main)
     except Interrupted as stop:

@@ -21,7 +21,6 @@ from benchmark.leaderboard.metadata import Metadata, read_metadata
 from benchmark.leaderboard.new_entry import fill_entry, workplace
 from benchmark.scoring.evaluation import evaluate
 from reference_model.config import Config
-from reference_model.measure import count_parameters
 from reference_model.registry import PROFILES
 from reports.experiments import TABLE2, TableRow
 from reports.runs.stored import RESULTS, Run, check_data, find_runs
@@ -86,6 +85,7 @@ def _rows(profile: str, results: Path) -> Iterator[tuple[str, Config, list[Run]]
 
 
 def _metadata(name: str, config: Config, runs: list[Run], train: Split, day: datetime.date, contact: str) -> Metadata:
+    from reference_model.measure import count_parameters
     from reference_model.training.vocabulary import Vocabulary
 
     parameters, _ = count_parameters(config, len(Vocabulary.of_split(train, config.inputs.vocabulary)))

@@ -24,6 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 from benchmark.cli import stderr
 from benchmark.errors import InputError
 from reference_model.config import Config
+from reference_model.run_folder import Interrupted
 from reference_model.training.batches import UpdatePlan, Updates, training_batches
 from reference_model.training.checkpoint import load_checkpoint, save_checkpoint
 from reference_model.training.distributed import World
@@ -31,10 +32,6 @@ from reference_model.training.evaluation import validate
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.schedule import rates
 from reference_model.training.vocabulary import Vocabulary
-
-
-class Interrupted(Exception):  # noqa: N818 (like KeyboardInterrupt, no error)
-    """The run was asked to stop and has saved; run the same command again to go on."""
 
 
 class Trainer:

@@ -5,18 +5,13 @@ GPU hours and energy are projected from stated assumptions.
 """
 
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
-import torch
-
 from benchmark.dataset.store import Split
 from reference_model.config import Config
-from reference_model.measure import Trial, Work, count_flops, count_parameters, fastest, gpu_seconds
-from reference_model.training.batches import collate
 
 #: Power of a busy core, with its share of memory and power supply; an assumption, not measured.
 WATTS_PER_CORE = 10.0
@@ -71,7 +66,18 @@ def projected_energy(seconds: float, watts: float = WATTS_PER_CORE) -> float:
 
 
 def _measure(config: Config, splits: dict[str, Split]) -> Cost:
+    import numpy as np
+    import torch  # takes seconds to import, and a plan in which nothing is unknown needs none
+
+    from reference_model.measure import Trial, count_flops, count_parameters, fastest, gpu_seconds
+    from reference_model.training.batches import collate
+
     torch.set_num_threads(1)
+
+    def time_of(step: Callable[[], object]) -> float:
+        """Seconds of the faster of two rounds, or of the only one if it takes long."""
+        return fastest({"step": step}, range(2), enough=2)["step"]
+
     trial = Trial.of(config, splits)
     plan, data = trial.plan, trial.data
     # Measured are the last update and, if the run has Caption Matching, one update with it.
@@ -84,23 +90,18 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
         batch = trial.batch(number, _TRIAL_CAPTIONS if config.train.batch > _LARGE_BATCH else config.train.batch)
         step = partial(trial.train, batch)
         flops.append(count_flops(step) / batch.n_boxes)
-        seconds.append(_seconds(step) / batch.n_boxes)
+        seconds.append(time_of(step) / batch.n_boxes)
     weights = [1 - share, share] if len(numbers) > 1 else [1.0]
     total = plan.captions * sum(w * s for w, s in zip(weights, seconds, strict=True))
     work = plan.captions * sum(w * f for w, f in zip(weights, flops, strict=True))
 
     boxes = np.arange(data.arrays["box_offsets"][min(10, data.n_images)])
-    generating = _seconds(partial(trial.decode, collate(data, boxes, sos=True))) / len(boxes)
+    generating = time_of(partial(trial.decode, collate(data, boxes, sos=True))) / len(boxes)
     validations = plan.updates / config.train.validate_every
     checked = min(config.train.validate_images, splits["val"].n_images) / splits["val"].n_images * splits["val"].n_boxes
     total += generating * (validations * checked + splits["val"].n_boxes + splits["test"].n_boxes)
     parameters, _ = count_parameters(config, trial.vocabulary_size)
     return Cost(total, "measured steps", gpu_seconds(work) / 3600, parameters)
-
-
-def _seconds(step: Work) -> float:
-    """Seconds of the faster of two rounds, or of the only one if it takes long."""
-    return fastest({"step": step}, range(2), enough=2)["step"]
 
 
 def wall_time(seconds: Sequence[float], at_once: int) -> float:

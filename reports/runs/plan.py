@@ -6,9 +6,8 @@ from pathlib import Path
 
 from benchmark import cli
 from benchmark.dataset.store import Split
-from benchmark.grid import Cell, Content, Grid
+from benchmark.grid import Cell, Content, Grid, duration
 from reference_model.config import Config
-from reference_model.measure import duration
 from reference_model.registry import network
 from reference_model.run_folder import run_folder
 from reports.experiments import Table, TableRow

@@ -7,8 +7,7 @@ import time
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmark import cli
-from benchmark.grid import Grid
-from reference_model.measure import duration
+from benchmark.grid import Grid, duration
 from reports.runs.estimate import Cost
 from reports.runs.launchers import LAUNCHERS
 from reports.runs.plan import Job, share_done

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from benchmark.dataset.store import Split
 from benchmark.grid import Grid, count, number
-from reference_model.measure import count_parameters
 from reports.experiments import Table, TableRow
 from reports.runs.stored import RESULTS
 from reports.tables.measured import Measured, Measurer
@@ -66,6 +65,7 @@ def length_grid(rows: Sequence[Measured], split: Split) -> Grid:
 
 def cost(row: TableRow, measurer: Measurer) -> tuple[int, int, Seconds]:
     """Parameters of a row's network and of its backbone, and seconds per caption, NaN if not measured."""
+    from reference_model.measure import count_parameters
     from reference_model.training.vocabulary import Vocabulary
 
     config = row.config(measurer.profile, measurer.changes)

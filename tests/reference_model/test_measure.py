@@ -5,8 +5,9 @@ import torch
 from tiny_runs import tiny
 
 from benchmark.dataset.store import Split
+from benchmark.grid import duration
 from reference_model.dry_run import plan_table
-from reference_model.measure import Trial, count_parameters, duration, fastest
+from reference_model.measure import Trial, count_parameters, fastest
 from reference_model.run_folder import build_model
 
 

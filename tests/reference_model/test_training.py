@@ -16,12 +16,12 @@ from tiny_runs import TINY, prepared, tiny
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from reference_model.config import Config
-from reference_model.run_folder import build_model
+from reference_model.run_folder import Interrupted, build_model
 from reference_model.train import train
 from reference_model.training.batches import UpdatePlan, Updates
 from reference_model.training.checkpoint import load_checkpoint, save_checkpoint
 from reference_model.training.distributed import World
-from reference_model.training.trainer import Interrupted, Trainer
+from reference_model.training.trainer import Trainer
 from reference_model.training.vocabulary import Vocabulary
 from reference_model.variants import VARIANTS
 
