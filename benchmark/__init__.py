@@ -1,4 +1,4 @@
-"""CapOnImage: the benchmark of captioning on image.
+"""CapOnImage: benchmark harness of captioning on image: scores, significance tests, data sets, leaderboard.
 
 The command lines (`python -m benchmark` lists them) and this small API share one scoring path::
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from .dataset.store import Split
     from .scoring.evaluation import Evaluation
 
-#: In a checkout this folder is `benchmark`; installed, it is `caponimage`. Of both in one process each would have its
-#: own classes, and an error raised by one would not be caught by the other.
+#: In a checkout this folder is `benchmark`; installed, it is `caponimage`. If one process imported both, each would
+#: have its own classes, and an error raised by one would not be caught by the other.
 _other = sys.modules.get({"benchmark": "caponimage", "caponimage": "benchmark"}.get(__name__, ""))
 if _other is not None and getattr(_other, "__file__", None) == __file__:
     raise ImportError(f"this process has imported {__file__} as {_other.__name__}; do not import it as {__name__} too")
@@ -33,17 +33,17 @@ __all__ = ["__version__", "evaluate", "evaluate_file", "open_split"]
 
 
 def evaluate(*, predictions: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> "Evaluation":
-    """Measure captions that are already in memory.
+    """Score captions that are already in memory.
 
     Args:
         predictions: for each image, one caption per box.
-        references: the same boxes' reference captions.
+        references: reference captions of the same boxes, nested in the same way.
 
     Returns:
         `.scores` (table scale), `.intervals()`, `.segments()`; no length fitness, which needs the boxes.
 
     Raises:
-        ValueError: if the two do not have the same images and boxes, or there is no box at all.
+        ValueError: if predictions and references differ in their images or boxes, or there is no box at all.
     """
     from itertools import chain
 
@@ -65,12 +65,12 @@ def evaluate(*, predictions: Sequence[Sequence[str]], references: Sequence[Seque
 
 
 def evaluate_file(predictions: str | Path, *, data: str | Path | None = None, split: str = "test") -> "Evaluation":
-    """Measure a prediction file, as `python -m benchmark.score` does.
+    """Score a prediction file, as `python -m benchmark.score` does.
 
     Args:
-        predictions: JSONL, also .gz or .zst.
+        predictions: prediction file (JSON Lines, also .gz or .zst).
         data: data set folder or "mini"; default: the environment variable CAPONIMAGE_DATA, else mini.
-        split: "val" or "test".
+        split: name of the split, "val" or "test".
 
     Raises:
         benchmark.errors.InputError: listing every problem of the file.
@@ -83,7 +83,7 @@ def evaluate_file(predictions: str | Path, *, data: str | Path | None = None, sp
 
 
 def open_split(data: str | Path | None, split: str) -> "Split":
-    """One split of a data set; see `benchmark.dataset.open_split`."""
+    """Open one split of a data set; see `benchmark.dataset.open_split`."""
     from . import dataset
 
     return dataset.open_split(data, split)

@@ -1,4 +1,4 @@
-"""What to cite; every command that prints or writes tables tells it (`cli.Citation`)."""
+"""BibTeX entry of the CapOnImage paper; the option `--citation` (`cli.Citation`) prints it."""
 
 BIBTEX = """\
 @inproceedings{gao2022caponimage,

@@ -1,6 +1,6 @@
-"""What every command line of the harness shares: exit codes, error messages, no tracebacks for bad input.
+"""Shared parts of the command lines: common options, exit codes, error messages without tracebacks.
 
-Exit codes: 0 fine, 2 bad input (also wrong usage), 130 interrupted.
+Exit codes: 0 success, 2 bad input (also wrong usage), 130 interrupted.
 """
 
 import inspect
@@ -23,12 +23,12 @@ stderr = Console(stderr=True, highlight=False)
 
 
 def as_called(text: str) -> str:
-    """Help or a message with its commands as the reader types them: installed, `caponimage score` is the command."""
+    """Rewrite the commands in a text as the reader types them: `caponimage score` once installed."""
     return re.sub(r"python -m benchmark[. ]", "caponimage ", text) if __package__ == "caponimage" else text
 
 
 def group() -> typer.Typer:
-    """An application of several commands; the docstring of its callback is its help."""
+    """Create an application of several commands; the docstring of its callback is its help."""
     return typer.Typer(
         add_completion=False,
         rich_markup_mode="markdown",
@@ -58,7 +58,7 @@ def run(command: Callable[..., Any] | typer.Typer) -> None:
         stderr.print("interrupted")
         sys.exit(130)
     except BrokenPipeError:
-        # The reader (head, less) has gone: leave quietly, and keep Python from flushing into nothing.
+        # The reading program (head, less) has ended: exit quietly, and keep Python from flushing into a closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
@@ -68,7 +68,7 @@ def run(command: Callable[..., Any] | typer.Typer) -> None:
 
 
 def require_board_extra() -> None:
-    """Say in words which packages the verbs of the leaderboard lack.
+    """Check that the packages which the leaderboard commands need are installed.
 
     Raises:
         InputError: if pydantic or PyYAML is not installed.
@@ -79,7 +79,7 @@ def require_board_extra() -> None:
 
 
 def _fenced(documentation: str) -> str:
-    """Examples as a block that the help page shows line by line; typer would take the indentation away."""
+    """Turn indented examples into a code block, whose lines the help page keeps apart; typer would join them."""
 
     def fence(block: re.Match[str]) -> str:
         return f"{block[1]}:\n\n```text\n{inspect.cleandoc(block[2])}\n```\n"
@@ -93,15 +93,17 @@ def _print_citation(asked: bool) -> None:
         raise typer.Exit
 
 
-#: `--citation`, answered before any argument is asked for.
+#: `--citation`, handled before missing arguments are reported.
 Citation = Annotated[
-    bool, typer.Option("--citation", help="Print what to cite, and stop.", is_eager=True, callback=_print_citation)
+    bool,
+    typer.Option(
+        "--citation", help="Print the BibTeX entry of the paper and exit.", is_eager=True, callback=_print_citation
+    ),
 ]
 
+
+DATA_HELP = "Data set folder, or mini for the embedded data set. [default: $CAPONIMAGE_DATA, else mini]"
 
 #: Options that many commands share, each with one help text.
-Data = Annotated[
-    str | None,
-    typer.Option(help="Data set: a folder, or mini, the embedded one. [default: $CAPONIMAGE_DATA, else mini]"),
-]
+Data = Annotated[str | None, typer.Option(help=DATA_HELP)]
 SplitName = Annotated[str, typer.Option(help="Split of the data set: val or test.")]

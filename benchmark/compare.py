@@ -1,4 +1,4 @@
-"""`python -m benchmark.compare`: are two systems really different on this split?"""
+"""`python -m benchmark.compare`: test whether systems differ significantly on one split, metric by metric."""
 
 import json
 from itertools import combinations
@@ -20,25 +20,29 @@ from .scoring.tables import difference_grid, scores_grid
 
 
 def main(
-    systems: Annotated[list[str], typer.Argument(help="FILE[,FILE...] or NAME=FILE[,FILE...], two or more.")],
+    systems: Annotated[
+        list[str], typer.Argument(help="Two or more systems, each FILE[,FILE...] or NAME=FILE[,FILE...].")
+    ],
     data: cli.Data = None,
     split: cli.SplitName = "test",
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
-    latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX tables.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all scores and tests as JSON.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print the tables as LaTeX.")] = False,
     citation: cli.Citation = False,
 ) -> None:
     """Compare systems on one split: paired bootstrap and approximate randomisation over images, for every metric.
 
-    A system is one prediction file, or several seeds joined by commas, optionally with a name in front.
+    A system is one prediction file, or one file per seed joined by commas, optionally with a name in front.
 
     Examples::
 
-        python -m benchmark.compare a.jsonl b.jsonl
-        python -m benchmark.compare full=f1.jsonl,f2.jsonl,f3.jsonl base=b1.jsonl,b2.jsonl,b3.jsonl --split val
+        python -m benchmark.compare a.jsonl b.jsonl --split val
+        python -m benchmark.compare full=f1.jsonl,f2.jsonl base=b1.jsonl,b2.jsonl
     """
     if len(systems) < 2:
-        raise InputError(f"got {len(systems)} system, expected two or more; seeds of one system: use benchmark.score")
+        raise InputError(
+            f"got {len(systems)} system, expected two or more; to score one, use `python -m benchmark.score`"
+        )
     opened = open_split(data, split)
     evaluated: list[System[Evaluation]] = []
     for argument in systems:

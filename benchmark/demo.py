@@ -17,9 +17,9 @@ from .scoring.evaluation import evaluate
 def main(
     data: cli.Data = None,
     split: cli.SplitName = "test",
-    out: Annotated[Path, typer.Option(help="Folder for the prediction files.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="Folder to write the prediction files to.")] = Path("demo"),
 ) -> None:
-    """Write the prediction files of the references and of three blind systems, then score the files.
+    """Write prediction files of the references and of three systems without a model, then score the files.
 
     Example: `python -m benchmark.demo --out demo`
     """
@@ -33,8 +33,8 @@ def main(
         grid.columns = ["system", *evaluation.names]
         grid.add(name, *map(number, evaluation.scores.values()))
     grid.notes = [
-        f"prediction files in {out}/; score one alone: python -m benchmark.score {out}/title_copy.{split}.jsonl",
-        f"CIDEr ends at {cider.ceiling(evaluation.corpus) * 100:.2f} here, not at 1000: "
+        f"the prediction files are in {out}/; to score one: python -m benchmark.score {out}/title_copy.{split}.jsonl",
+        f"the highest CIDEr on this split is {cider.ceiling(evaluation.corpus) * 100:.2f}, not 1000: "
         "captions of fewer than four characters have no 3- or 4-grams",
         *([SYNTHETIC_NOTE] if evaluated.synthetic else []),
     ]

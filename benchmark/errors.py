@@ -1,6 +1,6 @@
-"""One way to refuse bad input: all problems at once, in words, and exit code 2.
+"""The exception for bad input: it carries all problems at once, and commands exit with code 2.
 
-A problem reads: what is wrong, where (file:line, id), got what, expected what, try what.
+Every problem is one sentence: what is wrong, where (file:line, id), got what, expected what, try what.
 """
 
 

@@ -1,4 +1,4 @@
-"""Files and folders that appear complete or not at all."""
+"""Write files and folders that appear complete or not at all; find the cache folder."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ def replace_when_complete(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def folder_when_complete(out: Path) -> Iterator[Path]:
-    """Yield a folder to fill, which takes the place of `out`, if there is one, when the block ends without an error."""
+    """Yield a folder to fill; it becomes `out`, replacing an old one, if the block ends without an error."""
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     partial.mkdir()
@@ -42,7 +42,7 @@ def folder_when_complete(out: Path) -> Iterator[Path]:
 
 
 def cache_directory() -> Path:
-    """Where built data sets and embeddings are kept: $CAPONIMAGE_CACHE, else the user's cache folder."""
+    """Folder for built data sets and embeddings: $CAPONIMAGE_CACHE, else the user's cache folder."""
     if override := os.environ.get("CAPONIMAGE_CACHE"):
         return Path(override)
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

@@ -1,8 +1,7 @@
-"""`python -m benchmark.fit_types`: fit the caption types of a data set once, to be used ever after.
+"""`python -m benchmark.fit_types`: fit and store the caption-type model of a data set (k-means).
 
-With `--train-encoder` a small character BERT is trained first, on the captions of the TRAIN split only and what the
-generator meant them to say; this is how the type model of mini, which the package ships, was made. Needs the extra
-`types`.
+With `--train-encoder` a small character BERT is trained first, on the captions of the TRAIN split alone and their
+roles; the type model of mini, which the package ships, was made this way. Needs the extra `types`.
 """
 
 from collections.abc import Sequence
@@ -27,30 +26,32 @@ _BATCH, _TEMPERATURE, _LEARNING_RATE = 256, 0.1, 1e-3
 
 
 def main(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the type model.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write the type model to.")],
     data: cli.Data = None,
-    encoder: Annotated[str | None, typer.Option(help="SentenceTransformer name or folder.")] = None,
-    train_encoder: Annotated[bool, typer.Option(help="Train a small encoder on the train split's captions.")] = False,
-    steps: Annotated[int, typer.Option(help="Training steps, with --train-encoder.")] = 200,
-    seed: Annotated[int, typer.Option(help="Of training and of k-means.")] = 0,
+    encoder: Annotated[
+        str | None, typer.Option(help="Sentence encoder: name or folder of a SentenceTransformer.")
+    ] = None,
+    train_encoder: Annotated[
+        bool, typer.Option(help="Train a small encoder on the captions of the train split.")
+    ] = False,
+    steps: Annotated[int, typer.Option(help="Training steps of --train-encoder, 256 captions each.")] = 200,
+    seed: Annotated[int, typer.Option(help="Random seed for encoder training and k-means.")] = 0,
 ) -> None:
     """Fit four caption types by k-means on the reference captions of val and test.
 
     Example::
 
-        python -m benchmark.fit_types --encoder bert-base-chinese --data DIR -o types-bert
-        python -m benchmark.score preds.jsonl --data DIR --types --encoder types-bert
+        python -m benchmark.fit_types --data DIR --encoder bert-base-chinese -o bert
+        python -m benchmark.score preds.jsonl --data DIR --types --encoder bert
     """
     if (encoder is None) == (not train_encoder):
-        raise InputError("give one of --encoder NAME and --train-encoder")
+        raise InputError("give either --encoder NAME or --train-encoder")
     splits = open_dataset(data)
     if train_encoder:
         roles = splits["train"].roles
         if roles is None:
-            raise InputError(
-                "--train-encoder needs a data set that knows its captions' roles, as mini does; use --encoder"
-            )
-        # The three selling points of a stack differ by place alone.
+            raise InputError("--train-encoder needs a data set with caption roles, such as mini; use --encoder")
+        # The three selling points of a stack differ only in their place, so they are one class.
         roles = ["selling point" if role.endswith("point") else role for role in roles]
         transformer = train([characters(c) for c in splits["train"].captions], roles, steps=steps, seed=seed)
         transformer.save(str(output / "encoder"), create_model_card=False)
@@ -64,16 +65,16 @@ def main(
 
 
 def train(captions: Sequence[str], roles: Sequence[str], *, steps: int, seed: int) -> "SentenceTransformer":
-    """A small BERT over characters whose sentence embeddings tell what a caption is about.
+    """Train a small BERT over characters whose sentence embeddings reflect the roles of captions.
 
-    It learns to name the captions' roles from the mean of their characters' states. Bit-repeatable only at a fixed
-    number of threads, so the weights are shipped rather than the recipe trusted.
+    It learns to classify the role of a caption from the mean of its characters' states. Equal seeds give equal weights
+    only with an equal number of threads, so mini's trained weights are part of the package.
 
     Args:
-        captions: of the train split.
-        roles: what each of them is meant to say.
-        steps: batches of 256 captions.
-        seed: of initialisation and batches.
+        captions: captions of the train split.
+        roles: role of each caption, such as "brand" or "scene".
+        steps: number of training steps of 256 captions each.
+        seed: random seed for initialisation and batches.
     """
     import torch
     from rich.progress import track

@@ -1,12 +1,12 @@
-r"""Tables of typed cells, and their forms: terminal, Markdown, LaTeX, CSV, and the pages of a site.
+r"""Tables of typed cells, rendered for the terminal, as Markdown, LaTeX and CSV, and on pages.
 
 A cell keeps its number until a renderer writes it, so nothing ever has to read a number back out of text: pages sort by
-the value, and a system that is called "2 stage model" or "1,000 [steps] net" stays text.
+the value, and a system called "2 stage model" or "1,000 [steps] net" stays text.
 
 Invariants:
-* every renderer escapes what its own format would act on, whoever wrote the text: titles, columns and cells may come
-  from strangers. Notes are sentences of this project and are written as they stand, in Markdown too;
-* what a row is (a control, the paper's line below ours) is its `kind`; the words that show it are added by renderers;
+* every renderer escapes the special characters of its own format, since titles, columns and cells may come from
+  strangers. Notes are sentences of this project and are written unchanged, in Markdown too;
+* whether a row is a control, or the paper's numbers below ours, is its `kind`; renderers add the words that show it;
 * every row has as many cells as there are columns.
 """
 
@@ -26,11 +26,12 @@ from .files import replace_when_complete
 
 SYNTHETIC_NOTE = "synthetic data: never compare these numbers with the paper's"
 
+#: Role of a row: a system, a control to compare with, the paper's numbers for the row above, a difference from it.
 Kind = Literal["row", "control", "paper", "difference"]
 Tone = Literal["", "good", "bad", "open"]
 
-#: What renderers write before the first cell of a row.
-_LEADS: dict[Kind, str] = {"row": "", "control": "control: ", "paper": "· ", "difference": "· "}
+#: Text that renderers write before the first cell of a row.
+_PREFIXES: dict[Kind, str] = {"row": "", "control": "control: ", "paper": "· ", "difference": "· "}
 #: Rows that belong to the row above them and move with it when a page sorts its table.
 _BELOW: tuple[Kind, ...] = ("paper", "difference")
 
@@ -40,16 +41,16 @@ class Cell:
     """One value, and how it is written: "838.45 ± 1.20 [829.10, 847.20] ab".
 
     Attributes:
-        value: a number, which pages sort by; or text; None or NaN for what is not defined, shown as "-".
-        form: format string for the numbers of this cell, such as "{:+.2f}" or "{:.2f} GiB"; without braces, it is what
-            is shown in place of the number, such as "3-5" for ranks from 3.
+        value: a number, which pages sort by; or text; None or NaN for an undefined value, shown as "-".
+        form: format string for the numbers of this cell, such as "{:+.2f}" or "{:.2f} GiB"; without braces, the text
+            that is shown in place of the number, such as "3-5" for ranks from 3.
         deviation: standard deviation over seeds, shown behind "±"; None or NaN: not shown.
-        until: the upper end, for a cell that is an interval and whose value is the lower end; shown behind "..".
-        beside: a second number to compare with, such as the paper's; shown in brackets.
-        interval: ends of the confidence interval, shown in square brackets.
+        until: upper end of an interval whose lower end is `value`; shown behind "..".
+        beside: second number to compare with, such as the paper's; shown in brackets.
+        interval: lower and upper end of the confidence interval, shown in square brackets.
         ties: letters shared with the cells of the column that are not significantly different.
-        href: page that the cell leads to; shown on pages alone, relative to the page of the table.
-        tone: whether the word in this cell is good or bad news, or an open question; colours it on pages.
+        href: page that the cell links to, relative to the page of the table; used on pages only.
+        tone: colour of the cell's word on pages: good news, bad news or an open question.
     """
 
     value: float | str | None
@@ -64,12 +65,12 @@ class Cell:
 
     @property
     def number(self) -> float | None:
-        """The value if it is a number, in full precision; None for text and for what is not defined."""
+        """The value if it is a number, in full precision; None for text and undefined values."""
         return None if isinstance(self.value, str) or not _defined(self.value) else self.value
 
     @property
     def main(self) -> str:
-        """The value as it is shown, without interval and ties, which pages set apart."""
+        """The value as it is shown, without interval and ties, which pages set separately."""
         if isinstance(self.value, str):
             return self.value
         text = self._written(self.value)
@@ -87,44 +88,44 @@ class Cell:
         return f"[{', '.join(map(self._written, self.interval))}]" if self.interval else ""
 
     def __str__(self) -> str:
-        """Everything on one line."""
+        """The whole cell on one line."""
         return " ".join(filter(None, (self.main, self.bounds, self.ties)))
 
     def _written(self, value: float | None) -> str:
         return self.form.format(value) if _defined(value) else "-"
 
 
-#: What a row may be made of; text, whole numbers and None become cells.
+#: Accepted content of a cell; text, whole numbers and None are wrapped in a `Cell`.
 Content = Cell | str | int | None
 
 
 def number(value: float | None, digits: int = 2) -> Cell:
-    """A number with a fixed number of decimals; a dash for what is not defined."""
+    """Cell of a number with a fixed number of decimals; a dash for an undefined value."""
     return Cell(value, f"{{:.{digits}f}}")
 
 
 def score(mean: float, deviation: float, interval: tuple[float, float] | None = None, ties: str = "") -> Cell:
-    """A score over seeds; see `Cell`."""
+    """Cell of a mean score and its deviation over seeds; see `Cell`."""
     return Cell(mean, "{:.2f}", deviation, interval=interval, ties=ties)
 
 
 def percent(share: float | None, digits: int = 1) -> Cell:
-    """A share between 0 and 1, as per cent without the sign, which stands in the column or the title."""
+    """Cell of a share between 0 and 1, in per cent; the % sign belongs into the column or the title."""
     return number(None if share is None else 100 * share, digits)
 
 
 def count(value: int) -> Cell:
-    """How many there are, with commas between thousands."""
+    """Cell of a whole number, with commas between thousands."""
     return Cell(value, "{:,}")
 
 
 def signed(value: float | None, digits: int = 2) -> Cell:
-    """A number with its sign, such as a difference."""
+    """Cell of a number with its sign, such as a difference."""
     return Cell(value, f"{{:+.{digits}f}}")
 
 
 def span(low: float, high: float, form: str = "{:.2f}") -> Cell:
-    """An interval in a cell of its own, "829.10 .. 847.20"; sorted by its lower end."""
+    """Cell of an interval, "829.10 .. 847.20"; sorted by its lower end."""
     return Cell(low, form, until=high)
 
 
@@ -141,30 +142,30 @@ def duration(seconds: float | None) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """The cells of a line, and what the line is."""
+    """The cells of a row, and the kind of the row."""
 
     cells: Sequence[Cell]
     kind: Kind = "row"
 
     @property
-    def lead(self) -> str:
-        """What stands before the first cell."""
-        return _LEADS[self.kind]
+    def prefix(self) -> str:
+        """Text before the first cell, such as "control: "."""
+        return _PREFIXES[self.kind]
 
     def texts(self) -> list[str]:
         """The cells as they are shown, each on one line, not escaped for any format."""
-        return [self.lead + str(self.cells[0]), *map(str, self.cells[1:])]
+        return [self.prefix + str(self.cells[0]), *map(str, self.cells[1:])]
 
 
 @dataclass
 class Grid:
-    """A table: its first column is set to the left, the others to the right.
+    """A table; its first column is aligned left, the others right.
 
     Attributes:
-        title: of the table; "": none.
-        columns: heads of the columns.
-        rows: see `add`.
-        notes: sentences below it.
+        title: title of the table; may be empty.
+        columns: headings of the columns.
+        rows: rows of the table, appended by `add`.
+        notes: sentences printed below the table.
     """
 
     title: str
@@ -176,18 +177,18 @@ class Grid:
         """Append a row.
 
         Args:
-            cells: one for each column.
-            kind: what the row is.
+            cells: one cell for each column.
+            kind: role of the row; see `Kind`.
 
         Raises:
-            ValueError: if there are more cells than columns, or fewer.
+            ValueError: if there are not as many cells as columns.
         """
         if len(cells) != len(self.columns):
             raise ValueError(f"{self.title!r}: got a row of {len(cells)} cells, expected {len(self.columns)}")
         self.rows.append(Row([cell if isinstance(cell, Cell) else Cell(cell) for cell in cells], kind))
 
     def move(self, column: str, place: int) -> None:
-        """Put a column in another place; the others keep their order."""
+        """Move a column to another position; the others keep their order."""
         order = [i for i, name in enumerate(self.columns) if name != column]
         order.insert(place, list(self.columns).index(column))
         self.columns = [self.columns[i] for i in order]
@@ -199,13 +200,13 @@ class Grid:
 
     @property
     def numeric(self) -> list[bool]:
-        """For each column, whether it holds numbers alone, or nothing."""
+        """For each column, whether it holds nothing but numbers and empty cells."""
         columns = zip(*(row.cells for row in self.rows), strict=True) if self.rows else [()] * len(self.columns)
         return [all(not isinstance(cell.value, str) or not cell.value for cell in cells) for cells in columns]
 
     @property
     def groups(self) -> list[list[Row]]:
-        """Rows that stay together when a page sorts the table."""
+        """Rows that stay together when a page sorts the table: each with the rows that belong to it."""
         found: list[list[Row]] = []
         for row in self.rows:
             if found and row.kind in _BELOW:
@@ -215,8 +216,8 @@ class Grid:
         return found
 
     def show(self, console: Console) -> None:
-        """Print it; notes stand below, unbroken, so that a signature can be copied."""
-        # As `Text`, in which rich looks neither for markup nor for emoji.
+        """Print the table, then its notes without line breaks, so that a signature can be copied."""
+        # In `Text`, rich interprets neither markup nor emoji codes.
         table = Table(title=Text(_one_line(self.title), style="table.title"), title_justify="left")
         for i, column in enumerate(self.columns):
             table.add_column(Text(_one_line(column)), justify="left" if i == 0 else "right", no_wrap=i > 0)
@@ -227,14 +228,14 @@ class Grid:
             console.print(note, markup=False, highlight=False, soft_wrap=True)
 
     def markdown(self) -> str:
-        """GitHub-flavoured Markdown."""
+        """The table in GitHub-flavoured Markdown."""
         lines = [map(markdown_text, self.columns), ["---", *["---:"] * (len(self.columns) - 1)]]
-        lines += [[row.lead + first, *others] for row in self.rows for first, *others in [map(_markdown, row.cells)]]
+        lines += [[row.prefix + first, *others] for row in self.rows for first, *others in [map(_markdown, row.cells)]]
         table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
         return "\n\n".join([f"**{markdown_text(self.title)}**", table, *(f"*{note}*" for note in self.notes)])
 
     def latex(self) -> str:
-        """A tabular for booktabs."""
+        """The table as a LaTeX tabular with booktabs rules."""
         return "\n".join(
             [
                 *(f"% {_one_line(note)}" for note in [self.title, *self.notes]),
@@ -249,11 +250,11 @@ class Grid:
         )
 
     def csv(self, *, exact: bool = True) -> str:
-        """A CSV file; see `csv_text`.
+        """The table as CSV; see `csv_text`.
 
         Args:
-            exact: whether numbers are written in full precision, else as they are shown; the first column, which names
-                the rows, is always written as it is shown.
+            exact: whether numbers are written in full precision and not as they are shown; the first column, which
+                names the rows, is always written as it is shown.
         """
         rows = ([row.texts()[0], *row.cells[1:]] if exact else row.texts() for row in self.rows)
         return csv_text(self.columns, rows)
@@ -276,14 +277,14 @@ def write_tables(folder: Path, name: str, grids: Sequence[Grid], csv: str | None
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    """A CSV file: numbers to full precision, nothing for what is not defined, and nothing that UTF-8 cannot hold.
+    """The text of a CSV file, with numbers in full precision, empty undefined values and valid UTF-8.
 
-    A spreadsheet would run text that begins like a formula, some programs also in full-width signs; such text gets an
-    apostrophe before it.
+    Spreadsheets run text that begins like a formula, some also with full-width signs; such text gets an apostrophe in
+    front.
 
     Args:
-        columns: the head.
-        rows: numbers, text, None, or `Cell`s, of which the number is written, or else the text.
+        columns: headings of the columns.
+        rows: values of each row: numbers, text, None, or `Cell`s, whose `value` is written.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -304,11 +305,11 @@ def _csv(value: object) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Text that GitHub's Markdown shows as it is, on one line of a table.
+    """Escape text so that GitHub's Markdown shows it as it is, on one line of a table.
 
-    A sign that acts only in some places is left alone in all others, so that a table can be read as plain text: an
-    asterisk between blanks, an underscore inside a word, a colon that begins no emoji and is in no address, and the at
-    sign of "Div@1", which neither mentions somebody nor belongs to an address.
+    A special character that acts only in some places is left alone in all others, so that a table can be read as plain
+    text: an asterisk between blanks, an underscore inside a word, a colon that begins no emoji and is in no address,
+    and the at sign of "Div@1", which neither mentions somebody nor belongs to an address.
     """
     return _ACTIVE.sub(lambda match: f"&#{ord(match[0])};", _one_line(text))
 
@@ -317,7 +318,7 @@ def _markdown(cell: Cell) -> str:
     return markdown_text(cell.value) if isinstance(cell.value, str) else str(cell)
 
 
-#: The signs that act, each with the places in which it does.
+#: Special characters of Markdown, each with the places in which it acts.
 _ACTIVE = re.compile(
     r"[\\`{}\[\]<>&|~#!$]"
     r"|\*(?=\S)|(?<=\S)\*"
@@ -330,12 +331,12 @@ _ACTIVE = re.compile(
 
 
 def tex_text(text: str) -> str:
-    """Text that LaTeX sets as it is: in a table, and in a field of a BibTeX entry.
+    """Escape text so that LaTeX sets it as it is, in a table and in a field of a BibTeX entry.
 
-    BibTeX counts braces even behind a backslash, so that a lone one would end the field; hence braces by name.
+    BibTeX counts braces even behind a backslash, so a single one would end the field; hence braces are written by name.
     """
     text = re.sub("|".join(map(re.escape, _TEX)), lambda match: _TEX[match[0]], _one_line(text))
-    # At the start of a row, these would be arguments of the line break before it.
+    # At the start of a row, these characters would begin an argument of the line break before it.
     return f"{{}}{text}" if text.startswith(("[", "*")) else text
 
 
@@ -353,7 +354,7 @@ _TEX = {
 
 
 def _one_line(text: str) -> str:
-    """Text without control characters and line breaks, which would end a row or reach the terminal."""
+    """Replace control characters and line breaks, which would end a row or reach the terminal, by blanks."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
 
 

@@ -1,6 +1,7 @@
-"""The paper's numbers, as printed: `paper.json`, copied cell by cell from its Tables 1 to 4, A5 and A6.
+"""The numbers printed in the paper (Tables 1 to 4, A5 and A6), read from `paper.json`.
 
-Where the paper contradicts itself, `inconsistencies` in that file says how; `docs/paper_vs_code.md` tells readers.
+Every cell was copied as printed. `inconsistencies` in that file lists where the paper contradicts itself;
+`docs/paper_vs_code.md` explains it.
 """
 
 import json
@@ -8,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-#: Our name of a metric -> the paper's. What is missing here the paper does not report.
+#: Our name of a metric -> its name in the paper, which reports no other metrics.
 COLUMNS = {
     "BLEU-1": "B@1",
     "BLEU-4": "B@4",
@@ -23,18 +24,22 @@ _SPLITS = {"val": "validation", "test": "test"}
 
 @cache
 def numbers() -> dict[str, Any]:
-    """The whole file."""
+    """The content of `paper.json`."""
     return json.loads((Path(__file__).parent / "paper.json").read_text(encoding="utf-8"))
 
 
 def value(table: str, row: str | None, split: str, metric: str) -> float | None:
-    """A cell of Table 2, 3 or A5, in the paper's scale; None where the paper prints nothing.
+    """One number of Table 2, 3 or A5, in the paper's scale; None where the paper prints nothing.
 
     Args:
-        table: "table2", "table3" or "tablea5".
-        row: key of the row: its `id` in Table 2, its number in Table 3, its label in Table A5; None: not in the paper.
-        split: "val" or "test".
-        metric: our name of it.
+        table: name of the table: "table2", "table3" or "tablea5".
+        row: key of the row: its `id` in Table 2, its number in Table 3, its label in Table A5; None for a row
+            that the paper does not have.
+        split: name of the split, "val" or "test".
+        metric: our name of the metric.
+
+    Raises:
+        KeyError: if the table has no such row.
     """
     column = COLUMNS.get(metric)
     content = numbers().get(table.replace("tablea", "tableA"))
@@ -48,10 +53,10 @@ def value(table: str, row: str | None, split: str, metric: str) -> float | None:
 
 
 def copying(order: int) -> float:
-    """BLEU-`order` of Table A6, between product info and the captions of the full model, on test, from 0 to 1."""
+    """BLEU-`order` of Table A6 (product info against captions of the full model, test split), from 0 to 1."""
     return float(numbers()["tableA6"][f"BLEU{order}"])
 
 
 def preferences() -> dict[str, tuple[float, float]]:
-    """Table 4: question -> per cent of 400 images on which the baseline won, and on which the full model did."""
+    """Table 4: question -> percentages of 400 images on which the baseline and the full model won."""
     return {question: (base, full) for question, (base, full, _) in numbers()["table4"]["rows"].items()}

@@ -1,10 +1,10 @@
-"""Captions drawn into their boxes, text rectangles blacked out, captionings side by side.
+"""Draw captions into their boxes, black out text boxes, show several captionings side by side.
 
 Invariants:
 * drawing a caption changes no pixel outside its rectangle, which is the one that `mask_boxes` fills;
 * captions are untrusted: any string at all is drawn, in bounded time, without an exception;
-* nothing is hidden from who looks: a caption that does not fit at `MIN_SIZE` is cut off and framed in red, and a
-  character that the font does not have, or that has no shape (controls, surrogates), stands there as `MISSING`.
+* nothing is hidden from the viewer: a caption that does not fit at `MIN_SIZE` is cut off and framed in red, and a
+  character that the font does not have, or that has no shape (controls, surrogates), is drawn as `MISSING`.
 """
 
 import unicodedata
@@ -19,18 +19,18 @@ Colour = tuple[int, int, int]
 Boxes = Sequence[Sequence[float]] | np.ndarray  # [x1, y1, x2, y2] as ratios of width and height
 
 MIN_SIZE, MAX_SIZE = 8, 400  # font sizes in pixels: still readable; large enough for anything
-MAX_CHARACTERS = 1000  # what stands beyond is never drawn
+MAX_CHARACTERS = 1000  # characters beyond these are not drawn
 MISSING = "□"
 DARK, LIGHT, RED = (40, 36, 52), (255, 255, 255), (230, 20, 30)
 
-_BASELINE = 0.88  # of the em square, from its top: where the font's Chinese characters stand
+_BASELINE = 0.88  # distance of the baseline from the top of the em square, as a ratio of its height
 _VERTICAL = 2  # a box this many times as high as wide is written from top to bottom
 _LEGEND = f"{MISSING} 字体中没有的字 not in the font   红框 red frame 放不下 does not fit"
 _STRIP = 24  # height of titles and legend in pixels
 
 
 def mask_boxes(image: Image.Image, boxes: Boxes) -> Image.Image:
-    """A copy of the image with every rectangle filled with 0, as the paper's released code does before resizing.
+    """A copy of the image with every box filled with 0, as the paper's released code does before resizing.
 
     Corners are int(ratio * size), both ends inclusive.
     """
@@ -52,11 +52,11 @@ def draw_captions(
     """A copy of the image, RGB, with each caption written in its box, as large as fits and centred.
 
     Args:
-        image: any mode, any size.
-        boxes: rectangles as ratios [x1, y1, x2, y2]; one much higher than wide is written from top to bottom.
+        image: picture of any mode and size.
+        boxes: boxes as ratios [x1, y1, x2, y2]; one much higher than wide is written from top to bottom.
         captions: one per box, any text.
-        colour: of the text; by default dark or light, whichever stands out from what is beneath.
-        outline: of the thin line around the characters; by default the other of the two.
+        colour: RGB colour of the text; by default dark or light, whichever contrasts with the background.
+        outline: RGB colour of the thin line around the characters; by default light or dark, unlike the text.
 
     Raises:
         ValueError: if there are not as many captions as boxes.
@@ -77,10 +77,10 @@ def side_by_side(
     """Several captionings of one image in a row, each under its title, with a legend below.
 
     Args:
-        image: what the captions are written on.
-        boxes: rectangles as ratios [x1, y1, x2, y2].
+        image: picture to write the captions on.
+        boxes: boxes as ratios [x1, y1, x2, y2].
         captionings: title (a system, "reference", ...) -> one caption per box.
-        scale: enlarges the image, not the titles.
+        scale: factor by which the picture, but not its title, is enlarged.
     """
     gap = 8
     panel = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
@@ -124,7 +124,7 @@ def _write_strip(sheet: Image.Image, text: str, corner: tuple[int, int], width: 
 def _write(
     region: Image.Image, caption: str, colour: Colour | None, outline: Colour | None, max_size: int = MAX_SIZE
 ) -> None:
-    """Write a caption over the whole of a region, an RGB image, in place."""
+    """Write a caption over a whole region, which is an RGB image, in place."""
     caption = caption.strip(" \u3000")
     text = "".join(c if has_glyph(c) else MISSING for c in caption[:MAX_CHARACTERS])
     if not text:
@@ -139,7 +139,7 @@ def _write(
     draw, font, stroke = ImageDraw.Draw(region), _font(size), _stroke(size)
     top = max(0, (height - len(lines) * size) // 2)
     for i, line in enumerate(lines[: height // size + 1]):
-        line = line[: width + 1]  # bounds the time; no more characters than pixels
+        line = line[: width + 1]  # no more characters than pixels, which bounds the time
         left = max(stroke + 1, (width - font.getlength(line)) / 2)
         baseline = top + round((i + _BASELINE) * size)
         draw.text((left, baseline), line, colour, font, "ls", stroke_width=stroke, stroke_fill=outline)

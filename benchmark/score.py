@@ -1,4 +1,4 @@
-"""`python -m benchmark.score`: score prediction files."""
+"""`python -m benchmark.score`: score prediction files: table, receipt, per-box scores, slices, further checks."""
 
 import json
 from enum import StrEnum
@@ -21,7 +21,7 @@ from .scoring.tables import seeds_table, tables
 
 
 class Style(StrEnum):
-    """How the table is printed."""
+    """Format in which tables are printed."""
 
     terminal = "terminal"
     markdown = "markdown"
@@ -30,30 +30,47 @@ class Style(StrEnum):
 
 
 def main(
-    predictions: Annotated[list[Path] | None, typer.Argument(help="JSONL, also .gz or .zst; - reads stdin.")] = None,
+    predictions: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Prediction file (JSONL, also .gz or .zst; - reads stdin), or one file per seed."),
+    ] = None,
     data: cli.Data = None,
     split: cli.SplitName = "test",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the receipt here.")] = None,
-    segments: Annotated[Path | None, typer.Option(help="Write per-box scores here (JSONL).")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the receipt instead of a table.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the score receipt to this JSON file.")
+    ] = None,
+    segments: Annotated[Path | None, typer.Option(help="Write the scores of each box to this JSONL file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as JSON instead of a table.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print the table as LaTeX.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
-    slices: Annotated[bool, typer.Option(help="Print scores by category, aspect ratio, position, ...")] = False,
-    copying: Annotated[bool, typer.Option(help="Copy check against product info and training captions.")] = False,
-    types: Annotated[bool, typer.Option(help="Caption types; needs the extra `types`.")] = False,
-    encoder: Annotated[str | None, typer.Option(help="Sentence encoder for --types: name or folder.")] = None,
-    lens: Annotated[bool, typer.Option(help="The same predictions under other recipes of the same metrics.")] = False,
-    engine: Annotated[str, typer.Option(help="pycocoevalcap recomputes with the original tools.")] = "caponimage",
+    slices: Annotated[
+        bool, typer.Option(help="Also print scores by category, aspect ratio, position and more.")
+    ] = False,
+    copying: Annotated[
+        bool, typer.Option(help="Also measure copying from product info and training captions.")
+    ] = False,
+    types: Annotated[bool, typer.Option(help="Also score caption types; needs the extra `types`.")] = False,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Caption-type model of --types: mini, or a folder made by fit_types. [default: mini]"),
+    ] = None,
+    lens: Annotated[bool, typer.Option(help="Also print scores under other recipes of the same metrics.")] = False,
+    engine: Annotated[
+        str, typer.Option(help="caponimage, or pycocoevalcap to compare with the original scorer too.")
+    ] = "caponimage",
     citation: cli.Citation = False,
 ) -> None:
     """Score a prediction file: BLEU-1..4, METEOR, CIDEr, Div@1/2, exact match, length fitness, with 95 % intervals.
 
     Examples::
 
-        python -m benchmark.score preds.jsonl                          # embedded mini set, test split
+        # the test split of mini, the embedded data set
+        python -m benchmark.score preds.jsonl
         python -m benchmark.score preds.jsonl --data DIR --split val
-        python -m benchmark.score preds.jsonl -o scores.json           # receipt with slices; see benchmark.verify
-        python -m benchmark.score seed1.jsonl seed2.jsonl seed3.jsonl  # one system, several seeds: mean, deviation
+        # write a receipt with slices, which the command verify recomputes
+        python -m benchmark.score preds.jsonl -o scores.json
+        # mean and deviation of several seeds of one system
+        python -m benchmark.score seed1.jsonl seed2.jsonl seed3.jsonl
         zcat preds.jsonl.gz | python -m benchmark.score - --json
     """
     if not predictions:

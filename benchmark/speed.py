@@ -1,6 +1,6 @@
-"""`python -m benchmark.speed`: how fast the harness scores, beside pycocoevalcap, and draws, in one run on one machine.
+"""`python -m benchmark.speed`: measure the speed of scoring, against pycocoevalcap, and of drawing captions.
 
-Machines are shared and noisy: what counts are the ratios of things run side by side, and how cost grows with size.
+Machines are shared and noisy: look at the ratios of things run side by side, and at how cost grows with size.
 """
 
 import os
@@ -30,16 +30,16 @@ from .scoring.original import original_scores
 
 
 def main(
-    images: Annotated[int, typer.Option(help="Images of the split that is compared with pycocoevalcap.")] = 20_000,
+    images: Annotated[int, typer.Option(help="Images in the comparison with pycocoevalcap.")] = 20_000,
     scaling: Annotated[
-        str, typer.Option(help="Split sizes for growth of cost, joined by commas.")
+        str, typer.Option(help="Images per split for timing whole processes, joined by commas.")
     ] = "5000,20000,80000",
-    original: Annotated[bool, typer.Option(help="Run pycocoevalcap too (about a minute).")] = True,
-    pictures: Annotated[int, typer.Option(help="Pictures whose captions are drawn.", min=1)] = 1000,
+    original: Annotated[bool, typer.Option(help="Also run pycocoevalcap (about a minute).")] = True,
+    pictures: Annotated[int, typer.Option(help="Pictures on which captions are drawn.", min=1)] = 1000,
 ) -> None:
-    """Measure scoring: whole processes from a cold start, then metric by metric against pycocoevalcap; and drawing.
+    """Measure whole scoring processes from a cold start, drawing, and each metric against pycocoevalcap.
 
-    Example::
+    Examples::
 
         python -m benchmark.speed
         python -m benchmark.speed --images 5000 --scaling 1000,5000 --no-original
@@ -71,7 +71,7 @@ def _whole_process(folder: Path, sizes: list[int]) -> Grid:
         predictions = folder / f"{size}.jsonl"
         write_predictions(predictions, split, perturbed(split))
         command = [sys.executable, "-m", f"{__package__}.score", str(predictions), "--data", str(split.directory)]
-        _run(command)  # once, so that the disk does not decide
+        _run(command)  # warms up the file cache
         seconds, peak = _run(command)
         per_caption = number(seconds / split.n_boxes * 1e6, 1)
         grid.add(count(size), count(split.n_boxes), number(seconds), number(peak, 0), per_caption)
@@ -79,12 +79,12 @@ def _whole_process(folder: Path, sizes: list[int]) -> Grid:
 
 
 def _drawing(split: Split) -> Grid:
-    """Captions drawn into their boxes, on pictures of the split's sizes."""
-    papers = [Image.new("RGB", (int(width), int(height)), "#c8b8a8") for width, height in split.sizes]
+    """Time of drawing captions into their boxes, on blank pictures of the split's sizes."""
+    pictures = [Image.new("RGB", (int(width), int(height)), "#c8b8a8") for width, height in split.sizes]
     ends = split.offsets.tolist()
     wall, processor = time.perf_counter(), time.process_time()
-    for paper, first, last in zip(papers, ends, ends[1:], strict=False):
-        draw_captions(paper, split.boxes[first:last], split.captions[first:last])
+    for picture, first, last in zip(pictures, ends, ends[1:], strict=False):
+        draw_captions(picture, split.boxes[first:last], split.captions[first:last])
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
     grid = Grid(
         "captions drawn on pictures, one process", ["time", "seconds", "pictures a second", "captions a second"]
@@ -131,16 +131,16 @@ def _run(command: list[str]) -> tuple[float, float]:
     """Wall seconds and peak resident megabytes of a process.
 
     Raises:
-        InputError: if it fails, with what it said.
+        InputError: if the process fails; the message ends with its stderr.
     """
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    said = process.stderr.read()
+    errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
     if status != 0:
-        raise InputError(f"{' '.join(command)} failed:\n{said}")
+        raise InputError(f"{' '.join(command)} failed:\n{errors}")
     return seconds, usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
 
 

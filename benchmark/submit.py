@@ -1,8 +1,8 @@
-"""`python -m benchmark.submit`: from prediction files to an entry of the leaderboard.
+"""`python -m benchmark.submit`: check and score prediction files, and write a leaderboard entry.
 
 Invariants:
-* an entry is written only if everything about it is fine; all problems are told at once;
-* it is built beside its place and renamed, and never takes the place of another.
+* an entry is written only if everything about it is fine; all problems are reported at once;
+* it is built in a folder beside its final one and then renamed, and never replaces another entry.
 """
 
 import os
@@ -33,20 +33,29 @@ _T = TypeVar("_T")
 
 
 def main(
-    predictions: Annotated[list[Path], typer.Argument(help="Predictions for test, one file per seed; also .gz, .zst.")],
-    val: Annotated[list[Path], typer.Option(help="Predictions for val; repeat it for several seeds, in their order.")],
-    metadata: Annotated[Path, typer.Option(help="metadata.yaml; `init` writes a template.")] = Path("metadata.yaml"),
+    predictions: Annotated[
+        list[Path], typer.Argument(help="Prediction files for test (also .gz, .zst), one per seed.")
+    ],
+    val: Annotated[
+        list[Path], typer.Option(help="Prediction file for val; repeat it for each seed, in the same order.")
+    ],
+    metadata: Annotated[Path, typer.Option(help="Metadata of the system; `init` writes a template.")] = Path(
+        "metadata.yaml"
+    ),
     data: cli.Data = None,
-    submissions: Annotated[Path, typer.Option(help="Folder of all entries.")] = Path("submissions"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and score; write nothing.")] = False,
+    submissions: Annotated[Path, typer.Option(help="Folder of all leaderboard entries.")] = Path("submissions"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and score, but write nothing.")] = False,
 ) -> None:
-    """Check predictions and metadata, score them, and write an entry of the leaderboard.
+    r"""Check predictions and metadata, score them, and write an entry of the leaderboard.
 
     Examples::
 
-        python -m benchmark.submit init                      # writes metadata.yaml, to be filled in
-        python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl --metadata metadata.yaml
-        python -m benchmark.submit seed1.test.jsonl seed2.test.jsonl --val seed1.val.jsonl --val seed2.val.jsonl
+        # write metadata.yaml, to be filled in
+        python -m benchmark.submit init
+        python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl
+        # two seeds of one system
+        python -m benchmark.submit seed1.test.jsonl seed2.test.jsonl \
+            --val seed1.val.jsonl --val seed2.val.jsonl --metadata metadata.yaml
     """
     cli.require_board_extra()
     from .leaderboard.check import Checker
@@ -64,13 +73,13 @@ def main(
     target = submissions / name
     with workplace(None if dry_run else submissions) as place:
         fill_entry(place / name, about, seeds, evaluations, splits)
-        # Receipts were made a moment ago from these captions: the one check that need not be done twice.
+        # The receipts were just made from these captions, so the check that recomputes them is left out.
         report = checker.check(place / name, beside=submissions, without=["receipts"])
         if report.failures:
             raise InputError(*(problem.replace(f"{place.absolute()}/", "") for _, problem in report.failures))
         for note in report.notes:
             print(note)
-        _show_place(name, about, evaluations, splits, submissions)
+        _show_rank(name, about, evaluations, splits, submissions)
         if dry_run:
             print(f"all checks passed; without --dry-run, {target} would be written")
             return
@@ -80,15 +89,18 @@ def main(
 
 
 def init(
-    out: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("metadata.yaml"),
-    interactive: Annotated[bool, typer.Option("--interactive", "-i", help="Ask for every field.")] = False,
+    out: Annotated[Path, typer.Argument(help="Metadata file to write.")] = Path("metadata.yaml"),
+    interactive: Annotated[
+        bool, typer.Option("--interactive", "-i", help="Ask for every field in the terminal.")
+    ] = False,
 ) -> None:
     """Write a template of metadata.yaml in which every field is explained, or filled in by questions.
 
     Examples::
 
         python -m benchmark.submit init metadata.yaml
-        python -m benchmark.submit init --interactive        # Ctrl-C stops; what was answered is written
+        # ask for every field; Ctrl-C stops and writes the answers so far
+        python -m benchmark.submit init --interactive
     """
     cli.require_board_extra()
     from .leaderboard.interview import Interview
@@ -106,7 +118,7 @@ def init(
     with replace_when_complete(out) as partial:
         partial.write_text(template(interview.answers), encoding="utf-8")
     if not complete:
-        print(f"wrote {out} with the answers so far; fill in the rest of it")
+        print(f"wrote {out} with the answers so far; fill in the rest")
         raise typer.Exit(130)
     then = cli.as_called("python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl")
     print(f"wrote {out}; {'then' if interactive else 'fill it in, then'}: {then}")
@@ -115,7 +127,7 @@ def init(
 def _read_all(
     metadata: Path, files: dict[str, list[Path]], splits: dict[str, Split], submissions: Path
 ) -> "tuple[Metadata, list[Captions]]":
-    """The metadata and the captions of each seed; all problems of all files in one error."""
+    """Read the metadata and the captions of each seed; raises all problems of all files in one error."""
     from .leaderboard.entries import entry_name
     from .leaderboard.metadata import read_metadata
 
@@ -150,20 +162,20 @@ def _refuse_existing(target: Path) -> None:
         raise InputError(f"{target} exists and is not overwritten; change name or date in the metadata")
 
 
-def _show_place(
+def _show_rank(
     name: str,
     about: "Metadata",
     evaluations: list[dict[str, Evaluation]],
     splits: dict[str, Split],
     submissions: Path,
 ) -> None:
-    """What the board would show: the place on val and test, and the nearest entries with their differences."""
+    """Print the ranks on val and test that the board would show, with the nearest entries and the differences."""
     from .leaderboard.board import Listed, gather
     from .leaderboard.statistics_cache import Statistics
     from .leaderboard.tables import neighbours_grid
 
     if about.trained_on_val_or_test:
-        print("trained on val or test: it will be listed, not ranked")
+        print("trained on val or test: the entry will be listed, not ranked")
         return
     statistics = {split: [Statistics.of(splits[split], one[split]) for one in evaluations] for split in evaluations[0]}
     candidate = Listed(name, about.name, statistics, about, "self-scored")
@@ -186,7 +198,7 @@ def _git_commands(target: Path) -> str:
 
 
 if __name__ == "__main__":
-    # `init` is a word before any file: a prediction file of that name is written ./init.
+    # A first argument `init` is the subcommand; a prediction file of that name is given as ./init.
     if sys.argv[1:2] == ["init"]:
         del sys.argv[1]
         cli.run(init)

@@ -1,4 +1,4 @@
-"""`python -m benchmark.validate`: everything wrong with a prediction file at once, and repair of what can be."""
+"""`python -m benchmark.validate`: list every problem of a prediction file at once, and repair what can be."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,16 +12,16 @@ from .predictions import read_predictions, repair_predictions
 
 
 def main(
-    predictions: Annotated[Path, typer.Argument(help="JSONL, also .gz or .zst; - reads stdin.")],
+    predictions: Annotated[Path, typer.Argument(help="Prediction file (JSONL, also .gz or .zst); - reads stdin.")],
     data: cli.Data = None,
     split: cli.SplitName = "test",
-    fix: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a repaired copy here.")] = None,
+    fix: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a repaired copy to this file.")] = None,
 ) -> None:
-    """Check a prediction file as scoring does; exit code 0 if it is fine, 2 if not.
+    """Check a prediction file as scoring does; the exit code is 0 if it is fine, 2 if not.
 
     `--fix OUT` repairs what needs no guessing: byte order mark, UTF-16, line ends, blank lines, file suffixes of ids,
     numbers written as text, coordinates instead of indices, exact duplicates, line breaks and outer white space in
-    captions. All else is copied as it is and listed.
+    captions. Everything else is copied unchanged and listed.
 
     Examples::
 

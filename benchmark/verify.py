@@ -14,14 +14,14 @@ from .scoring.receipt import first_difference, later_metrics, make_receipt, othe
 
 
 def main(
-    receipt: Annotated[Path, typer.Argument(help="scores.json, as written by benchmark.score -o.")],
-    predictions: Annotated[Path, typer.Argument(help="The prediction file it was made from.")],
+    receipt: Annotated[Path, typer.Argument(help="Score receipt, as written by `score -o scores.json`.")],
+    predictions: Annotated[Path, typer.Argument(help="Prediction file that the receipt was made from.")],
     data: cli.Data = None,
 ) -> None:
-    """Recompute a receipt from the predictions and name the first difference (exit code 2), if there is one.
+    """Recompute a receipt from the predictions; the first difference, if any, is named (exit code 2).
 
-    Metrics that were added after the receipt was made are no difference. A metric whose version has changed since then
-    cannot be compared, so the receipt cannot be confirmed (exit code 2).
+    Metrics that were added after the receipt was made do not count as a difference. A metric whose version has changed
+    since then cannot be compared, so the receipt cannot be confirmed (exit code 2).
 
     Example::
 
@@ -45,12 +45,12 @@ def main(
     if difference:
         raise InputError(f"{receipt} does not belong to {predictions}: {difference}")
     if others := other_versions(stored):
-        said = "{}: {} was computed with version {}, this is version {}; not compared"
+        message = "{}: {} was computed with version {}, this is version {}; not compared"
         raise InputError(
-            *(said.format(receipt, name, ascii(then[:40])[1:-1], now) for name, (then, now) in others.items())
+            *(message.format(receipt, name, ascii(then[:40])[1:-1], now) for name, (then, now) in others.items())
         )
     if later := later_metrics(stored):
-        print(f"note: not in this receipt, since added later: {', '.join(later)}")
+        print(f"note: metrics added after this receipt was made: {', '.join(later)}")
     print(f"{receipt}: verified, every number recomputed from {predictions}")
 
 

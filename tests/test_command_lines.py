@@ -35,6 +35,12 @@ def test_every_example_has_a_line_of_its_own() -> None:
     assert shown.count("\n  python -m reference_model.train") == 4
 
 
+@pytest.mark.parametrize("command", [("benchmark", "score"), ("benchmark.score",)])
+def test_the_usage_line_is_a_command(command: tuple[str, ...]) -> None:
+    """`Usage: python -m benchmark.python -m benchmark`, which nobody can type."""
+    assert "Usage: python -m benchmark.score [OPTIONS]" in run(*command, "--help").stdout
+
+
 def test_the_list_of_verbs() -> None:
     """`python -m benchmark` alone must lead on."""
     listed = run("benchmark")

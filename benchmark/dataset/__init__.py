@@ -1,8 +1,9 @@
-"""Data sets: `open_split("mini" | DIRECTORY, "test")`.
+"""Open data sets: `open_dataset` and `open_split`, for a folder or "mini", the embedded synthetic one.
 
 Invariants of the embedded data set, mini:
 * a copy in the cache folder is opened without loading the generator;
-* the fingerprints of its default sizes are pinned in `known_fingerprints.json`; a copy with others is built anew.
+* the fingerprints of its default sizes are pinned in `known_fingerprints.json`; a cached copy with other fingerprints
+  is rebuilt.
 """
 
 import os
@@ -18,10 +19,10 @@ __all__ = ["Split", "open_dataset", "open_split"]
 
 
 def open_dataset(data: str | Path | None = None) -> dict[str, Split]:
-    """The splits of a data set, by name.
+    """Open a data set; returns its splits by name.
 
     Args:
-        data: a folder, or "mini" for the embedded synthetic set (built on first use). Default: the environment
+        data: data set folder, or "mini" for the embedded synthetic set (built on first use). Default: the environment
             variable CAPONIMAGE_DATA, else "mini".
 
     Raises:
@@ -32,7 +33,7 @@ def open_dataset(data: str | Path | None = None) -> dict[str, Split]:
 
 
 def _open_mini() -> dict[str, Split]:
-    """The embedded data set in its default sizes, built on first use (a minute or so on two cores)."""
+    """Open the embedded data set in its default sizes, built on first use (a minute or so on two cores)."""
     directory = cache_directory() / NAME
     try:
         splits = open_directory(directory)
@@ -48,7 +49,7 @@ def _open_mini() -> dict[str, Split]:
 
 
 def open_split(data: str | Path | None, split: str) -> Split:
-    """One split of a data set; see `open_dataset`.
+    """Open one split of a data set; see `open_dataset`.
 
     Raises:
         InputError: if the data set or the split does not exist.

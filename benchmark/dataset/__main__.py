@@ -1,6 +1,6 @@
-"""`python -m benchmark.dataset VERB`: make data sets, look at them, identify them.
+"""`python -m benchmark.dataset VERB`: build, import, describe, show and fingerprint data sets.
 
-A verb is a small function on `app`; what it needs is imported inside it, so that `--help` stays fast.
+Each verb is a small function on `app` that imports what it needs itself, so that `--help` stays fast.
 """
 
 import json
@@ -10,38 +10,41 @@ from typing import Annotated
 
 import typer
 
-from ..cli import group, run, stderr, stdout
+from .. import cli
+from ..cli import stderr, stdout
 from ..errors import InputError
 
-app = group()
+app = cli.group()
 
 
 @app.callback()
 def main() -> None:
-    """Make data sets, look at them, identify them."""
+    """Build, import, describe, show and fingerprint data sets."""
 
 
-Data = Annotated[str | None, typer.Argument(help='Data set folder, or "mini". Default: $CAPONIMAGE_DATA, else "mini".')]
+_DataArgument = Annotated[str | None, typer.Argument(help=cli.DATA_HELP)]
 
 
 @app.command("build")
 def build_command(
-    out: Annotated[Path, typer.Option(help="Folder of the data set to make.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the data set to.")],
     images: Annotated[
-        list[str] | None, typer.Option(help="`SPLIT=N`, images of a split; once per split. Default: mini's own sizes.")
+        list[str] | None,
+        typer.Option(help="`SPLIT=N`: images of a split; repeat it per split. [default: sizes of mini]"),
     ] = None,
     annotations_only: Annotated[
-        bool, typer.Option("--annotations-only", help="Draw no pictures: enough for scoring.")
+        bool, typer.Option("--annotations-only", help="Draw no pictures; scoring needs none.")
     ] = False,
 ) -> None:
-    """Build CapOnImage-Mini, the SYNTHETIC data set, in a folder and size of your choice.
+    r"""Build CapOnImage-Mini, the SYNTHETIC data set, in a folder and size of your choice.
 
-    Its default size needs no building by hand: `--data mini` builds it on first use, in the cache folder.
+    In its default size it is built on the first use of `--data mini`, in the cache folder.
 
     Examples::
 
         python -m benchmark.dataset build --out data/mini
-        python -m benchmark.dataset build --out data/large --images test=20000 --annotations-only
+        python -m benchmark.dataset build --out data/large \
+            --images test=20000 --annotations-only
     """
     from .mini import SIZES
     from .mini.build import build
@@ -65,8 +68,8 @@ def build_command(
 
 
 @app.command("describe")
-def describe_command(data: Data = None) -> None:
-    """Statistics of a data set beside the paper's; for mini also the best scores reachable without each input.
+def describe_command(data: _DataArgument = None) -> None:
+    """Print statistics of a data set beside the paper's; for mini also the best scores reachable without each input.
 
     Examples::
 
@@ -86,20 +89,20 @@ def describe_command(data: Data = None) -> None:
 
 @app.command("show")
 def show_command(
-    data: Data = None,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    image: Annotated[str | None, typer.Option(help="Image id. Default: the first of the split.")] = None,
+    data: _DataArgument = None,
+    split: Annotated[str, typer.Option(help="Split of the data set: train, val or test.")] = "test",
+    image: Annotated[str | None, typer.Option(help="Id of the image. [default: first image of the split]")] = None,
     out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("shown.png"),
     predictions: Annotated[
-        Path | None, typer.Option(help="Prediction file, to show its captions beside the references.")
+        Path | None, typer.Option(help="Prediction file whose captions are shown beside the references.")
     ] = None,
 ) -> None:
-    """Draw an image with its boxes, captions and, for mini, what each box is meant to say.
+    """Draw an image with its boxes, their captions and, for mini, the role of each box.
 
     Examples::
 
-        python -m benchmark.dataset show mini --split val --image val-000012 --out x.png
-        python -m benchmark.dataset show mini --predictions preds.jsonl --image test-000003
+        python -m benchmark.dataset show mini --split val --image val-000012
+        python -m benchmark.dataset show mini --predictions preds.jsonl --out x.png
     """
     from ..predictions import read_predictions
     from . import open_split
@@ -113,39 +116,42 @@ def show_command(
 
 @app.command("import-released")
 def import_released_command(
-    annotations: Annotated[Path, typer.Option(help="`ref_captions.json`: image id -> record.")],
-    names: Annotated[list[str], typer.Option(help="`SPLIT=LIST.npy`, the image ids of a split; once per split.")],
-    out: Annotated[Path, typer.Option(help="Folder of the data set to make.")],
+    annotations: Annotated[Path, typer.Option(help="`ref_captions.json` of the authors.")],
+    names: Annotated[list[str], typer.Option(help="`SPLIT=LIST.npy`: image ids of a split; repeat it per split.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the data set to.")],
     images: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures, `<id>.png`. Left out: annotations only.")
+        Path | None, typer.Option(help="Folder of the pictures, `<id>.png`; without it, only annotations are imported.")
     ] = None,
     copy_images: Annotated[
         bool,
         typer.Option(
-            "--copy-images/--link-images", help="Hard-link or copy each picture, or make one link to their folder."
+            "--copy-images/--link-images",
+            help="Hard-link or copy every picture, or make one symbolic link to their folder.",
         ),
     ] = False,
     size: Annotated[
-        str, typer.Option(help="`WIDTHxHEIGHT` in pixels to assume for images with no picture.")
+        str, typer.Option(help="`WIDTHxHEIGHT` in pixels, assumed for images without a picture.")
     ] = "256x256",
     info_separator: Annotated[
-        str | None, typer.Option(help="What ends the title and starts the attributes in `info`.")
+        str | None, typer.Option(help="Text between title and attributes in `info`. [default: `info` is all title]")
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of the data set.")] = "caponimage2m",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the data set in OUT.")] = False,
+    name: Annotated[str, typer.Option(help="Name of the data set, shown in tables.")] = "caponimage2m",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing data set in OUT.")] = False,
 ) -> None:
-    r"""Make a data set of the files that the paper's authors hand out.
+    r"""Make a data set from the files that the paper's authors hand out.
 
-    What cannot be taken over is counted here and listed, case by case, in `OUT/import_report.jsonl`.
+    Records and boxes that cannot be used unchanged are counted, and listed in `OUT/import_report.jsonl`.
 
     Examples::
 
-        python -m benchmark.dataset import-released --annotations ref_captions.json \
-            --names test=tst_names.npy --images images --out data/caponimage2m
+        python -m benchmark.dataset import-released \
+            --annotations ref_captions.json --names test=tst_names.npy \
+            --images images --out data/caponimage2m
 
         # all splits, title and attributes apart
-        python -m benchmark.dataset import-released --annotations ref_captions.json \
-            --names train=trn_names.npy --names val=val_names.npy --names test=tst_names.npy \
+        python -m benchmark.dataset import-released \
+            --annotations ref_captions.json --names train=trn_names.npy \
+            --names val=val_names.npy --names test=tst_names.npy \
             --images images --info-separator '|' --out data/caponimage2m
     """
     from .released.annotations import Options, import_released
@@ -186,19 +192,19 @@ def import_released_command(
 @app.command("import-predictions")
 def import_predictions_command(
     predictions: Annotated[
-        Path, typer.Argument(help="The JSON of the released code, also .gz or .zst; - reads stdin.")
+        Path, typer.Argument(help="JSON file of the released code (also .gz or .zst); - reads stdin.")
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The prediction file to write, such as preds.jsonl.")],
-    data: Annotated[
-        str | None, typer.Option(help='Data set folder, or "mini". Default: $CAPONIMAGE_DATA, else "mini".')
-    ] = None,
-    split: Annotated[str, typer.Option(help="The split that was predicted.")] = "test",
+    output: Annotated[Path, typer.Option("-o", "--output", help="Prediction file to write, such as preds.jsonl.")],
+    data: cli.Data = None,
+    split: cli.SplitName = "test",
 ) -> None:
-    """Make a prediction file of the JSON that the authors' released code writes, from one GPU or several.
+    """Make a prediction file from the JSON that the authors' released code writes, on one GPU or several.
 
-    What cannot be taken over is counted here and listed, case by case, in `OUTPUT.import_report.jsonl`.
+    Captions that cannot be used unchanged are counted, and listed in `OUTPUT.import_report.jsonl`.
 
-    Example: `python -m benchmark.dataset import-predictions preds.json --data DIR --split test -o preds.jsonl`
+    Example::
+
+        python -m benchmark.dataset import-predictions preds.json -o preds.jsonl
     """
     from ..predictions.released import import_predictions
     from . import open_split
@@ -211,12 +217,10 @@ def import_predictions_command(
 
 
 @app.command("fingerprint")
-def fingerprint_command(
-    data: Data = None,
-) -> None:
-    """Fingerprint of every split, recomputed from its rows, and the public split it belongs to.
+def fingerprint_command(data: _DataArgument = None) -> None:
+    """Print the fingerprint of every split, recomputed from its rows, and the public split it belongs to.
 
-    Exit code 2 if a split is not what its `dataset.json` says, that is, if a file was changed or replaced.
+    The exit code is 2 if a split differs from its entry in `dataset.json`: a file was changed or replaced.
 
     Example: `python -m benchmark.dataset fingerprint data/caponimage2m`
     """
@@ -243,4 +247,4 @@ def fingerprint_command(
 
 
 if __name__ == "__main__":
-    run(app)
+    cli.run(app)

@@ -1,4 +1,4 @@
-"""A data set's statistics beside the paper's, and for mini the best scores reachable with each input removed."""
+"""Tables of a data set: statistics beside the paper's, and for mini the best exact match that is possible."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -27,7 +27,7 @@ STATISTICS: dict[str, tuple[Callable[[Split], Content], str]] = {
 
 
 def statistics_table(splits: dict[str, Split]) -> Grid:
-    """One column per split, and the paper's."""
+    """Statistics of each split, one column each, beside the paper's."""
     grid = Grid(next(iter(splits.values())).dataset, ["", *splits, "CapOnImage2M (paper)"])
     for name, (value, paper) in STATISTICS.items():
         grid.add(name, *map(value, splits.values()), paper)
@@ -37,30 +37,30 @@ def statistics_table(splits: dict[str, Split]) -> Grid:
 
 
 def roles_table(splits: dict[str, Split]) -> Grid | None:
-    """Share of the captions of each role, per cent; None for real data, whose roles nobody knows."""
+    """Share of the captions of each role, in per cent; None for real data, which has no roles."""
     counts = {name: Counter(split.roles or ()) for name, split in splits.items()}
     roles = sorted({role for found in counts.values() for role in found})
     if not roles:
         return None
-    grid = Grid("what the captions are, per cent", ["role", *splits])
+    grid = Grid("roles of the captions, per cent", ["role", *splits])
     for role in roles:
         grid.add(role, *(percent(found[role] / max(1, splits[name].n_boxes)) for name, found in counts.items()))
     return grid
 
 
 def ceilings_table(splits: dict[str, Split]) -> Grid:
-    """Best exact match on mini, per cent, by what a model does without."""
+    """Highest possible exact match on mini, in per cent, by the input that is removed."""
     from .mini.build import in_building_order
     from .mini.ceilings import ceilings
     from .mini.samples import Sample, samples
 
-    of_split: dict[str, list[Sample]] = {name: [] for name in splits}
+    by_split: dict[str, list[Sample]] = {name: [] for name in splits}
     for name, sample in samples(in_building_order({name: split.n_images for name, split in splits.items()})):
-        of_split[name].append(sample)
-    columns = {name: ceilings(of_split[name]) for name in EVALUATED_SPLITS if name in splits}
+        by_split[name].append(sample)
+    columns = {name: ceilings(by_split[name]) for name in EVALUATED_SPLITS if name in splits}
     grid = Grid("ceilings of exact match, per cent", ["", *columns])
-    for what in next(iter(columns.values()), {}):
-        grid.add(what, *(percent(found[what]) for found in columns.values()))
+    for removed in next(iter(columns.values()), {}):
+        grid.add(removed, *(percent(found[removed]) for found in columns.values()))
     grid.notes = [
         "highest exact match that any model can reach, known from the generator (docs/data.md); "
         "one caption in twenty is unexplained by any input",

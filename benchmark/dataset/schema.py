@@ -1,4 +1,4 @@
-"""The annotation row: one image with its text boxes.
+"""Schema of annotation rows (one image with its text boxes each), and the checks that a row must pass.
 
 Invariants of every row in a data set (checked on writing, see `row_problems`):
 * boxes are [x1, y1, x2, y2] as ratios of the image's width and height, 0 <= x1 < x2 <= 1, 0 <= y1 < y2 <= 1;
@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 
 import pyarrow as pa
 
-#: The splits that systems are scored on; the third, train, is what they learn from.
+#: Splits that systems are scored on; the third one, train, is for training.
 EVALUATED_SPLITS = ("val", "test")
 
 BOXES = pa.list_(pa.list_(pa.float64(), 4))
@@ -30,14 +30,15 @@ SCHEMA = pa.schema(
     ]
 )
 
-#: Only in synthetic data: what the generator meant each box to say ("brand", "scene", ...). No part of the fingerprint.
+#: Column of synthetic data only: the role of each box, which is what the generator meant it to say ("brand", "scene",
+#: ...). It is not part of the fingerprint.
 ROLES = pa.field("roles", pa.list_(pa.string()))
 
 IMAGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
 
 
 class AnnotationRow(TypedDict, total=False):
-    """One image of a split, as `SplitWriter.append` takes it and `Split.row` returns it."""
+    """One image of a split, as `SplitWriter.append` takes it and `Split.rows` yields it."""
 
     image_id: str
     width: int  # pixels of the stored image
@@ -47,12 +48,12 @@ class AnnotationRow(TypedDict, total=False):
     category: str
     boxes: list[list[float]]  # [x1, y1, x2, y2] in [0, 1]
     captions: list[str] | None  # None where references are hidden
-    masked_boxes: list[list[float]]  # every text rectangle of the image, also those without a caption
+    masked_boxes: list[list[float]]  # every text box of the image, also those without a caption
     roles: list[str]  # synthetic data only
 
 
 def row_problems(row: AnnotationRow) -> list[str]:
-    """Everything that keeps a row out of a data set; empty when it is fine."""
+    """List every reason to refuse a row; empty if the row is fine."""
     problems = []
     image_id: Any = row["image_id"]
     if not isinstance(image_id, str) or not IMAGE_ID.fullmatch(image_id) or ".." in image_id:

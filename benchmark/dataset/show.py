@@ -1,4 +1,4 @@
-"""Draws an image of a data set with its boxes, their captions and, for mini, what each box is meant to say."""
+"""Draw an image of a data set with its boxes, their captions and, for mini, the role of each box."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from ..rendering import draw_captions
 from .store import Split
 
-#: Colours that people with any colour vision tell apart (Okabe and Ito), for outlines and their legend.
+#: Colours of outlines and badges that people with any colour vision can distinguish (Okabe and Ito).
 _COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (213, 94, 0), (204, 121, 167), (86, 180, 233), (240, 228, 66))
 _HEIGHT, _ROW, _GAP = 720, 40, 12  # pixels
 
@@ -16,12 +16,12 @@ def show(split: Split, image_id: str, predictions: Sequence[str] | None = None) 
     """The picture of an image with numbered boxes, and beside it a table of their captions.
 
     Args:
-        split: of the data set.
-        image_id: of the image.
-        predictions: captions of a system for all boxes of the split, for a column of their own.
+        split: split that holds the image.
+        image_id: id of the image.
+        predictions: a system's captions for all boxes of the split, shown in a column of their own.
 
     Raises:
-        InputError: if there is no such image, or the data set holds no pictures.
+        InputError: if the split has no such image, or the data set holds no pictures.
     """
     i = split.position(image_id)
     span = slice(int(split.offsets[i]), int(split.offsets[i + 1]))

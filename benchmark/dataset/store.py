@@ -1,13 +1,15 @@
-"""Data sets on disk: `dataset.json`, one Parquet file per split, images beside them.
+"""Data sets on disk: write them, open their memory-mapped splits, compute their fingerprints.
+
+A data set is a folder:
 
     DIR/dataset.json           name, whether synthetic, and per split: images, boxes, fingerprint
     DIR/test.parquet           the rows of `schema.SCHEMA`
     DIR/images/<image_id>.png
 
 Invariants:
-* opening a split reads the Parquet footer only; a column is read when it is first asked for, so opening a split of
+* opening a split reads the Parquet footer only; a column is read on its first use, so opening a split of
   two million images takes no longer, and no more memory, than opening a small one;
-* files appear complete or not at all (written beside, then renamed);
+* files appear complete or not at all (written under another name, then renamed);
 * the fingerprint depends on the annotation rows alone, not on Parquet's version, row groups or compression.
 """
 
@@ -57,7 +59,7 @@ class Fingerprint:
                 stream.update(buffer)
 
     def column(self, name: str) -> str:
-        """Digest of one column, 64 hex digits; of nothing if the column was always absent."""
+        """Digest of one column, 64 hex digits; that of empty input if the column was always absent."""
         streams = self._streams.get(name, [])
         return hashlib.sha256("".join(s.hexdigest() for s in streams).encode()).hexdigest()
 
@@ -68,7 +70,7 @@ class Fingerprint:
 
 
 def _canonical_buffers(column: pa.Array) -> Iterator[bytes]:
-    """The lengths of every level, then the values, of a string, number or (nested) list column."""
+    """Bytes to hash of a string, number or (nested) list column: the lengths level by level, then the values."""
     while pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
         if pa.types.is_list(column.type):
             yield np.asarray(column.value_lengths()).astype("<i4").tobytes()
@@ -82,7 +84,7 @@ def _canonical_buffers(column: pa.Array) -> Iterator[bytes]:
 
 
 class SplitWriter:
-    """Writes the rows of one split; the file appears, complete, when the `with` block ends without an error.
+    """Writer of the rows of one split; the file appears, complete, when the `with` block ends without an error.
 
     Raises:
         InputError: from `append`, naming the image, when a row breaks an invariant of `schema`.
@@ -141,7 +143,7 @@ class SplitWriter:
             self._partial.unlink(missing_ok=True)
 
     def summary(self) -> dict[str, Any]:
-        """What `dataset.json` says of this split."""
+        """The entry of this split in `dataset.json`."""
         return {
             "images": self.images,
             "boxes": self.boxes,
@@ -151,7 +153,7 @@ class SplitWriter:
 
 
 def write_description(directory: Path, *, name: str, synthetic: bool, splits: dict[str, Any], **more: Any) -> None:
-    """Write `dataset.json`, the last file of a data set: where it stands, the splits stand."""
+    """Write `dataset.json`, the last file of a data set: once it exists, all splits are complete."""
     description = {"format": FORMAT, "name": name, "synthetic": synthetic, "splits": splits, **more}
     partial = directory / ".dataset.json.partial"
     partial.write_text(json.dumps(description, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -160,7 +162,7 @@ def write_description(directory: Path, *, name: str, synthetic: bool, splits: di
 
 @dataclass(frozen=True)
 class Split:
-    """One split of a data set. Boxes of all images stand in one row: image i owns offsets[i] to offsets[i + 1]."""
+    """One split of a data set; of the boxes of all images, image i owns offsets[i] to offsets[i + 1]."""
 
     directory: Path
     dataset: str
@@ -191,14 +193,14 @@ class Split:
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """Image id -> position in `image_ids`."""
+        """Image id -> index in `image_ids`."""
         return {image_id: i for i, image_id in enumerate(self.image_ids)}
 
     def position(self, image_id: str) -> int:
-        """Where an image stands in the split.
+        """Index of an image in `image_ids`.
 
         Raises:
-            InputError: if it is not in it.
+            InputError: if the split has no such image.
         """
         if image_id not in self.index:
             near = get_close_matches(image_id, self.image_ids, n=3) or self.image_ids[:3]
@@ -233,17 +235,17 @@ class Split:
 
     @cached_property
     def offsets(self) -> np.ndarray:
-        """First box of each image, and the total, shape (n_images + 1,)."""
+        """Index of the first box of each image, then the number of boxes, shape (n_images + 1,)."""
         return _offsets(self._box_column)
 
     @cached_property
     def masked_box_counts(self) -> np.ndarray:
-        """Text rectangles of each image, also those without a caption, shape (n_images,)."""
+        """Number of text boxes of each image, also those without a caption, shape (n_images,)."""
         return np.diff(_offsets(self._column("masked_boxes")))
 
     @cached_property
     def image_of_box(self) -> np.ndarray:
-        """Position of the image each box stands on, shape (n_boxes,)."""
+        """Index of each box's image in `image_ids`, shape (n_boxes,)."""
         return np.repeat(np.arange(self.n_images), np.diff(self.offsets))
 
     @cached_property
@@ -279,26 +281,26 @@ class Split:
 
     @cached_property
     def roles(self) -> list[str] | None:
-        """What the generator meant each box to say, length n_boxes; None for real data."""
+        """Role of each box (see `schema.ROLES`), length n_boxes; None for real data."""
         if ROLES.name not in self._file.schema_arrow.names:
             return None
         return self._column(ROLES.name).flatten().to_pylist()
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """The fingerprint of the rows as they are on disk now (not as `dataset.json` claims)."""
+        """Fingerprint of the rows as they are on disk now, not the one that `dataset.json` claims."""
         fingerprint = Fingerprint()
         for batch in self._file.iter_batches(batch_size=ROWS_PER_GROUP, columns=SCHEMA.names):
             fingerprint.update(batch)
         return fingerprint
 
     def rows(self, batch_size: int = 1024) -> Iterator[AnnotationRow]:
-        """All rows in order, in memory bounded by `batch_size`."""
+        """Iterate over all rows in order, in memory bounded by `batch_size` rows."""
         for batch in self._file.iter_batches(batch_size=batch_size):
             yield from batch.to_pylist()
 
     def image_path(self, image_id: str) -> Path:
-        """Where the picture of an image is."""
+        """Path of the picture of an image."""
         return self.directory / "images" / f"{image_id}.png"
 
     def image(self, image_id: str) -> Image.Image:
@@ -323,10 +325,10 @@ def _coordinates(lists: pa.Array) -> np.ndarray:
 
 
 def open_directory(directory: Path) -> dict[str, Split]:
-    """The splits of the data set in a folder.
+    """Open the data set in a folder; returns its splits by name.
 
     Raises:
-        InputError: if there is no data set, or one of another format version, or a split's file is missing.
+        InputError: if there is no data set, it has another format version, or the file of a split is missing.
     """
     try:
         description = json.loads((directory / "dataset.json").read_text(encoding="utf-8"))
@@ -350,7 +352,7 @@ def open_directory(directory: Path) -> dict[str, Split]:
 
 @cache
 def _known() -> dict[str, str]:
-    """Names of the splits that many people hold, by fingerprint; a split that is not listed is not wrong for that."""
+    """Public splits, fingerprint -> name; a split that is not listed may be fine all the same."""
     path = Path(__file__).with_name("known_fingerprints.json")
     splits = json.loads(path.read_text(encoding="utf-8"))["splits"]
     return {entry["fingerprint"]: f"{entry['name']}/{entry['split']}" for entry in splits}

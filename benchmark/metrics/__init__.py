@@ -1,4 +1,4 @@
-"""The registry of metrics: what each is called, which module computes it, its version, and where it is shown.
+"""Registry of metrics: name, module, version and unit of each, and the tables that show it.
 
 A new metric takes two files: its module in this package, and an entry in `METRICS`. Scores, intervals, slices,
 receipts, the leaderboard, the bundles for other platforms and the reports follow from the entry. A module offers
@@ -7,9 +7,9 @@ receipts, the leaderboard, the bundles for other platforms and the reports follo
 * `statistics(corpus)`, additive rows: one per box, or one per image where `level` says so. Where
   `needs_aspect_ratios` is set, it is called with the aspect ratios of the boxes as second argument;
 * `aggregate(sums)`, from summed rows to the values of the metrics in natural scale;
-* `RECIPE`, if the module has one: the words that stand for its metrics in the signature (`scoring.receipt`).
+* `RECIPE`, if the module has one: the text that describes its metrics in the signature (`scoring.receipt`).
 
-Invariant: modules are named as text and imported when they are asked for, so whoever needs names alone loads no numpy.
+Invariant: modules are named as text and imported on their first use, so code that needs only names loads no numpy.
 """
 
 import re
@@ -18,7 +18,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Literal
 
-#: The metric that ranks systems, and stands first where they are ranked.
+#: Metric that ranks systems; it is the first column wherever they are ranked.
 HEADLINE = "CIDEr"
 
 _FOUNDING_RELEASE = "0.1"
@@ -29,18 +29,18 @@ class Metric:
     """One metric.
 
     Attributes:
-        name: as it stands in every table and file.
-        module: the module of this package that computes it.
-        version: raised when the metric can give other values for unchanged captions.
-        unit: "%" is printed times 100, "characters" as it is.
-        higher_is_better: None for a number that describes and does not judge.
+        name: name in every table and file.
+        module: module of this package that computes it.
+        version: version, raised when the metric can give other values for unchanged captions.
+        unit: unit in tables: "%" is printed times 100, "characters" unchanged.
+        higher_is_better: whether more is better; None for a number that describes and does not judge.
         level: whether the statistics have a row per box or per image.
         needs_aspect_ratios: whether it can only be computed where the boxes are known.
         board: whether it is a column of the leaderboard and of other platforms.
         slices: whether it is a column of the tables of scores by slice.
         summary: whether it is a column of the short report tables in the README.
         report: whether it is a column of the report tables although the paper does not print it.
-        since: the release that brought it. Every receipt has the metrics of the first release.
+        since: release that introduced it. Every receipt has the metrics of the first release.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Metric:
 
     @property
     def scale(self) -> float:
-        """The factor from natural scale to that of the tables."""
+        """Factor from natural scale to that of the tables."""
         return 1.0 if self.unit == "characters" else 100.0
 
     @property
@@ -68,11 +68,11 @@ class Metric:
 
     @property
     def founding(self) -> bool:
-        """Whether every receipt must have it."""
+        """Whether every receipt must contain it."""
         return self.since == _FOUNDING_RELEASE
 
 
-#: All metrics, in the order of the tables; those of one module stand together.
+#: All metrics, in the order of the tables; those of one module are adjacent.
 METRICS: tuple[Metric, ...] = (
     Metric("BLEU-1", "bleu", board=True),
     Metric("BLEU-2", "bleu"),
@@ -93,8 +93,8 @@ METRICS: tuple[Metric, ...] = (
 #: Columns of the leaderboard and of other platforms.
 BOARD = tuple(sorted((metric for metric in METRICS if metric.board), key=lambda metric: metric.name != HEADLINE))
 
-#: Metrics of the comment on a pull request and of the human study: those of the board of which more is better, so
-#: that nobody has to be told which way a number points.
+#: Metrics of the comment on a pull request and of the human study: those of the board for which more is better, so
+#: that readers need not know which way each number points.
 MORE_IS_BETTER = tuple(metric for metric in BOARD if metric.higher_is_better)
 
 
@@ -108,7 +108,7 @@ def load(module: str) -> ModuleType:
     """Import a metric module.
 
     Raises:
-        ValueError: if the module does not have the metrics that stand in the registry.
+        ValueError: if the module does not have the metrics that the registry lists for it.
     """
     loaded = import_module(f".{module}", __name__)
     registered = tuple(metric.name for metric in by_module()[module])

@@ -48,7 +48,7 @@ def aggregate(sums: np.ndarray) -> np.ndarray:
 
 
 def _bleu(row: list[float]) -> list[float]:
-    """One corpus, in pycocoevalcap's order of operations; math.* keeps the bits the same on every machine."""
+    """BLEU-1..4 of one corpus, in pycocoevalcap's order of operations; math.* gives the same bits everywhere."""
     matches, guesses, prediction_length, reference_length = row[:4], row[4:8], row[8], row[9]
     ratio = (prediction_length + _TINY) / (reference_length + _SMALL)
     penalty = math.exp(1 - 1 / ratio) if ratio < 1 else 1.0

@@ -1,7 +1,7 @@
-"""Caption types: whether the right kind of caption stands in the right place (paper section 5.5, Figure 3).
+"""Caption types: whether each kind of caption is where the references have it (paper section 5.5, Figure 3).
 
 The paper groups reference captions into four types by k-means on sentence-level BERT embeddings, gives every generated
-caption the type of its nearest centroid, and shows where each type stands on the image.
+caption the type of its nearest centroid, and shows where on the image each type occurs.
 
 Embedding-based numbers drift with library versions, so a type model is a folder of fixed files, never a fresh fit:
 `types.json` names the encoder, its SHA-256, the centroids and golden captions whose types are checked on loading. The
@@ -51,7 +51,7 @@ class TypeModel:
 
     @property
     def sha256(self) -> str:
-        """Of what decides a type: the encoder's files and the centroids."""
+        """SHA-256 of everything that decides a type: the encoder's files and the centroids."""
         return hashlib.sha256(f"{self.encoder_sha256 or self.encoder} {self.centroids.tolist()}".encode()).hexdigest()
 
     def distances(self, captions: Sequence[str]) -> np.ndarray:
@@ -68,7 +68,7 @@ class TypeModel:
 
 
 def load_encoder(name: str) -> Any:
-    """A SentenceTransformer, from a folder or by name.
+    """Load a SentenceTransformer from a folder or by name.
 
     Raises:
         InputError: if the extra is not installed, or the model is neither a folder nor to be downloaded.
@@ -96,7 +96,7 @@ def embed(transformer: Any, captions: Sequence[str]) -> np.ndarray:
 
 
 def _cached_embeddings(key: str, captions: Sequence[str], encode: Any) -> np.ndarray:
-    """Embeddings by text hash: a caption is encoded once per type model and machine."""
+    """Embeddings from a cache keyed by text hash: a caption is encoded once per type model and machine."""
     path = cache_directory() / "embeddings" / f"{key[:16]}.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
     hashes = [hashlib.sha256(caption.encode("utf-8", "surrogatepass")).digest() for caption in captions]
@@ -115,7 +115,7 @@ def _cached_embeddings(key: str, captions: Sequence[str], encode: Any) -> np.nda
 
 
 def load_type_model(name: str) -> TypeModel:
-    """A type model by name ("mini") or folder.
+    """Load a type model by name ("mini") or from a folder.
 
     Raises:
         InputError: if there is none, its encoder is not the one it was fitted with, or golden captions get other
@@ -156,11 +156,11 @@ def folder_sha256(folder: Path) -> str:
 
 
 def type_map(types: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """How many captions of each type have their box centre in each cell.
+    """Count the captions of each type whose box centre is in each cell of an 8 x 8 grid.
 
     Args:
-        types: shape (n_boxes,).
-        boxes: ratios [x1, y1, x2, y2], shape (n_boxes, 4).
+        types: type of each caption, shape (n_boxes,).
+        boxes: boxes as ratios [x1, y1, x2, y2], shape (n_boxes, 4).
 
     Returns:
         Counts, shape (N_TYPES, CELLS, CELLS), indexed [type, row, column].
@@ -183,16 +183,16 @@ def jensen_shannon(counts: np.ndarray, others: np.ndarray) -> float:
 
 
 def score_types(corpus: Corpus, boxes: np.ndarray, *, encoder: str = "mini") -> dict[str, Any]:
-    """The numbers behind Figure 3.
+    """Compute the numbers behind Figure 3.
 
     Args:
         corpus: predictions and references.
-        boxes: ratios, shape (n_boxes, 4).
-        encoder: see `load_type_model`.
+        boxes: boxes as ratios [x1, y1, x2, y2], shape (n_boxes, 4).
+        encoder: type model, by name or folder; see `load_type_model`.
 
     Returns:
         `agreement` (share of boxes with the reference's type, x 100), `divergence` of the type-by-place maps (0 to 1),
-        `shares` and `reference_shares` of the types (x 100), and what decided them: `encoder`, `sha256`.
+        `shares` and `reference_shares` of the types (x 100), and the type model: `encoder`, `sha256`.
     """
     model = load_type_model(encoder)
     predicted, referenced = model.assign(corpus.predictions), model.assign(corpus.references)
@@ -215,10 +215,10 @@ def fit_type_model(encoder: str, captions: Sequence[str], folder: Path, *, seed:
     nearer to its own than to any other, so that rounding cannot move them.
 
     Args:
-        encoder: folder (inside `folder`, or anywhere) or SentenceTransformer name.
+        encoder: folder (inside `folder`, or anywhere) or name of a SentenceTransformer.
         captions: reference captions, repeats included.
-        folder: where `types.json` is written.
-        seed: of k-means.
+        folder: folder to write `types.json` to.
+        seed: random seed of k-means.
 
     Raises:
         InputError: if the encoder cannot be loaded, or there are fewer than 100 distinct captions.

@@ -38,8 +38,8 @@ def segment_scores(corpus: Corpus, *, clipped: bool = True) -> np.ndarray:
     """CIDEr-D of each box against the document frequencies of the whole corpus.
 
     Args:
-        corpus: the whole split.
-        clipped: False gives the original CIDEr: no clipping, no length penalty.
+        corpus: captions of the whole split.
+        clipped: whether to clip counts and penalise length; False gives the original CIDEr, which does neither.
 
     Returns:
         float64 in [0, 10], shape (n_boxes,).
@@ -61,7 +61,7 @@ def segment_scores(corpus: Corpus, *, clipped: bool = True) -> np.ndarray:
 
 
 def ceiling(corpus: Corpus) -> float:
-    """What the references themselves would score, in [0, 10]: 2.5 for every order that a caption has."""
+    """Score of the references themselves, in [0, 10]: 2.5 for every n-gram order that a caption has."""
     orders = 0
     for ngrams in corpus.ngrams:
         idf = inverse_document_frequency(ngrams, corpus.n_boxes)

@@ -3,8 +3,8 @@
 BLEU, CIDEr and Div@n all count n-grams of single code points, up to order four. Doing it in numpy on integers for
 the whole split at once is what makes the harness fast; see `Ngrams`.
 
-Invariants: captions hold tokens only (white space dropped), run in the data set's box order, and the boxes of one
-image stand together.
+Invariants: captions hold tokens only (white space dropped), run in the data set's box order, and the boxes of one image
+are adjacent.
 """
 
 from collections.abc import Sequence
@@ -43,8 +43,8 @@ def count_ngrams(captions: Sequence[str], max_order: int = MAX_ORDER) -> list[Ng
     lengths = np.fromiter(map(len, captions), np.int64, len(captions))
     points = np.frombuffer("".join(captions).encode("utf-32-le", "surrogatepass"), np.uint32)
     caption = np.repeat(np.arange(len(captions)), lengths)
-    # Room left in the caption from this position on, so that an n-gram starts here if n <= room.
-    room = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(points))
+    # Tokens of the caption from this position on; an n-gram starts here if there are at least n of them.
+    remaining = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(points))
     tokens = np.unique(points, return_inverse=True)[1].astype(np.int64)
     n_tokens = int(tokens.max(initial=0)) + 1
     start = np.arange(len(points))
@@ -52,7 +52,7 @@ def count_ngrams(captions: Sequence[str], max_order: int = MAX_ORDER) -> list[Ng
     orders = []
     for n in range(1, max_order + 1):
         if n > 1:
-            fits = room[start] >= n
+            fits = remaining[start] >= n
             start, grams = start[fits], grams[fits]
             grams = np.unique(grams * n_tokens + tokens[start + n - 1], return_inverse=True)[1].astype(np.int64)
         n_grams = int(grams.max(initial=0)) + 1
@@ -69,8 +69,8 @@ class Corpus:
 
     Attributes:
         predictions: one caption per box, tokens only.
-        references: the same for the references.
-        offsets: image i owns boxes offsets[i] to offsets[i + 1], shape (n_images + 1,).
+        references: reference captions, one per box, tokens only.
+        offsets: box ranges of the images: image i owns boxes offsets[i] to offsets[i + 1], shape (n_images + 1,).
     """
 
     predictions: Sequence[str]
@@ -81,12 +81,12 @@ class Corpus:
     def from_captions(
         cls, *, predictions: Sequence[str], references: Sequence[str], offsets: np.ndarray | None = None
     ) -> "Corpus":
-        """Captions as written, white space and all.
+        """Make a corpus from captions as written; their white space is dropped.
 
         Args:
-            predictions: one caption per box.
-            references: one caption per box.
-            offsets: see the class; default: every box is an image of its own.
+            predictions: predicted captions, one per box.
+            references: reference captions, one per box.
+            offsets: box ranges of the images, as in the class; by default every box is an image of its own.
 
         Raises:
             ValueError: if the lengths do not agree.
@@ -131,13 +131,13 @@ class Corpus:
         return [_match(ngrams, self.n_boxes) for ngrams in self.ngrams]
 
     def sum_by_image(self, statistics: np.ndarray) -> np.ndarray:
-        """Per-box statistics, shape (n_boxes, K), added up per image, shape (n_images, K)."""
+        """Add per-box statistics, shape (n_boxes, K), up per image, shape (n_images, K)."""
         return np.add.reduceat(statistics, self.offsets[:-1], axis=0)
 
 
 @dataclass(frozen=True)
 class Matches:
-    """The n-grams of one order that stand both in a box's prediction and in its reference."""
+    """The n-grams of one order that occur in both the prediction and the reference of a box."""
 
     box: np.ndarray
     gram: np.ndarray

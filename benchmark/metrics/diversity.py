@@ -26,12 +26,12 @@ def aggregate(sums: np.ndarray) -> np.ndarray:
 
 
 def per_image(corpus: Corpus, n: int, *, denominator: str = "characters") -> np.ndarray:
-    """Distinct n-grams over the predictions of each image.
+    """Share of distinct n-grams in the predictions of each image.
 
     Args:
-        corpus: the predictions and their images.
-        n: n-gram order, 1 to 4.
-        denominator: "characters" (the paper's) or "n-grams".
+        corpus: predictions and their images.
+        n: order of the n-grams, 1 to 4.
+        denominator: total to divide by: "characters" (the paper's) or "n-grams".
 
     Returns:
         Share in [0, 1] of each image, shape (n_images,).

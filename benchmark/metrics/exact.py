@@ -1,4 +1,4 @@
-"""Exact match and mean length: the two numbers that need no formula and explain most others."""
+"""Exact match and mean caption length: two numbers that need no formula and explain most others."""
 
 import numpy as np
 

@@ -8,7 +8,7 @@ em (a full-width character 1, a half-width one 0.5) over r:
 * underfill: fill below 0.5. More than half of the box stays empty at full font size.
 
 Text boxes found by OCR leave a margin around the glyphs and characters are not all square, so references themselves
-over- and underfill a little: their rates stand beside those of the predictions, and only the difference counts.
+over- and underfill a little: compare the rates of predictions and references; only the difference counts.
 """
 
 import math
@@ -40,7 +40,7 @@ def em_widths(captions: Sequence[str]) -> np.ndarray:
 
 
 def aspect_bins(aspect_ratios: np.ndarray) -> np.ndarray:
-    """Index into `BIN_EDGES` of each box, 0 for ratios of 1 to 2."""
+    """Index of each box's bin in `BIN_EDGES`; 0 for ratios of 1 to 2."""
     return np.clip(np.floor(aspect_ratios).astype(np.int64), BIN_EDGES[0], BIN_EDGES[-1]) - BIN_EDGES[0]
 
 
@@ -74,7 +74,7 @@ class Curve:
 
 
 def length_curve(corpus: Corpus, aspect_ratios: np.ndarray) -> Curve:
-    """Figure 4b for a split; all arrays have shape (len(BIN_EDGES),)."""
+    """Compute the curves of Figure 4b for a split; all arrays have shape (len(BIN_EDGES),)."""
     bins = aspect_bins(aspect_ratios)
     boxes = np.bincount(bins, minlength=len(BIN_EDGES))
     with np.errstate(invalid="ignore"):

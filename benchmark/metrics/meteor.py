@@ -37,7 +37,7 @@ _FUNCTION_WORDS = frozenset(",.:?'\"()$-—ais")
 
 _CONTROLS = "".join(map(chr, range(32)))
 
-# Unassigned in Unicode 13, which Java 17 knows: later Pythons give some of them lower cases.
+# Code points unassigned in Unicode 13, the version of Java 17: later Pythons give some of them lower cases.
 _CASELESS = (
     range(0x2C2F, 0x2C30),
     range(0xA7C0, 0xA7C2),
@@ -49,7 +49,7 @@ _CASELESS = (
 
 
 class _Words(dict[int, int]):
-    """For `str.translate`: code points to the first code point that METEOR takes for the same word."""
+    """Table for `str.translate`: code point -> first code point that METEOR takes for the same word."""
 
     def __missing__(self, point: int) -> int:
         word = self[point] = _word(point)
@@ -58,7 +58,7 @@ class _Words(dict[int, int]):
 
 def _word(point: int) -> int:
     lower = chr(point) if any(point in block for block in _CASELESS) else chr(point).lower()
-    if len(lower) == 2:  # only İ: i and a dot above, which has no other use than to be hashed
+    if len(lower) == 2:  # only İ, which becomes i and a combining dot: one word by Java's hash of both
         return 31 * ord(lower[0]) + ord(lower[1])
     point = ord(lower)
     if point < 0x10000:
@@ -73,7 +73,7 @@ _WORDS = _Words({ord(mark): ord(plain) for marks, plain in (("‘’`", "'"), ("
 
 
 def statistics(corpus: Corpus) -> np.ndarray:
-    """`pair_statistics` of each box; METEOR is the dearest metric, so each distinct pair is aligned once."""
+    """`pair_statistics` of each box; METEOR is the slowest metric, so each distinct pair is aligned once."""
     pairs: dict[tuple[str, str], int] = {}
     both = zip(corpus.predictions, corpus.references, strict=True)
     inverse = [pairs.setdefault(pair, len(pairs)) for pair in both]
@@ -86,7 +86,7 @@ def pair_statistics(predictions: Sequence[str], references: Sequence[str]) -> np
 
     Args:
         predictions: captions without white space, as `Corpus` holds them.
-        references: one for each prediction.
+        references: reference captions, one for each prediction.
 
     Returns:
         int64, shape (n_pairs, 6): weight of the prediction's words, of the reference's words (content 3, function 1),
@@ -158,7 +158,7 @@ def aggregate(sums: np.ndarray) -> np.ndarray:
     recall = np.divide(reference_matched, _FULL * reference_weight, out=np.ones(some.shape), where=some)
     mean = 1 / ((1 - ALPHA) / precision + ALPHA / recall)
     fragmentation = np.divide(2 * chunks, words, out=np.zeros(some.shape), where=some)
-    # Powers are taken by Python, once per distinct value, for the same bits whatever the CPU makes of numpy's.
+    # Powers are taken by Python, once per distinct value, for the same bits on every CPU, which numpy's do not give.
     distinct, inverse = np.unique(fragmentation, return_inverse=True)
     penalty = np.array([GAMMA * value**BETA for value in distinct.tolist()])[inverse].reshape(some.shape)
     return np.where(some, mean * (1 - penalty), 0.0)[..., np.newaxis]

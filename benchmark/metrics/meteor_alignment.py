@@ -1,4 +1,4 @@
-"""METEOR's alignment: which words of a prediction are matched with which words of its reference.
+"""METEOR's alignment: match the words of a prediction with the words of its reference.
 
 Words are matched if they are equal, synonyms, or in phrases that paraphrase each other. One alignment is chosen out of
 all possible ones by a beam search over the reference, from left to right (Denkowski and Lavie 2011, 2014). The papers
@@ -33,12 +33,12 @@ _TABLE = "1c=1b 1c=1°c ar=rs c=g c=k e=d f=h f=r h=f j=7 k=c k=w l=1 l=d o=0 o=
 #: The entries of METEOR's English paraphrase table whose words are single characters, in its order.
 PARAPHRASES = [(first, second) for first, second in (entry.split("=") for entry in _TABLE.split())]
 
-#: Words that can match others than themselves.
+#: Words that can match words other than themselves.
 VERSATILE = frozenset(SYNONYMS).union(*(word for entry in PARAPHRASES for word in entry))
 
 
 class Match(NamedTuple):
-    """Words `start` to `start + length` of the prediction matched with such words of the reference, by one module."""
+    """Match of words `start` to `start + length` of the prediction with such words of the reference, by one module."""
 
     start: int
     length: int
@@ -63,12 +63,12 @@ def align(prediction: str, reference: str) -> tuple[list[Match], int]:
     """The matches that METEOR chooses, and the number of their chunks.
 
     Args:
-        prediction: one code point per word, equal words by equal code points (see `meteor`).
-        reference: the same.
+        prediction: words of the prediction, one code point each, equal words by equal code points (see `meteor`).
+        reference: words of the reference in the same form.
     """
     choices = _candidates(prediction, reference)
     certain = _uncontested(choices, len(prediction), len(reference))
-    # One integer for: most words, then fewest chunks, then smallest distance.
+    # One integer encodes the cost: most words first, then fewest chunks, then smallest distance.
     chunk = 1 + sum(abs(match.start - match.reference_start) for matches in choices for match in matches)
     word = chunk * (len(reference) + 1)
     beam: list[_Partial] = [(0, _NOWHERE, 0, 0, None)]
@@ -93,7 +93,7 @@ def _candidates(prediction: str, reference: str) -> list[list[Match]]:
     for j, word in enumerate(reference):
         synonyms = sorted(i for synonym in SYNONYMS.get(word, "") for i in places.get(synonym, ()))
         choices[j] += [Match(i, 1, j, 1, SYNONYM) for i in synonyms]
-    # Paraphrases hold in both directions: of the reference's phrases, in the table's order, then of the prediction's.
+    # Paraphrases hold in both directions: first all from reference to prediction, then all the other way round.
     for theirs, ours in PARAPHRASES:
         for j in _occurrences(theirs, reference):
             choices[j] += [Match(i, len(ours), j, len(theirs), PARAPHRASE) for i in _occurrences(ours, prediction)]
@@ -110,7 +110,7 @@ def _occurrences(phrase: str, caption: str) -> list[int]:
 
 
 def _uncontested(choices: list[list[Match]], n_words: int, n_reference_words: int) -> set[int]:
-    """Where matches start that share none of their words with another one; no other choices are there."""
+    """Positions in the reference whose only match shares none of its words with another match."""
     claims, reference_claims = [0] * n_words, [0] * n_reference_words
     for matches in choices:
         for start, length, reference_start, reference_length, _ in matches:
@@ -153,17 +153,18 @@ def _step(
         going_on = cost
         if end != _NOWHERE:
             cost += chunk
-        room = {word: BEAM, 0: BEAM} if crowded else {}
+        quota = {word: BEAM, 0: BEAM} if crowded else {}
         for match, start, stop, words, then_free, worth, away in options:
             if used & words:
                 continue
             if start == end:
                 extended.append((going_on - worth, stop, used | words, then_free, (match, chain)))
-            elif not crowded or room[worth] > 0:
+            elif not crowded or quota[worth] > 0:
                 extended.append((cost - worth, stop, used | words, then_free, (match, chain)))
                 if crowded:
-                    # Later ones of a kind are never better: what cannot survive is not made, which bounds long repeats.
-                    room[worth] -= 1
+                    # Later options of equal worth are never better, so those that cannot survive are not made; this
+                    # bounds the cost of long repeats.
+                    quota[worth] -= 1
             cost += away
             going_on += away
         if not certain:

@@ -1,4 +1,4 @@
-"""Prediction files: one JSON object per text box, one a line (`docs/predictions.md`)."""
+"""Prediction files, with one JSON object per text box and line: read, write, repair (`docs/predictions.md`)."""
 
 from .check import read_predictions
 from .files import repair_predictions, write_predictions

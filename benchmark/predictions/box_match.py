@@ -1,26 +1,26 @@
-"""Which box of an image stands at given coordinates: for prediction files that name boxes by place."""
+"""Find the box of an image at given coordinates, for prediction files that name boxes by place."""
 
 import numpy as np
 
 from ..dataset.released.record import Box, exceeds_one, fit_box
 from ..dataset.store import Split
 
-#: Ratios this near are the same place; printing with 4 decimals moves a coordinate by half of it.
+#: Ratios that differ by at most this are the same place; printing with 4 decimals moves a coordinate by half of it.
 TOLERANCE = 1e-4
 _ROUNDING = 1e-9
 
 
 def boxes_at(split: Split, image: int, box: Box, *, pixels: bool | None = None) -> list[int]:
-    """The boxes of an image in the place nearest to the given one, if all four coordinates are within `TOLERANCE`.
+    """Find the boxes of an image nearest to a place, if all four coordinates are within `TOLERANCE`.
 
     Args:
-        split: of the image.
-        image: position in `split.image_ids`.
-        box: x1, y1, x2, y2; as ratios or in pixels.
-        pixels: whether they are pixels; None: they are if one is above 1.
+        split: split that holds the image.
+        image: index of the image in `split.image_ids`.
+        box: coordinates x1, y1, x2, y2, as ratios or in pixels.
+        pixels: whether the coordinates are pixels; by default they are if one is above 1.
 
     Returns:
-        Indices within the image, ascending; several if boxes of the image stand in the same place.
+        Indices within the image, ascending; several if boxes of the image are in the same place.
     """
     if pixels is None:
         pixels = exceeds_one([box])

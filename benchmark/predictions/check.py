@@ -1,8 +1,8 @@
-"""Reads and checks a prediction file line by line: fast where a line is fine, in full words where it is not.
+"""Read and check a prediction file line by line, and report all its problems at once.
 
 Invariants:
 * a file is taken whole or refused whole, with all its problems;
-* every problem of every line is recorded, and none stops the check, short of a file that cannot be read on;
+* every problem of every line is recorded, and the check goes on as long as the file can be read;
 * only ids and boxes of the split are used, never its captions: predictions of a hidden test split can be checked;
 * a repair never guesses: it is done only where the file can mean nothing else.
 """
@@ -31,15 +31,15 @@ _BOM = b"\xef\xbb\xbf"
 _QUOTED_KEYS = tuple(f'"{key}"'.encode() for key in KEYS)
 _NAN = re.compile(rb"[\[:,]\s*-?(NaN|Infinity)\b")
 
-_OTHER_SPLIT_IMAGES = 200_000  # of larger splits, ids are not read for a hint
+_OTHER_SPLIT_IMAGES = 200_000  # splits with more images are not searched for a hint
 
 
 def read_predictions(path: Path, split: Split) -> list[str]:
-    """The predicted caption of each box, in the data set's order, length n_boxes; no white space around them.
+    """Read the predicted caption of each box, in the data set's order, length n_boxes, without outer white space.
 
     Args:
-        path: of the file; `-` reads stdin.
-        split: which the file predicts; its reference captions are not needed.
+        path: prediction file; `-` reads stdin.
+        split: split that the file predicts; its reference captions are not needed.
 
     Raises:
         InputError: listing all problems of the file, grouped by kind.
@@ -52,12 +52,12 @@ def read_predictions(path: Path, split: Split) -> list[str]:
 
 
 class PredictionCheck:
-    """What a file holds for each box of a split, and everything wrong with it.
+    """Check of a prediction file: the caption of each box of a split, and all problems of the file.
 
     Attributes:
-        captions: one per box in the split's order, white space around it removed; None as long as there is none.
-        problems: of the file.
-        stopped: the file could not be read to its end.
+        captions: one per box in the split's order, without outer white space; None as long as it has none.
+        problems: problems of the file found so far.
+        stopped: whether the file could not be read to its end.
     """
 
     def __init__(self, path: Path, split: Split) -> None:
@@ -76,10 +76,10 @@ class PredictionCheck:
         return Fields(self._split, self.problems, self._unknown_ids)
 
     def lines(self) -> Iterator[bytes]:
-        """Check the whole file; yields what `--fix` keeps of each line, in order.
+        """Check the whole file; yields the lines that `--fix` writes, in order.
 
         Raises:
-            InputError: if it cannot be opened, or is no file of JSON lines at all.
+            InputError: if the file cannot be opened, or is not JSON Lines at all.
         """
         number = 0
         try:
@@ -99,11 +99,11 @@ class PredictionCheck:
             if number == 0:
                 _refuse_other_formats(file)
             self.stopped = True
-            self.problems.say(f"{self.problems.name}: reading stopped after line {number:,}: {why}")
-        self._look_back()
+            self.problems.add_sentence(f"{self.problems.name}: reading stopped after line {number:,}: {why}")
+        self._check_whole_file()
 
     def _accept(self, number: int, line: bytes) -> bool:
-        """Take a line in which everything is as it should be; any doubt is for `_check`."""
+        """Take a line in which everything is valid; every other line is left to `_check`."""
         try:
             record = orjson.loads(line)
             image, box, caption = self._split.index[record["image_id"]], record["box"], record["caption"]
@@ -206,8 +206,8 @@ class PredictionCheck:
                 reason += "; one object per line"
             self.problems.add(problem.NOT_JSON, number, got=text, hint=reason)
 
-    def _look_back(self) -> None:
-        """Problems that only the whole file shows."""
+    def _check_whole_file(self) -> None:
+        """Record the problems that only the whole file shows."""
         split, name = self._split, self.problems.name
         if self._unknown_ids:
             note = f"{split.dataset}/{split.name} has ids such as {split.image_ids[0]}"
@@ -217,23 +217,25 @@ class PredictionCheck:
         if self.stopped:
             return
         if self._empty and not any(self._line_of):
-            self.problems.say(f"{name} is empty, expected {split.n_boxes:,} lines, one for each box of {split.name}")
+            self.problems.add_sentence(
+                f"{name} is empty, expected {split.n_boxes:,} lines, one for each box of {split.name}"
+            )
         elif missing := missing_boxes(split, self._line_of):
-            self.problems.say(f"{name} has {missing}")
+            self.problems.add_sentence(f"{name} has {missing}")
 
 
 def _refuse_other_formats(file: PredictionLines) -> None:
-    """Say how to convert a file that is no file of JSON lines; asked only where its first line is no prediction."""
+    """Refuse a file that is not JSON Lines, and say how to convert it; called if its first line is no prediction."""
     if other_format := looks_like(file.head, file.name):
         raise InputError(f"{file.name} is not JSON Lines, one object per box: it looks like {other_format}")
 
 
 def missing_boxes(split: Split, predicted: list[Any]) -> str:
-    """Words on the boxes that have no prediction; empty if all have one.
+    """Describe the boxes without a prediction; empty if all have one.
 
     Args:
-        split: to predict.
-        predicted: true for every box that has a prediction, length n_boxes.
+        split: split to predict.
+        predicted: flag of each box, true if it has a prediction, length n_boxes.
     """
     missing = np.flatnonzero(~np.array(predicted, dtype=bool))
     if not missing.size:
@@ -254,7 +256,7 @@ def missing_boxes(split: Split, predicted: list[Any]) -> str:
 
 
 def _split_with(ids: list[str], split: Split) -> str | None:
-    """Another split of the data set that has most of these images."""
+    """Name of another split of the data set that has most of these images, if there is one."""
     try:
         others = open_directory(split.directory)
     except InputError:
@@ -271,12 +273,12 @@ def _shown_id(record: dict[str, Any]) -> str:
 
 
 def _repeated_keys(line: bytes) -> list[str]:
-    """Those of our keys that occur twice in the object of a line."""
+    """Keys of a prediction that occur twice in the object of a line."""
     if b"\\" not in line and all(line.count(quoted) < 2 for quoted in _QUOTED_KEYS):
         return []
     try:
         pairs = json.loads(line, object_pairs_hook=list)
-    except (ValueError, RecursionError):  # what only orjson reads: no matter here
+    except (ValueError, RecursionError):  # a line that only orjson can read
         return []
     keys = [key for key, _ in pairs]
     return [key for key in KEYS if keys.count(key) > 1]

@@ -1,6 +1,6 @@
-"""Reads image_id, box and caption of a prediction in which something may be wrong; repairs what needs no guessing.
+"""Read image_id, box and caption of a faulty prediction, and repair what needs no guessing.
 
-A repair is done only where the value can mean nothing else, and stands in the record afterwards.
+A repair is done only where the value can mean nothing else; it changes the record in place.
 """
 
 import re
@@ -23,10 +23,10 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 
 
 class Fields:
-    """The fields of records, one record after the other; each method tells `problems` what is wrong.
+    """Reader of the fields of one record after another; each method adds what is wrong to `problems`.
 
     Attributes:
-        unknown_ids: the first hundred that no image of the split has.
+        unknown_ids: the first hundred ids that no image of the split has.
     """
 
     def __init__(self, split: Split, problems: Problems, unknown_ids: list[str]) -> None:
@@ -35,7 +35,7 @@ class Fields:
         self._problems = problems
 
     def image(self, line: int, record: Record) -> int | None:
-        """The image's position in the split; None if unknown or absent."""
+        """Index of the image in the split; None if it is unknown or absent."""
         if "image_id" not in record:
             return None
         given, index = record["image_id"], self._split.index
@@ -60,7 +60,7 @@ class Fields:
 
     @cached_property
     def _similar_ids(self) -> dict[str, str]:
-        """Ids by their simplified form; empty where several ids have the same."""
+        """Simplified form -> id; empty text where several ids have the same form."""
         similar: dict[str, str] = {}
         for image_id in self._split.image_ids:
             key = _simplified(image_id)
@@ -68,7 +68,7 @@ class Fields:
         return similar
 
     def box(self, line: int, where: str, record: Record, image: int | None) -> int | None:
-        """The box's index within its image; None if there is no such box, or none is given."""
+        """Index of the box within its image; None if there is no such box, or none is given."""
         if "box" not in record:
             return None
         given = record["box"]
@@ -99,7 +99,7 @@ class Fields:
         return box
 
     def caption(self, line: int, where: str, record: Record) -> str | None:
-        """The caption, without white space around it; None if it cannot be used, or there is none."""
+        """The caption without outer white space; None if it cannot be used, or there is none."""
         if "caption" not in record:
             return None
         given = record["caption"]
@@ -130,14 +130,14 @@ def _simplified(image_id: str) -> str:
 
 
 def _is_index(given: Any) -> bool:
-    """Whether it is an index as text or as a decimal number: "3", 3.0."""
+    """Whether a value is an index as text or as a decimal number: "3", 3.0."""
     if isinstance(given, float):
         return given.is_integer() and abs(given) < 1e9
     return isinstance(given, str) and bool(_INDEX.fullmatch(given))
 
 
 def _coordinates(given: Any) -> Box | None:
-    """x1, y1, x2, y2 of `[x1, y1, x2, y2]` or `"x1_y1_x2_y2"`."""
+    """Coordinates of a box given as `[x1, y1, x2, y2]` or `"x1_y1_x2_y2"`; None for anything else."""
     if isinstance(given, list) and len(given) == 4 and all(type(value) in (int, float) for value in given):
         x1, y1, x2, y2 = map(float, given)
         return x1, y1, x2, y2

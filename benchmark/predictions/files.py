@@ -1,11 +1,10 @@
-"""Prediction files: one JSON object per box, `{"image_id": "...", "box": 0, "caption": "..."}`, one a line.
+"""Write and repair prediction files, which have one JSON object per text box and line.
 
-`box` is the box's index in the data set's order. Lines come in any order, every box of the split exactly once; extra
-keys are ignored; an empty caption is allowed and scores as empty. `.gz` and `.zst` are packed, `-` is stdin.
-`docs/predictions.md` tells it to users.
+A line is `{"image_id": "...", "box": 0, "caption": "..."}`. `box` is the box's index in the data set's order. Lines
+come in any order, every box of the split exactly once; extra keys are ignored; an empty caption is allowed and scores
+as empty. `.gz` and `.zst` files are compressed, `-` is stdin. `docs/predictions.md` describes the format to users.
 
-Invariants:
-* what `write_predictions` writes, `check.read_predictions` accepts.
+Invariant: `check.read_predictions` accepts what `write_predictions` writes.
 """
 
 import gzip
@@ -29,14 +28,14 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def write_predictions(path: Path, split: Split, captions: Sequence[str]) -> None:
-    """Write a prediction file, packed if its suffix is `.gz` or `.zst`; it appears complete or not at all.
+    """Write a prediction file, compressed if its suffix is `.gz` or `.zst`; it appears complete or not at all.
 
     Captions are written as `tidy_caption` makes them.
 
     Args:
-        path: of the file.
-        split: which the captions predict.
-        captions: one per box in the data set's order, length n_boxes.
+        path: prediction file to write.
+        split: split that the captions predict.
+        captions: predicted captions, one per box in the data set's order, length n_boxes.
 
     Raises:
         ValueError: if there are not n_boxes captions, or one is no string, too long, or holds half a surrogate pair.
@@ -60,25 +59,25 @@ def write_predictions(path: Path, split: Split, captions: Sequence[str]) -> None
 
 
 def tidy_caption(caption: str) -> str:
-    """A caption that `read_predictions` takes: control characters, line breaks too, as blanks, none around it."""
+    """Make a caption acceptable to `read_predictions`: blanks for control characters, no outer white space."""
     return (caption if caption.isprintable() else _CONTROL.sub(" ", caption)).strip()
 
 
 @dataclass(frozen=True)
 class Repaired:
-    """What `repair_predictions` has done, and what only the author of the file can do; words for each kind."""
+    """Result of `repair_predictions`: repairs done, and problems left to the file's author; one text per kind."""
 
     repairs: list[str]
     problems: list[str]
 
 
 def repair_predictions(path: Path, split: Split, out: Path) -> Repaired:
-    """Write a copy of a prediction file in which all is repaired that can be without guessing.
+    """Write a copy of a prediction file in which everything is repaired that needs no guessing.
 
     Lines that cannot be repaired are copied as they are, so nothing is lost. `out` may be `path` itself.
 
     Raises:
-        InputError: if the file cannot be read to its end, or is no file of JSON lines; `out` is not written then.
+        InputError: if the file cannot be read to its end, or is not JSON Lines; `out` is not written then.
     """
     check = PredictionCheck(path, split)
 
@@ -98,7 +97,7 @@ def _write_lines(path: Path, lines: Iterable[bytes]) -> None:
 
 
 def _packed(raw: BinaryIO, suffix: str) -> AbstractContextManager[BinaryIO]:
-    """A file to write, packed by the suffix; the same lines give the same bytes, whatever the name."""
+    """Wrap a file to write, compressing by suffix; the same lines give the same bytes, whatever the name."""
     if suffix == ".gz":
         return cast(AbstractContextManager[BinaryIO], gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0))
     if suffix == ".zst":

@@ -1,6 +1,6 @@
-"""Recognises files that are not predictions in JSON Lines, and says how to convert them.
+"""Recognise files that are not predictions in JSON Lines, and say how to convert them.
 
-Without this, a CSV of 97,000 rows would be 97,000 lines of bad JSON, and nobody would be told the one thing to do.
+Without this, a CSV file of 97,000 rows would be reported as 97,000 lines of bad JSON, without the one useful hint.
 """
 
 import re
@@ -31,11 +31,11 @@ _NO_JSON = object()
 
 
 def looks_like(head: bytes, name: str) -> str | None:
-    """What the file seems to be and how to convert it; None if it may be JSON Lines, good or bad.
+    """Describe what a file seems to be and how to convert it; None if it may be JSON Lines, good or bad.
 
     Args:
-        head: the first bytes of the file, unpacked.
-        name: of the file, for the example commands.
+        head: first bytes of the file, decompressed.
+        name: name of the file, for the example commands.
     """
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for magic, answer in _BINARY.items():

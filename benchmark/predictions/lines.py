@@ -1,7 +1,7 @@
-"""From a prediction file to its numbered lines: `.gz`, `.zst`, plain, or `-` for stdin, any line ends.
+"""Read the numbered lines of a prediction file: `.gz`, `.zst`, plain or stdin, with any line ends.
 
 Invariants:
-* compression is told by the first bytes, not by the suffix, so stdin and renamed files just work;
+* compression is recognised by the first bytes, not by the suffix, so stdin and renamed files just work;
 * memory is bounded by the longest line, and work by the number of boxes: a small file that unpacks to terabytes, or
   a line without an end, stops the reading with a clear sentence.
 """
@@ -23,7 +23,7 @@ from ..errors import InputError
 
 CHUNK = 1 << 16
 MAX_LINE = 1 << 20  # bytes; a prediction has about a hundred
-BYTES_PER_BOX = 4096  # of text, on average: generous to extra keys
+BYTES_PER_BOX = 4096  # bound on the mean bytes of text per box, generous to extra keys
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -34,13 +34,13 @@ class ReadingStoppedError(Exception):
 
 
 class PredictionLines:
-    """Iterates over (line number from 1, line without its end) once.
+    """Iterable of (line number from 1, line without its end), to be used once.
 
     Attributes:
-        name: of the file, for messages.
-        head: the first bytes, unpacked, in UTF-8 if the file is UTF-16.
-        utf16: the file is UTF-16 with a byte order mark, and is read as such.
-        carriage_returns: a Windows or old Macintosh line end has been seen so far.
+        name: name of the file, for messages.
+        head: first bytes, decompressed; in UTF-8 if the file is UTF-16.
+        utf16: whether the file is UTF-16 with a byte order mark, and is read as such.
+        carriage_returns: whether a Windows or old Macintosh line end has been seen so far.
 
     Raises:
         ReadingStoppedError: while iterating, after all that could be read.
@@ -113,11 +113,11 @@ def open_lines(path: Path, n_boxes: int) -> Iterator[PredictionLines]:
     """Open a prediction file for one pass.
 
     Args:
-        path: the file; `-` reads stdin.
-        n_boxes: how many predictions to expect, which bounds how much is read.
+        path: prediction file; `-` reads stdin.
+        n_boxes: number of expected predictions, which bounds how much is read.
 
     Raises:
-        InputError: if it cannot be opened.
+        InputError: if the file cannot be opened.
         ReadingStoppedError: see `PredictionLines`.
     """
     if str(path) == "-":
@@ -132,7 +132,7 @@ def open_lines(path: Path, n_boxes: int) -> Iterator[PredictionLines]:
 
 
 def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
-    """The file's content, unpacked."""
+    """The content of the file, decompressed."""
     try:
         magic = file.peek(4)[:4]
         read: Callable[[int], bytes] = file.read

@@ -1,7 +1,7 @@
-"""The kinds of problems of a prediction file, counted by kind, with a few examples each.
+"""Kinds of problems of a prediction file, counted and reported by kind, with a few examples each.
 
 Invariants:
-* 96,000 problems print one screen: every kind is one message, with its first lines;
+* even 96,000 problems fit on one screen: every kind is one message, with its first lines;
 * what came from the file is shown short and printable, whatever it holds.
 """
 
@@ -24,10 +24,10 @@ class Kind:
     """A kind of problem.
 
     Attributes:
-        what: is wrong.
-        expected: instead.
-        repair: what `--fix` has done about it; empty if only the author of the file can.
-        harmless: no problem for reading, only made tidy by `--fix`.
+        what: description of the problem.
+        expected: content that is expected instead.
+        repair: description of the repair by `--fix`; empty if only the author of the file can repair it.
+        harmless: whether reading accepts it, so that `--fix` only makes it tidy.
     """
 
     what: str
@@ -87,25 +87,25 @@ class _Group:
 
 
 class Problems:
-    """Collects the problems of one file; true if one of them is not harmless."""
+    """Problems of one file; true if one of them is not harmless."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._groups: dict[Kind, _Group] = {}
-        self._of_the_file: list[str] = []
+        self._sentences: list[str] = []
 
     def __bool__(self) -> bool:
-        return bool(self._of_the_file) or not all(kind.harmless for kind in self._groups)
+        return bool(self._sentences) or not all(kind.harmless for kind in self._groups)
 
     def add(self, kind: Kind, line: int = 0, where: str = "", *, got: Any = _NOTHING, hint: str = "") -> None:
         """Record a problem.
 
         Args:
-            kind: of it.
-            line: number, from 1; 0 stands for the whole file.
+            kind: kind of the problem.
+            line: line number, from 1; 0 for the whole file.
             where: image and box, as far as known.
-            got: what was found there, anything.
-            hint: what to try, or more on what was found.
+            got: value found there, of any type.
+            hint: advice, or more about the value.
         """
         group = self._groups.setdefault(kind, _Group())
         group.count += 1
@@ -119,27 +119,27 @@ class Problems:
         return group is None or len(group.examples) < EXAMPLES
 
     def note(self, kind: Kind, text: str) -> None:
-        """Say more about all problems of a kind that has some."""
+        """Add a remark on all problems of a kind that has occurred."""
         self._groups[kind].notes.append(text)
 
-    def say(self, sentence: str) -> None:
-        """Record a problem of the whole file, in full words."""
-        self._of_the_file.append(sentence)
+    def add_sentence(self, sentence: str) -> None:
+        """Record a problem of the whole file, given as a full sentence."""
+        self._sentences.append(sentence)
 
     def sentences(self, *, after_fix: bool = False) -> list[str]:
         """One message for each kind that is not harmless, in order of appearance; then those of the whole file.
 
         Args:
-            after_fix: leave out what `--fix` has repaired.
+            after_fix: whether to leave out the problems that `--fix` has repaired.
         """
         return [
             self._sentence(kind, group)
             for kind, group in self._groups.items()
             if not kind.harmless and not (after_fix and kind.repair)
-        ] + self._of_the_file
+        ] + self._sentences
 
     def repairs(self) -> list[str]:
-        """What `--fix` has done, one line for each kind."""
+        """Repairs that `--fix` has done, one line for each kind."""
         return [
             f"{kind.what}: {kind.repair}" + (f" ({group.count:,} x)" if group.examples[0].line else "")
             for kind, group in self._groups.items()

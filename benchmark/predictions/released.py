@@ -1,16 +1,16 @@
-"""Imports the prediction JSON that the authors' released code writes: `{"names": [...], "captions": [...]}`.
+"""Import the prediction JSON that the authors' released code writes: `{"names": [...], "captions": [...]}`.
 
 A name is `<id>_<x1>_<y1>_<x2>_<y2>`; the id may contain `_` itself, so names are split from the right. A run on several
-GPUs writes a list of such objects, one per rank: its sampler deals out the items in turn (item i goes to rank i modulo
-the number of ranks) and repeats the first ones at the end, so that all ranks have equally many.
+GPUs writes a list of such objects, one per rank: its sampler distributes the items in turn (item i goes to rank i
+modulo the number of ranks) and repeats the first ones at the end, so that all ranks have equally many.
 
-The surprising fact: boxes of one image in the same place have the same name, and nothing else tells them apart. They
+The surprising fact: boxes of one image in the same place have the same name, and nothing else distinguishes them. They
 are filled in the order of the run, which is that of the data set: the k-th caption of a name goes to the k-th box in
-that place. Dealing the ranks' captions back in turn restores that order, and puts the repeats last.
+that place. Taking captions from the ranks in turn restores that order, and puts the repeats last.
 
 Invariants:
-* the file that comes out has every box of the split exactly once, or there is none;
-* every caption that has no place in it is counted, and listed with its reason.
+* the written file has every box of the split exactly once, or no file is written;
+* every caption that is left out is counted, and listed with its reason.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,18 +37,18 @@ _FORM = '{"names": ["<id>_<x1>_<y1>_<x2>_<y2>", ...], "captions": ["...", ...]},
 
 
 def import_predictions(path: Path, split: Split, out: Path) -> ImportReport:
-    """Make a prediction file of a released prediction JSON.
+    """Make a prediction file from a prediction JSON of the released code.
 
     Args:
-        path: the JSON, also `.gz` or `.zst`; `-` reads stdin.
-        split: that was predicted.
-        out: the prediction file to write.
+        path: prediction JSON, also `.gz` or `.zst`; `-` reads stdin.
+        split: split that was predicted.
+        out: prediction file to write.
 
     Returns:
-        What could not be taken over as it stands; if there is anything, `<out>.import_report.jsonl` lists it.
+        The report of captions that could not be used unchanged; `<out>.import_report.jsonl` lists them, if any.
 
     Raises:
-        InputError: if it is no such JSON, or boxes of the split have no caption in it; nothing is written then.
+        InputError: if the file is no such JSON, or lacks captions for boxes of the split; nothing is written then.
     """
     report_path = out.with_name(f"{out.name}.import_report.jsonl")
     with replace_when_complete(report_path) as partial:
@@ -64,7 +64,7 @@ def import_predictions(path: Path, split: Split, out: Path) -> ImportReport:
 
 
 def _ranks(path: Path, split: Split) -> list[dict[str, Any]]:
-    """The objects of the file, `names` and `captions` of each being lists of equal length."""
+    """Read the objects of the file, one per rank; `names` and `captions` of each are lists of equal length."""
     head = b""
     try:
         with open_lines(path, split.n_boxes) as file:
@@ -91,7 +91,7 @@ def _ranks(path: Path, split: Split) -> list[dict[str, Any]]:
 
 
 def _items(ranks: list[dict[str, Any]]) -> list[tuple[Any, Any]]:
-    """(name, caption) in the order of the test set, repeats last."""
+    """Pairs of name and caption in the order of the split, repeats last."""
     dealt = zip_longest(*(zip(rank["names"], rank["captions"], strict=True) for rank in ranks))
     return [item for turn in dealt for item in turn if item is not None]
 
@@ -125,7 +125,7 @@ def _captions_of_boxes(items: list[tuple[Any, Any]], split: Split, report: Impor
 def _placed(
     items: list[tuple[Any, Any]], split: Split, report: ImportReport
 ) -> Iterator[tuple[int, list[int], str | None]]:
-    """Image, the boxes of that name on it, and caption of each item whose name is good."""
+    """Index of the image, indices of its boxes with that name, and caption, of each item with a valid name."""
     parsed = [_parsed_name(name) for name, _ in items]
     in_pixels = [exceeds_one([box]) for _, box in filter(None, parsed)]
     pixels = 2 * sum(in_pixels) > len(in_pixels)  # as for annotations, the majority decides

@@ -1,0 +1,1 @@
+"""From captions to numbers: scores, intervals, significance tests, receipts and their tables."""

@@ -1,6 +1,7 @@
-"""Systems that need no model: the references, and three blind rows that every table shows for scale.
+"""Systems without a model: the references, and three baselines that do not look at the image.
 
-A model that does not beat the blind rows has learned nothing; the references show where each metric ends.
+Tables show them for scale: a model that does not beat these baselines has learned nothing, and the references show
+the highest value of each metric.
 """
 
 from collections import Counter
@@ -13,7 +14,7 @@ import numpy as np
 from ..dataset.store import Split
 from ..metrics.tokens import characters
 
-#: Nearest training box: training images looked at, images kept, hashed bigrams, images compared at once.
+#: Nearest training box: training images searched, nearest images kept, hashed bigrams, images compared at once.
 _MAX_TRAIN_IMAGES, _NEIGHBOURS, _DIMENSIONS, _CHUNK = 20_000, 20, 2048, 500
 
 
@@ -23,14 +24,14 @@ def references(train: Split, split: Split) -> list[str]:
 
 
 def most_frequent_caption(train: Split, split: Split) -> list[str]:
-    """The most frequent training caption in every box (ties: first in code point order)."""
+    """The most frequent training caption, for every box (ties: first in code point order)."""
     counts = Counter(train.captions)
     top = max(counts.values())
     return [min(caption for caption, count in counts.items() if count == top)] * split.n_boxes
 
 
 def title_copy(train: Split, split: Split) -> list[str]:
-    """As many characters from the start of the title as the box holds (its aspect ratio), 2 to 10."""
+    """The start of the title, with as many characters as the box holds (its aspect ratio), 2 to 10."""
     lengths = np.clip(np.rint(split.aspect_ratios), 2, 10).astype(int)
     titles = [characters(title) for title in split.titles]
     return [titles[i][:n] for i, n in zip(split.image_of_box.tolist(), lengths.tolist(), strict=True)]
@@ -39,15 +40,15 @@ def title_copy(train: Split, split: Split) -> list[str]:
 def nearest_training_box(train: Split, split: Split) -> list[str]:
     """The caption of the nearest box (corner distance) on the 20 training images with the most similar info.
 
-    Similarity: cosine of hashed character-bigram counts of title and attributes; of a large train split, the first
-    20,000 images are used.
+    Similarity: cosine of hashed character-bigram counts of title and attributes; only the first 20,000 images of the
+    train split are used.
     """
     train_counts = _bigram_counts(train)
     train_norms = np.sqrt((train_counts**2).sum(axis=1))
     captions = []
     for first in range(0, split.n_images, _CHUNK):
         counts = _bigram_counts(split, first, first + _CHUNK)
-        # Products of counts are exact in float32 whatever BLAS does; one's own norm does not change the order.
+        # Products of counts are exact in float32 with any BLAS; the norm of the image itself does not change the order.
         similarity = counts @ train_counts.T / np.maximum(train_norms, 1)
         nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :_NEIGHBOURS]
         for i, images in enumerate(nearest.tolist(), start=first):
@@ -59,7 +60,7 @@ def nearest_training_box(train: Split, split: Split) -> list[str]:
 
 
 def perturbed(split: Split, seed: int = 0) -> list[str]:
-    """Predictions about as good as a trained model's: a third exact, the rest of other boxes or partly changed."""
+    """Predictions about as good as a trained model's: a third exact, a third of other boxes, a third mixed."""
     random = Random(seed)
     references = split.captions
     captions = []
@@ -80,7 +81,7 @@ def _bigram_counts(split: Split, first: int = 0, last: int = _MAX_TRAIN_IMAGES) 
     return counts
 
 
-#: In the order of the tables.
+#: Name -> function from the train split and a split to captions; in the order of the tables.
 SYSTEMS: dict[str, Callable[[Split, Split], list[str]]] = {
     "references": references,
     "nearest training box": nearest_training_box,

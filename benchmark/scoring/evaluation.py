@@ -1,8 +1,8 @@
-"""Scoring a split: the one path that every number of this project comes from.
+"""Score the predictions of a split: corpus, intervals, segments and slices; all scores come from here.
 
 Invariants:
 * the same captions give the same bits on every run, with any number of threads and in any line order: integer
-  statistics are summed exactly, real ones with math.fsum;
+  statistics are summed exactly, floating-point ones with math.fsum;
 * scores are in the scale of the paper's tables (x 100), lengths in characters;
 * a slice is summed from the statistics of the whole split, so CIDEr keeps the split's document frequencies.
 """
@@ -20,9 +20,8 @@ from ..metrics.corpus import Corpus
 from .significance import RESAMPLES, SEED, Aggregate, interval, resampled_sums
 from .slices import slices
 
-#: The version of what all metrics have in common: tokens, data, bootstrap. Raised whenever a change of these can change
-#: a score of unchanged predictions; a metric by itself has its own version in the registry. See CHANGELOG.md, "Changes
-#: scores".
+#: Version of what all metrics share: tokens, data, bootstrap. Raised whenever a change of these can change a score of
+#: unchanged predictions; each metric has its own version in the registry. See CHANGELOG.md, "Changes scores".
 METRIC_VERSION = "0.1"
 
 
@@ -31,9 +30,9 @@ class Part:
     """The additive statistics of one metric module over a split.
 
     Attributes:
-        metrics: the module's metrics.
-        statistics: one row per box, or per image where `of_images`; additive.
-        aggregate: from summed rows to metric values in natural scale.
+        metrics: metrics of the module.
+        statistics: additive statistics, one row per box, or per image where `rows_are_images`.
+        aggregate: function from summed rows to metric values in natural scale.
     """
 
     metrics: tuple[Metric, ...]
@@ -46,17 +45,17 @@ class Part:
         return tuple(metric.name for metric in self.metrics)
 
     @property
-    def of_images(self) -> bool:
-        """Whether rows stand for images."""
+    def rows_are_images(self) -> bool:
+        """Whether `statistics` has one row per image, not per box."""
         return self.metrics[0].level == "image"
 
     @property
     def scale(self) -> np.ndarray:
-        """From natural to table scale, shape (len(names),)."""
+        """Factors from natural to table scale, shape (len(names),)."""
         return np.array([metric.scale for metric in self.metrics])
 
     def scores(self, rows: np.ndarray | None = None) -> dict[str, float]:
-        """Scores over all rows, or over those of a mask."""
+        """Scores in table scale over all rows, or over those of a mask."""
         statistics = self.statistics if rows is None else self.statistics[rows]
         values = self.aggregate(_exact_sum(statistics)) * self.scale
         return dict(zip(self.names, values.tolist(), strict=True))
@@ -72,7 +71,9 @@ def _exact_sum(statistics: np.ndarray) -> np.ndarray:
 class Evaluation:
     """Predictions measured against the references of a split.
 
-    `aspect_ratios` (shape (n_boxes,)) may be left out; there is no length fitness then.
+    Attributes:
+        corpus: predictions and references.
+        aspect_ratios: aspect ratio of each box, shape (n_boxes,); None: metrics that need it are left out.
     """
 
     corpus: Corpus
@@ -80,7 +81,7 @@ class Evaluation:
 
     @cached_property
     def parts(self) -> list[Part]:
-        """All metrics, in the order of the tables."""
+        """Statistics of every metric module, in the order of the tables."""
         parts = []
         for name, metrics in by_module().items():
             needs_boxes, module = metrics[0].needs_aspect_ratios, load(name)
@@ -97,22 +98,22 @@ class Evaluation:
 
     @cached_property
     def scores(self) -> dict[str, float]:
-        """Every metric of the split, by name."""
+        """Score of the split in every metric, in table scale, by name."""
         return {name: value for part in self.parts for name, value in part.scores().items()}
 
     @cached_property
     def image_statistics(self) -> np.ndarray:
         """The statistics of all parts summed per image, side by side; shape (n_images, K)."""
-        by_image = [p.statistics if p.of_images else self.corpus.sum_by_image(p.statistics) for p in self.parts]
+        by_image = [p.statistics if p.rows_are_images else self.corpus.sum_by_image(p.statistics) for p in self.parts]
         return np.concatenate(by_image, axis=1, dtype=np.float64)
 
     @property
     def names(self) -> list[str]:
-        """Names of what `aggregate` returns."""
+        """Names of the metrics that `aggregate` returns."""
         return [name for part in self.parts for name in part.names]
 
     def aggregate(self, sums: np.ndarray) -> np.ndarray:
-        """From summed `image_statistics`, shape (..., K), to all scores, shape (..., len(names))."""
+        """Compute all scores, shape (..., len(names)), from summed `image_statistics`, shape (..., K)."""
         values, first = [], 0
         for part in self.parts:
             width = part.statistics.shape[1]
@@ -136,26 +137,26 @@ class Evaluation:
         }
 
     def slice_scores(self, split: Split) -> dict[str, dict[str, dict[str, float]]]:
-        """Scores by slice: {"category": {"面霜": {"boxes": 120, "CIDEr": ...}}}; Div@n only of whole images."""
+        """Scores by slice: {"category": {"面霜": {"boxes": 120, "CIDEr": ...}}}; Div@n for whole images only."""
         tables: dict[str, dict[str, dict[str, float]]] = {}
         for part_of_split in slices(split):
             scores: dict[str, float] = {"boxes": int(part_of_split.boxes.sum())}
             for part in self.parts:
-                rows = part_of_split.images if part.of_images else part_of_split.boxes
+                rows = part_of_split.images if part.rows_are_images else part_of_split.boxes
                 if rows is not None:
                     scores |= part.scores(rows)
             tables.setdefault(part_of_split.by, {})[part_of_split.name] = scores
         return tables
 
     def length_curve(self) -> length_fit.Curve | None:
-        """Figure 4b of these predictions; None without aspect ratios."""
+        """Curves of Figure 4b for these predictions; None without aspect ratios."""
         if self.aspect_ratios is None:
             return None
         return length_fit.length_curve(self.corpus, self.aspect_ratios)
 
 
 def evaluate(split: Split, captions: Sequence[str]) -> Evaluation:
-    """Measure predicted captions, one per box in the split's order.
+    """Evaluate predicted captions, one per box in the split's order.
 
     Raises:
         InputError: if the references of the split are hidden.

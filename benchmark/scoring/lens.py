@@ -1,7 +1,7 @@
-"""The recipe lens (`--lens`): one prediction file under the recipes that papers use for "the same" metrics.
+"""Score predictions under other recipes that papers use for the same metrics (option `--lens`).
 
-Most confusion about scores in this field comes from here, so the official recipe is marked and the others are shown
-beside it. Any tokenisation is handed to the metrics by giving every distinct token a code point of its own.
+Such differences cause most confusion about scores in this field, so the official recipe is marked and the others are
+shown beside it. Metrics work with any tokenisation, since every distinct token gets a code point of its own.
 """
 
 import math
@@ -13,11 +13,11 @@ from ..metrics import bleu, cider, diversity, meteor
 from ..metrics.corpus import Corpus
 from .evaluation import evaluate
 
-_FIRST_PRIVATE = 0xF0000  # planes 15 and 16: 131,068 code points that mean nothing
+_FIRST_PRIVATE = 0xF0000  # planes 15 and 16: 131,068 code points without a meaning
 
 
 def lens_table(split: Split, captions: Sequence[str]) -> Grid:
-    """The same predictions under each recipe; `*` marks the official one."""
+    """Table of the scores of the same predictions under each recipe; `*` marks the official one."""
     grid = Grid("recipe lens (* official)", ["metric", "recipe", "score"])
     rows: list[tuple[str, str, float]] = []
     evaluation = evaluate(split, captions)
@@ -40,8 +40,8 @@ def lens_table(split: Split, captions: Sequence[str]) -> Grid:
     bigrams = diversity.per_image(corpus, 2, denominator="n-grams")
     rows += [
         ("CIDEr", "CIDEr-D: clipped, length penalty *", evaluation.scores["CIDEr"]),
-        ("CIDEr", "CIDEr: neither", mean_cider),
-        ("METEOR", "of summed statistics *", evaluation.scores["METEOR"]),
+        ("CIDEr", "CIDEr: no clipping, no length penalty", mean_cider),
+        ("METEOR", "from summed statistics *", evaluation.scores["METEOR"]),
         ("METEOR", "mean of segments", math.fsum(segments) / corpus.n_boxes * 100),
         ("Div@2", "over characters *", evaluation.scores["Div@2"]),
         ("Div@2", "over bigrams", math.fsum(bigrams) / corpus.n_images * 100),

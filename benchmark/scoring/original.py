@@ -1,7 +1,7 @@
-"""The original tools (`--engine pycocoevalcap`): the same predictions through pycocoevalcap, beside our own scores.
+"""Compare our scores with those of pycocoevalcap, the original scorer (option `--engine pycocoevalcap`).
 
-pycocoevalcap 1.2 is the scorer behind the paper's tables; METEOR is its Java program. Captions are handed over as
-characters joined by blanks, one reference each.
+pycocoevalcap 1.2 is the scorer behind the paper's tables; its METEOR is a Java program. Captions are passed to it as
+characters joined by blanks, with one reference each.
 """
 
 import os
@@ -21,7 +21,7 @@ NAMES = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "CIDEr")
 
 @dataclass(frozen=True)
 class OriginalScores:
-    """pycocoevalcap's numbers in table scale; `segments` per box, shape (n_boxes,) each."""
+    """Scores of pycocoevalcap in table scale; `segments` holds one array of shape (n_boxes,) per metric."""
 
     corpus: dict[str, float]
     segments: dict[str, np.ndarray]
@@ -78,7 +78,7 @@ def original_scores(corpus: Corpus, names: tuple[str, ...] = NAMES) -> OriginalS
 
 
 def comparison_table(evaluation: Evaluation) -> Grid:
-    """Both engines' scores and their differences, on the corpus and at worst per box."""
+    """Table of both engines' corpus scores, their difference, and the largest difference of a box."""
     original = original_scores(evaluation.corpus)
     parts = {part.names[0]: part for part in evaluation.parts}
     ours = {

@@ -1,12 +1,12 @@
 """The score receipt: everything needed to trust, cite and recompute the scores of one prediction file.
 
-A receipt never stands in for the predictions: `verify` recomputes it from them and names the first difference.
+A receipt never replaces the predictions: `verify` recomputes it from them and names the first difference.
 
 Invariants:
 * two receipts of the same captions on the same data are equal but for `versions`, whatever the file's line order,
   compression or machine;
-* a receipt stays valid when metrics are added: it says which metrics it has, each with its version, and is compared in
-  these alone. The founding metrics cannot be left out.
+* a receipt stays valid when metrics are added: it names its metrics, each with its version, and only these are
+  compared. The founding metrics cannot be left out.
 """
 
 import hashlib
@@ -32,29 +32,29 @@ from .significance import RESAMPLES, SEED
 
 FORMAT = "caponimage-receipt/1"
 
-#: The version of every metric at first, and of the founding metrics in receipts that name no versions.
+#: First version of every metric; also the version of the founding metrics in receipts that name no versions.
 _FIRST = "1"
 
-#: Metric modules whose section in a receipt does not have the module's name, as that of `length_fit` does.
+#: Metric module -> its section in a receipt, where that does not have the module's name.
 _SECTIONS = {"bleu": "copying"}
 
-#: The encoder of caption types which this package ships, trained on mini's training captions.
+#: Caption-type model that this package ships, trained on mini's training captions.
 DEFAULT_ENCODER = "mini"
 
 
 def signature(split: Split, versions: Mapping[str, str] | None = None) -> str:
-    """One line for papers: data, tokens, metric variants, bootstrap, version; comparable scores have equal ones.
+    """Signature line for papers: data, tokens, metric variants, bootstrap, version; equal if scores are comparable.
 
     Args:
-        split: what was evaluated.
-        versions: version of each metric that was computed; default: all metrics, as they are now.
+        split: split that was evaluated.
+        versions: version of each metric that was computed; by default all metrics with their present versions.
     """
     about = {"name": split.dataset, "split": split.name, "fingerprint": split.fingerprint.hexdigest()}
     return signature_of(about, {metric.name: metric.version for metric in METRICS} if versions is None else versions)
 
 
 def signature_of(data: Mapping[str, Any], versions: Mapping[str, str]) -> str:
-    """The signature from the `data` of a receipt and the version of each of its metrics."""
+    """Make a signature from the `data` of a receipt and the version of each of its metrics."""
     recipes = "".join(f"|{recipe}" for recipe in _recipes(versions))
     return (
         f"caponimage|data:{data['name']}/{data['split']}@{data['fingerprint'][:8]}|tok:char{recipes}"
@@ -63,17 +63,17 @@ def signature_of(data: Mapping[str, Any], versions: Mapping[str, str]) -> str:
 
 
 def _recipes(versions: Mapping[str, str]) -> list[str]:
-    """The words of each module for its founding metrics; then by itself what these words do not tell.
+    """For each module, the recipe of its founding metrics, then the metrics that the recipe does not cover.
 
-    That is every metric that came later, and every one whose version was raised, unless all metrics of the module were
-    raised to the same version, which stands behind the module's words: `cider-d:n4,s6,v2`.
+    These are every metric that was added later, and every one whose version was raised, unless all founding metrics of
+    the module were raised to the same version, which is then appended to the recipe: `cider-d:n4,s6,v2`.
     """
     found = []
     for module, metrics in by_module().items():
         present = [metric for metric in metrics if metric.name in versions]
-        told = {versions[metric.name] for metric in present if metric.founding}
+        founding = {versions[metric.name] for metric in present if metric.founding}
         recipe = getattr(load(module), "RECIPE", "")
-        common = told.pop() if recipe and len(told) == 1 else _FIRST
+        common = founding.pop() if recipe and len(founding) == 1 else _FIRST
         if recipe and any(metric.founding for metric in present):
             found.append(recipe if common == _FIRST else f"{recipe},v{common}")
         for metric in present:
@@ -91,14 +91,14 @@ def make_receipt(
     copying_from: Split | None = None,
     type_encoder: str | None = None,
 ) -> dict[str, Any]:
-    """The receipt of an evaluation, ready for JSON (floats at full precision, null for undefined numbers).
+    """Make the receipt of an evaluation, ready for JSON (floats at full precision, null for undefined numbers).
 
     Args:
-        split: what was evaluated.
-        evaluation: of it.
-        slices: include scores by slice.
-        copying_from: the train split, to include the copy check.
-        type_encoder: sentence encoder (see `caption_types.load_encoder`), to include the caption types.
+        split: split that was evaluated.
+        evaluation: evaluation of the predictions on that split.
+        slices: whether to include scores by slice.
+        copying_from: train split, to include the copy check.
+        type_encoder: caption-type model (see `caption_types.load_type_model`), to include the caption types.
     """
     corpus = evaluation.corpus
     versions = {metric.name: metric.version for part in evaluation.parts for metric in part.metrics}
@@ -154,7 +154,7 @@ def make_receipt(
 
 
 def plain(value: Any) -> Any:
-    """Arrays to lists, tuples to lists, NaN to None: what JSON can hold."""
+    """Convert a value to what JSON can hold: arrays and tuples to lists, NaN to None."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
@@ -181,10 +181,10 @@ def _document_frequencies(references: Sequence[str]) -> list[str]:
 
 
 def read_receipt(path: Path) -> dict[str, Any]:
-    """Read a receipt.
+    """Read a score receipt.
 
     Raises:
-        InputError: if the file is no receipt of this format version.
+        InputError: if the file is not a receipt of this format version.
     """
     try:
         receipt = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_each_key_once)
@@ -198,7 +198,7 @@ def read_receipt(path: Path) -> dict[str, Any]:
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of a key that stands there twice the last value would count, and the first would still be read by people."""
+    """Reject duplicate keys: a parser keeps the last value, a human reader sees the first."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a key twice in one object")
@@ -206,32 +206,32 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def metric_versions(receipt: Mapping[str, Any]) -> dict[str, Any]:
-    """The version of each metric that a receipt names; one from before they were named has the founding metrics."""
-    told = receipt.get("metrics")
-    return told if isinstance(told, dict) else {metric.name: _FIRST for metric in METRICS if metric.founding}
+    """Version of each metric in a receipt; an old receipt that names no versions has the founding metrics."""
+    versions = receipt.get("metrics")
+    return versions if isinstance(versions, dict) else {metric.name: _FIRST for metric in METRICS if metric.founding}
 
 
 def later_metrics(receipt: Mapping[str, Any]) -> list[str]:
-    """Names of metrics that a receipt does not have since they were added later; this is no difference."""
-    told = metric_versions(receipt)
-    return [metric.name for metric in METRICS if not metric.founding and metric.name not in told]
+    """Names of metrics that are not in a receipt since they were added later; this is no difference."""
+    present = metric_versions(receipt)
+    return [metric.name for metric in METRICS if not metric.founding and metric.name not in present]
 
 
 def other_versions(receipt: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Metrics that a receipt has in another version: name -> (version in the receipt, version here).
+    """Metrics that a receipt has in another version: name -> (version in the receipt, present version).
 
-    `first_difference` leaves their values out, so a receipt with one is not confirmed.
+    `first_difference` ignores their values, so a receipt with such a metric is not confirmed.
     """
-    told = metric_versions(receipt)
-    pairs = {metric.name: (told.get(metric.name, metric.version), metric.version) for metric in METRICS}
+    versions = metric_versions(receipt)
+    pairs = {metric.name: (versions.get(metric.name, metric.version), metric.version) for metric in METRICS}
     return {name: (then, now) for name, (then, now) in pairs.items() if isinstance(then, str) and then != now}
 
 
 def first_difference(stored: dict[str, Any], recomputed: dict[str, Any]) -> str | None:
-    """Where a receipt first differs from a recomputed one, in words, bit for bit; None if they agree.
+    """Describe the first difference, down to the last bit, of a receipt from a recomputed one; None if they agree.
 
-    `versions` do not count, nor do metrics that the stored receipt does not have (`later_metrics`) or has in another
-    version (`other_versions`).
+    The section `versions` is not compared, nor are metrics that the stored receipt does not have (`later_metrics`) or
+    has in another version (`other_versions`).
     """
     others, later = other_versions(stored), later_metrics(stored)
     named = {module: {metric.name for metric in metrics} for module, metrics in by_module().items()}
@@ -246,14 +246,14 @@ def first_difference(stored: dict[str, Any], recomputed: dict[str, Any]) -> str 
 
 
 def _without(receipt: Mapping[str, Any], names: Collection[str], sections: Collection[str]) -> dict[str, Any]:
-    """A receipt without some metrics, wherever they stand, and without some whole sections."""
+    """Copy of a receipt without some metrics, wherever they occur, and without some whole sections."""
     kept = {key: value for key, value in receipt.items() if key not in sections}
     depths = {"metrics": 1, "scores": 1, "intervals": 1, "ceilings": 1, "slices": 3}
     return {key: _pruned(value, names, depths.get(key, 0)) for key, value in kept.items()}
 
 
 def _pruned(value: Any, names: Collection[str], depth: int) -> Any:
-    """A nested mapping without the keys `names` of its level `depth`; 0 and what is no mapping: as it is."""
+    """Copy of a nested mapping without the keys `names` at level `depth`; unchanged if there is no such level."""
     if not depth or not isinstance(value, dict):
         return value
     if depth == 1:

@@ -1,7 +1,7 @@
-"""Intervals and tests that resample IMAGES: the boxes of one image are not independent (`docs/metrics.md`).
+"""Bootstrap intervals and significance tests that resample images, since boxes of one image are dependent.
 
-Every metric is a function of statistics added up over images, so a bootstrap resample is a row of image counts, all
-resamples are one matrix product, and a metric's interval costs milliseconds.
+`docs/metrics.md` explains them. Every metric is a function of statistics added up over images, so a bootstrap resample
+is a row of image counts, all resamples are one matrix product, and a metric's interval costs milliseconds.
 
 Invariant: the same bits on every run, with any number of threads and any BLAS. Statistics are rounded to multiples of
 2**-20 (integers are untouched), which makes every product and sum below exact in float64, so their order cannot matter;
@@ -17,7 +17,7 @@ import numpy as np
 RESAMPLES, RANDOMISATIONS, SEED = 1000, 10_000, 12345
 LEVEL = 0.95
 
-#: From per-image statistics summed over images, shape (..., K), to metric values, shape (..., M).
+#: Function from per-image statistics summed over images, shape (..., K), to metric values, shape (..., M).
 Aggregate = Callable[[np.ndarray], np.ndarray]
 
 _QUANTUM = 2.0**-20
@@ -29,9 +29,9 @@ def resampled_sums(statistics: np.ndarray, resamples: int = RESAMPLES, seed: int
     """Sums of per-image statistics over bootstrap resamples of the images.
 
     Args:
-        statistics: shape (n_images, K).
+        statistics: additive statistics of each image, shape (n_images, K).
         resamples: number of resamples, each of n_images images drawn with replacement.
-        seed: of the draws; equal seeds draw equal images, which is what pairs two systems.
+        seed: random seed of the draws; equal seeds draw equal images, which pairs two systems.
 
     Returns:
         float64, shape (resamples, K).
@@ -42,7 +42,7 @@ def resampled_sums(statistics: np.ndarray, resamples: int = RESAMPLES, seed: int
 
 
 def _bootstrap_counts(n_images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each resample holds each image, in chunks of shape (some, n_images)."""
+    """Counts of each image in each resample, in chunks of shape (some, n_images)."""
     generator = np.random.PCG64(seed)
     per_chunk = max(1, _CHUNK // n_images)
     for first in range(0, resamples, per_chunk):
@@ -67,8 +67,8 @@ def interval(values: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.n
     """Percentile interval over resamples.
 
     Args:
-        values: shape (resamples, M).
-        level: coverage.
+        values: metric values of each resample, shape (resamples, M).
+        level: coverage of the interval, between 0 and 1.
 
     Returns:
         Lower and upper ends, each of shape (M,): order statistics, so no interpolation rule is involved.
@@ -83,13 +83,13 @@ class Difference:
     """System A minus system B on the same images, per metric; arrays of shape (M,).
 
     Attributes:
-        value: A - B, means over seeds.
+        value: difference of the means over seeds.
         low: lower end of the paired bootstrap's 95 % interval.
         high: its upper end.
-        p_bootstrap: two-sided: twice the share of resamples on the other side of zero, at most 1.
-        p_randomisation: two-sided approximate randomisation (Noreen 1989), swapping the systems image by image;
-            NaN when A and B have different numbers of seeds.
-        resolvable: the smallest true difference which a two-sided test at 5 % finds with 80 % power on this split:
+        p_bootstrap: two-sided p-value: twice the share of resamples on the other side of zero, at most 1.
+        p_randomisation: two-sided p-value of approximate randomisation (Noreen 1989), which swaps the systems image by
+            image; NaN when A and B have different numbers of seeds.
+        resolvable: smallest true difference that a two-sided test at 5 % finds with 80 % power on this split:
             2.80 standard errors of the paired difference.
     """
 
@@ -114,11 +114,11 @@ def paired_difference(
 
     Args:
         a: per-image statistics of system A, shape (n_images, K) for each of its seeds.
-        b: the same of system B.
-        aggregate: turns summed statistics into metric values.
-        resamples: of the paired bootstrap.
-        randomisations: of the approximate randomisation test.
-        seed: of both.
+        b: per-image statistics of system B, in the same form.
+        aggregate: function from summed statistics to metric values.
+        resamples: number of resamples of the paired bootstrap.
+        randomisations: number of trials of the approximate randomisation test; 0 leaves it out.
+        seed: random seed of both.
 
     Raises:
         ValueError: if the systems were not scored on the same images.
@@ -156,7 +156,9 @@ def _randomisation(
     for one, other in zip(a, b, strict=True):
         mine, theirs = np.rint(one / _QUANTUM), np.rint(other / _QUANTUM)
         moved = np.concatenate([flips @ (mine - theirs) for flips in _coin_flips(len(one), trials, seed)])
-        moved = np.concatenate([np.zeros((1, moved.shape[1])), moved])  # trial 0 swaps nothing: the observed one
+        moved = np.concatenate(
+            [np.zeros((1, moved.shape[1])), moved]
+        )  # trial 0 swaps nothing and gives the observed difference
         swapped_a.append((mine.sum(axis=0) - moved) * _QUANTUM)
         swapped_b.append((theirs.sum(axis=0) + moved) * _QUANTUM)
     differences = np.abs(mean(swapped_a) - mean(swapped_b))
@@ -170,11 +172,12 @@ def step_down_max_t(observed: np.ndarray, resampled: np.ndarray) -> np.ndarray:
     Westfall and Young (1993); Romano and Wolf (2005).
 
     Args:
-        observed: a metric of each system, shape (n_systems,).
-        resampled: the same on bootstrap resamples, paired over systems, shape (resamples, n_systems).
+        observed: score of each system in one metric, shape (n_systems,).
+        resampled: scores on bootstrap resamples, paired over systems, shape (resamples, n_systems).
 
     Returns:
-        Shape (n_systems, n_systems), symmetric, 1 on the diagonal. Two systems whose resamples never differ have 1.
+        P-values, shape (n_systems, n_systems), symmetric, 1 on the diagonal and for systems whose resamples never
+        differ.
     """
     n, resamples = len(observed), len(resampled)
     first, second = np.triu_indices(n, k=1)

@@ -14,11 +14,11 @@ _ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
 
 @dataclass(frozen=True)
 class Slice:
-    """Some boxes of a split.
+    """A part of a split, as a mask over its boxes.
 
     Attributes:
-        by: what the split is cut by, e.g. "category".
-        name: which part, e.g. "面霜".
+        by: property that the split is sliced by, e.g. "category".
+        name: value of that property, e.g. "面霜".
         boxes: mask over boxes, shape (n_boxes,).
         images: mask over images, shape (n_images,), where the slice consists of whole images, else None: Div@n is
             only defined on whole images.
@@ -31,12 +31,12 @@ class Slice:
 
 
 def slices(split: Split) -> Iterator[Slice]:
-    """Category, boxes per image, aspect-ratio bin, position on a 3 x 3 grid (box centre), reference length."""
+    """Slice a split by category, boxes per image, aspect-ratio bin, box centre on a 3 x 3 grid, caption length."""
     for name in sorted(set(split.categories)):
-        yield _of_images(split, "category", name, np.array([c == name for c in split.categories]))
+        yield _whole_images(split, "category", name, np.array([c == name for c in split.categories]))
     counts = np.diff(split.offsets)
     for n in np.unique(counts):
-        yield _of_images(split, "boxes per image", str(n), counts == n)
+        yield _whole_images(split, "boxes per image", str(n), counts == n)
 
     bins = aspect_bins(split.aspect_ratios)
     for i in np.unique(bins):
@@ -56,5 +56,5 @@ def slices(split: Split) -> Iterator[Slice]:
         yield Slice("caption length", str(n), lengths == n)
 
 
-def _of_images(split: Split, by: str, name: str, images: np.ndarray) -> Slice:
+def _whole_images(split: Split, by: str, name: str, images: np.ndarray) -> Slice:
     return Slice(by, name, images[split.image_of_box], images)

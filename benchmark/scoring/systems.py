@@ -1,4 +1,4 @@
-"""A system with its seeds on one split: what the board ranks, a table's row measures, and two of which are compared."""
+"""Systems: scores, intervals and comparisons of systems, each measured with one or several seeds on a split."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from .significance import Difference, interval, mean_and_deviation, paired_diffe
 
 
 class Seed(Protocol):
-    """What is known of one seed of a system: an `Evaluation`, or what the board keeps of one."""
+    """Measurement of one seed of a system: an `Evaluation`, or the part of one that the board keeps."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -19,14 +19,14 @@ class Seed(Protocol):
 
     @property
     def scores(self) -> Mapping[str, float]:
-        """Every metric in table scale, at least those of `names`."""
+        """Score in every metric, in table scale; at least those of `names`."""
 
     @property
     def image_statistics(self) -> np.ndarray:
         """Additive statistics of each image, shape (n_images, K)."""
 
     def aggregate(self, sums: np.ndarray) -> np.ndarray:
-        """From summed statistics, shape (..., K), to metrics in table scale, shape (..., len(names))."""
+        """Compute metrics in table scale, shape (..., len(names)), from summed statistics, shape (..., K)."""
 
 
 S_co = TypeVar("S_co", bound=Seed, covariant=True)
@@ -34,11 +34,11 @@ S_co = TypeVar("S_co", bound=Seed, covariant=True)
 
 @dataclass(frozen=True, eq=False)
 class System(Generic[S_co]):
-    """A named system on one split; equal only to itself, so that rows which are one run are told by their system.
+    """A named system on one split; equal only to itself, so that two rows of the same run can be recognised.
 
     Attributes:
-        name: how it is told from others; breaks ties of equal scores.
-        seeds: one measurement for each seed.
+        name: name that distinguishes it from others; also breaks ties of equal scores.
+        seeds: measurements, one for each seed.
         trained: whether another seed would give other captions; false for systems without a model.
     """
 
@@ -68,7 +68,7 @@ class System(Generic[S_co]):
 
 
 def resample(systems: Sequence[System[Seed]]) -> list[np.ndarray]:
-    """`System.resampled` of many systems at once: the images are drawn once for all of them."""
+    """Compute `System.resampled` of many systems at once: the images are drawn once for all of them."""
     if not systems:
         return []
     seeds = [seed for system in systems for seed in system.seeds]
@@ -83,6 +83,6 @@ def resample(systems: Sequence[System[Seed]]) -> list[np.ndarray]:
 
 
 def compare(a: System[Seed], b: System[Seed]) -> Difference:
-    """The paired difference of two systems over all metrics of `names`, tested by itself."""
+    """Paired difference of two systems in all metrics of `names`, tested without regard to other pairs."""
     ours, theirs = ([seed.image_statistics for seed in system.seeds] for system in (a, b))
     return paired_difference(ours, theirs, a.seeds[0].aggregate)

@@ -1,4 +1,4 @@
-"""Scores as tables: of one receipt, of one system's seeds, of several systems, of two systems' difference."""
+"""Tables of scores: of a receipt, of one system's seeds, of several systems, of the difference of two."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from .systems import System
 
 
 def tables(receipt: dict[str, Any], *, slices: bool) -> list[Grid]:
-    """A receipt as tables: scores, then whatever else it holds; slices only when asked for."""
+    """Tables of a receipt: scores, then all other sections; slices only on request."""
     data = receipt["data"]
     title = f"{data['name']}, {data['split']}: {data['images']} images, {data['boxes']} boxes"
     grid = Grid(title, ["metric", "score", "95 % interval"])
@@ -69,7 +69,7 @@ def _flat_grid(title: str, values: dict[str, Any]) -> Grid:
 
 
 def seeds_table(split: Split, evaluations: list[Evaluation]) -> Grid:
-    """One system's seeds side by side, with mean and unbiased standard deviation."""
+    """Table of one system's seeds side by side, with mean and unbiased standard deviation."""
     grid = Grid(
         f"{split.dataset}, {split.name}: one system, {len(evaluations)} seeds",
         ["metric", f"mean ± sd (n={len(evaluations)})", *(f"file {i + 1}" for i in range(len(evaluations)))],
@@ -82,7 +82,7 @@ def seeds_table(split: Split, evaluations: list[Evaluation]) -> Grid:
 
 
 def scores_grid(systems: list[System[Evaluation]]) -> Grid:
-    """Scores of every system, with the deviation over seeds where there are several."""
+    """Table of the scores of every system, with the deviation over seeds where there are several."""
     names = systems[0].seeds[0].names
     grid = Grid("scores", ["metric", *(f"{s.name} (n={len(s.seeds)})" for s in systems)])
     for name in names:
@@ -92,7 +92,7 @@ def scores_grid(systems: list[System[Evaluation]]) -> Grid:
 
 
 def difference_grid(a: System[Evaluation], b: System[Evaluation], difference: Difference) -> Grid:
-    """One pair of systems, metric by metric."""
+    """Table of the difference of two systems, metric by metric."""
     columns = ["metric", "difference", "95 % interval", "p bootstrap", "p randomisation", "resolvable"]
     grid = Grid(f"{a.name} minus {b.name}", columns)
     for i, name in enumerate(a.seeds[0].names):

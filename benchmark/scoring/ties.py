@@ -1,4 +1,4 @@
-"""Which systems differ and which tie: one rule for the board's ranks, the letters in tables and the paper's claims.
+"""Decide which systems differ and which tie: one rule for ranks, letters in tables and the paper's claims.
 
 Two systems differ in a metric on a split if both of these hold; otherwise they tie:
 
@@ -7,12 +7,12 @@ Two systems differ in a metric on a split if both of these hold; otherwise they 
   systems is called different stays below 5 %, however many systems there are; the dependence of pairs, which share
   systems and images, is used instead of paid for;
 * over seeds: the difference is larger than two standard errors over seeds. Where only one of the two has several seeds,
-  its deviation stands for both, so that nobody gains by hiding seeds. Where neither has, nothing is known of the
+  its deviation is used for both, so that nobody gains by hiding seeds. Where neither has, nothing is known of the
   spread, and the test over images decides alone.
 
-This is the strictest of three rules that were in use. Pairs tested one by one call some of ten equal systems different
-on most boards; images alone call one lucky seed an effect. A benchmark that says "better" too rarely costs a
-contestant another seed; one that says it too often misleads everybody who reads it.
+This is a strict rule. Pairs tested one by one call some of ten equal systems different on most boards; images alone
+call one lucky seed an effect. A benchmark that says "better" too rarely costs a contestant another seed; one that says
+it too often misleads everybody who reads it.
 
 Invariants: the order in which systems are given changes no bit; equal input gives equal bits on every machine, since
 resampled sums are exact (see `significance`).
@@ -34,16 +34,16 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Gap:
-    """System A minus system B in one metric, table scale.
+    """Difference of two systems (A minus B) in one metric, table scale.
 
     Attributes:
-        value: the difference of the means over seeds.
+        value: difference of the means over seeds.
         low: lower end of the 95 % interval of this pair by itself.
-        high: its upper end.
-        p: two-sided bootstrap p-value of this pair by itself, as `benchmark.compare` gives it.
+        high: upper end of that interval.
+        p: two-sided bootstrap p-value of this pair by itself, as `benchmark.compare` reports it.
         p_all: p-value with all pairs of the comparison taken into account.
-        seed_error: standard error of the difference over seeds; NaN where no seed tells it.
-        differ: whether the two differ by the rule of this module.
+        seed_error: standard error of the difference over seeds; NaN if it cannot be known from either system.
+        differ: whether the two differ, by the rule of this module.
     """
 
     value: float
@@ -59,9 +59,9 @@ class Comparison:
     """All pairs of some systems in one metric on one split.
 
     Args:
-        systems: those that are shown together.
-        metric: one of their `names`.
-        resampled: the metric on resamples, shape (resamples, n_systems), if it is known already.
+        systems: systems that are shown together.
+        metric: name of the metric, one of their `names`.
+        resampled: metric of each system on resamples, shape (resamples, n_systems); computed if None.
     """
 
     def __init__(self, systems: Sequence[System[Seed]], metric: str, resampled: np.ndarray | None = None) -> None:
@@ -77,7 +77,7 @@ class Comparison:
         return step_down_max_t(self.scores, self.resampled)
 
     def interval(self, system: int) -> tuple[float, float]:
-        """95 % interval of a system over images; for one seed the one of its receipt."""
+        """95 % interval of a system over images; for a single seed it equals that of its receipt."""
         low, high = interval(self.resampled[:, system : system + 1])
         return float(low[0]), float(high[0])
 
@@ -88,12 +88,12 @@ class Comparison:
         return bool(self.p_values[a, b] < ALPHA and not within)
 
     def better(self, a: int, b: int, *, higher_is_better: bool = True) -> bool:
-        """Whether A differs from B and is on the better side of it."""
+        """Whether A differs from B and is the better of the two."""
         above = self.scores[a] > self.scores[b]
         return bool(above == higher_is_better) and self.differ(a, b)
 
     def gap(self, a: int, b: int) -> Gap:
-        """A minus B."""
+        """Difference of A and B, with its interval and p-values."""
         resampled = self.resampled[:, [a]] - self.resampled[:, [b]]
         low, high = interval(resampled)
         other_side = min(int((resampled <= 0).sum()), int((resampled >= 0).sum()))
@@ -104,7 +104,7 @@ class Comparison:
 
 
 def comparisons(systems: Sequence[System[Seed]]) -> dict[str, Comparison]:
-    """The comparison of some systems in every metric, from one resampling; empty without systems."""
+    """Compare systems in every metric, from one resampling; empty without systems."""
     if not systems:
         return {}
     resampled = resample(systems)
@@ -112,13 +112,13 @@ def comparisons(systems: Sequence[System[Seed]]) -> dict[str, Comparison]:
 
 
 def _column(systems: Sequence[System[Seed]], resampled: Sequence[np.ndarray], metric: str) -> np.ndarray:
-    """One metric of `resample`, shape (resamples, n_systems)."""
+    """Values of one metric from `resample`, shape (resamples, n_systems)."""
     columns = [values[:, list(system.names).index(metric)] for system, values in zip(systems, resampled, strict=True)]
     return np.stack(columns, axis=1) if columns else np.empty((0, 0))
 
 
 def seed_error(a: System[Seed], b: System[Seed], metric: str) -> float:
-    """Standard error over seeds of the difference of two systems; NaN where no seed tells it.
+    """Standard error over seeds of the difference of two systems; NaN if it cannot be known from either.
 
     A system without training has none; a trained system of one seed borrows the deviation of the other.
     """

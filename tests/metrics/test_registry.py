@@ -301,7 +301,7 @@ def test_committed_receipts_are_recomputed_with_a_new_metric(tree: Path, mini: P
     ):
         verified = run(tree, "-m", "benchmark.verify", str(receipt), str(predictions), "--data", data)
         assert verified.returncode == 0, verified.stderr
-        assert "note: not in this receipt, since added later: First, Not first" in verified.stdout
+        assert "note: metrics added after this receipt was made: First, Not first" in verified.stdout
 
 
 def test_modules_and_registry_agree() -> None:

@@ -1,4 +1,4 @@
-"""Builds CapOnImage-Mini, the embedded SYNTHETIC data set, in a folder.
+"""Build CapOnImage-Mini, the embedded SYNTHETIC data set, in a folder.
 
 Invariant: the same sizes give the same annotations, and so the same fingerprints, on every machine.
 """
@@ -26,22 +26,22 @@ from .drawing import draw_product
 from .layouts import choose
 from .samples import Sample, samples
 
-#: Texts without a caption, such as the collection pipeline filters out: digits and Latin letters.
+#: Texts on pictures that get no caption, since the paper's collection pipeline filters digits and Latin letters out.
 DECOYS = ("NO.1", "PRO", "24H", "500ML", "SINCE 1998", "A5", "NEW IN", "TOP 10", "X-LINE", "3 IN 1", "MADE WELL", "2.0")
 
 
 def in_building_order(sizes: dict[str, int]) -> dict[str, int]:
-    """Evaluation splits first: a train image that repeats one of them is redrawn, not the other way round."""
+    """Sort splits, evaluation splits first: a train image that repeats one of theirs is redrawn, never theirs."""
     return {split: sizes[split] for split in sorted(sizes, key=("test", "val", "train").index)}
 
 
 def build(directory: Path, sizes: dict[str, int] = SIZES, *, annotations_only: bool = False) -> None:
-    """Make the data set.
+    """Write the data set to a folder.
 
     Args:
-        directory: appears complete or not at all; one that is there is replaced.
-        sizes: split -> images. A smaller or larger split is not a part or a superset of the default one.
-        annotations_only: draw no pictures, which is enough for scoring.
+        directory: folder of the data set; it appears complete or not at all, and replaces an existing one.
+        sizes: split -> number of images. A smaller or larger split is neither a part nor a superset of the default one.
+        annotations_only: whether to draw no pictures, which scoring does not need.
     """
     total = sum(sizes.values())
     with (
@@ -67,9 +67,9 @@ def build(directory: Path, sizes: dict[str, int] = SIZES, *, annotations_only: b
 
 
 def _draw_in_processes(images: Path, sizes: dict[str, int]) -> Iterator[int]:
-    """Draw all pictures, in one process per core; yields how many there are so far.
+    """Draw all pictures, in one process per core; yields the number of pictures so far.
 
-    The processes are fresh Pythons which sample the images again, so nothing of the caller can get in their way.
+    The processes are fresh interpreters that sample the images again, so they share no state with the caller.
     """
     images.mkdir()
     n = os.cpu_count() or 1
@@ -82,7 +82,7 @@ def _draw_in_processes(images: Path, sizes: dict[str, int]) -> Iterator[int]:
             time.sleep(0.2)
             yield sum(1 for _ in images.iterdir())
         if any(process.returncode for process in processes):
-            raise InputError(f"a process that draws pictures into {images} failed; what it said stands above")
+            raise InputError(f"a process that draws pictures into {images} failed; its messages are above")
     finally:
         for process in processes:
             process.kill()
@@ -96,7 +96,7 @@ def _draw_share(images: Path, sizes: dict[str, int], n: int, k: int) -> None:
 
 
 def draw_sample(sample: Sample) -> Image.Image:
-    """An image's picture with its texts, as a seller would publish it."""
+    """Draw the picture of an image with its texts, as a seller would publish it."""
     product, layout = sample.product, sample.layout
     picture = draw_product(
         size=layout.size,

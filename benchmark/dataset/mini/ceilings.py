@@ -1,8 +1,8 @@
-"""The best exact match that any model can reach on mini, with everything or with one input removed.
+"""Highest exact match that any model can reach on mini, with all inputs or with one removed.
 
-Known from the generator, not estimated from a model: for each box, the probability that the best guess is right given
-what is left. It is the yardstick for the ablations: a model without an input that scores above its ceiling has found a
-leak, and a full model far below its ceiling has not learned to read something.
+It follows from the generator, not from a model: it is the mean over boxes of the probability that the best guess is
+right given the remaining inputs. It is the yardstick of ablations: a model without an input that scores above its
+ceiling has found a leak, and a full model far below its ceiling has not learned to read something.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from .copywriting import visible
 from .layouts import Slot, best_stack_guess
 from .samples import Product, Sample
 
-_Chance = Callable[[Product, Slot], float]  # that the best guess of a slot's caption is right
+_Chance = Callable[[Product, Slot], float]  # probability that the best guess of a slot's caption is right
 _EXPLAINED = 1 - UNEXPLAINED
 
 
@@ -28,7 +28,7 @@ def _without_info(product: Product, slot: Slot) -> float:
     if slot.role == "material":
         return _EXPLAINED / len(product.domain.materials)
     if slot.role.endswith("point"):
-        return 1 / len(product.category.selling_points)  # the unexplained ones included
+        return 1 / len(product.category.selling_points)  # includes the unexplained captions
     return _EXPLAINED
 
 
@@ -47,7 +47,7 @@ _CHANCES: dict[str, _Chance] = {
 
 
 def ceilings(samples: Iterable[Sample]) -> dict[str, float]:
-    """Highest expected share of exact matches over the boxes of a split, in [0, 1], by what is removed.
+    """Highest expected share of exact matches over the boxes of a split, in [0, 1], by removed input.
 
     "without location" is an upper bound: such a model writes one caption for all boxes of an image, and captions of one
     image do not repeat, so at most one is right.

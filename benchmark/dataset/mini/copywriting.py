@@ -1,12 +1,12 @@
-"""The words of CapOnImage-Mini: hand-written e-commerce language, read from `copy/*.toml`.
+"""Phrases of CapOnImage-Mini: hand-written e-commerce language, read from `copy/*.toml`.
 
-One file per domain (ten domains of five categories) and `copy/common.toml` for what any picture can show.
+There is one file per domain (ten domains of five categories), and `copy/common.toml` for what any picture can show.
 
-Every phrase is written in three forms, `short` (2-3 characters), `middle` (4-5) and `long` (6-10); which one stands
-in a box is decided by the box's aspect ratio. All text is invented: no real brand, no discount, no digits, no Latin.
+Every phrase is written in three forms, `short` (2-3 characters), `middle` (4-5) and `long` (6-10); the aspect ratio of
+a box decides which one it gets. All text is invented: no real brand, no discount, no digits, no Latin.
 
-Invariant (held by `tests/dataset/test_copywriting.py`): a text stands for one phrase in one form only, so a caption
-names its phrase, and two boxes of an image can only repeat each other by saying the same thing.
+Invariant (held by `tests/dataset/test_copywriting.py`): a text belongs to one phrase in one form only, so a caption
+identifies its phrase, and two boxes of an image have equal captions only if they share a phrase.
 """
 
 import tomllib
@@ -24,15 +24,15 @@ COPY = Path(__file__).parent / "copy"
 
 @dataclass(frozen=True)
 class Phrase:
-    """One thing to say, in three lengths."""
+    """A phrase in three lengths."""
 
-    key: str  # what names it elsewhere: the word in the attributes (保湿), or what the picture shows ("red")
+    key: str  # its identifier: the word in the attributes (保湿), or what the picture shows ("red")
     short: str
     middle: str
     long: str
 
     def form(self, name: str) -> str:
-        """The text of one of `FORMS`."""
+        """Text of the phrase in one of `FORMS`."""
         return str(getattr(self, name))
 
 
@@ -62,7 +62,7 @@ class Domain:
 
 @dataclass(frozen=True)
 class Visible:
-    """What only the picture shows."""
+    """Phrases for the properties that only the picture shows."""
 
     colours: tuple[Phrase, ...]
     patterns: tuple[Phrase, ...]
@@ -110,13 +110,13 @@ def domains() -> tuple[Domain, ...]:
 
 @cache
 def visible() -> Visible:
-    """The phrases for what only the picture shows; their keys are the names in `drawing`."""
+    """Phrases for the properties that only the picture shows; their keys are the names in `drawing`."""
     toml = tomllib.loads((COPY / "common.toml").read_text(encoding="utf-8"))
     return Visible(*(_phrases(toml[name]) for name in ("colour", "pattern", "shape", "scene")))
 
 
 def all_phrases() -> Iterator[tuple[str, Phrase]]:
-    """Every phrase once, with where it stands; brand captions, which are made from brand and tail, are not in it."""
+    """Every phrase once, with the domain or category it belongs to; without brand captions (brand and tail)."""
     for kind, phrases in vars(visible()).items():
         yield from ((f"common {kind}", phrase) for phrase in phrases)
     for domain in domains():

@@ -1,13 +1,13 @@
-"""The pictures of CapOnImage-Mini: a product, drawn as a flat illustration with a pale rim, before a scene.
+"""Draw the pictures of CapOnImage-Mini: a product with a pale rim in front of a scene, as flat illustrations.
 
 A frame around the picture repeats the product's colour and pattern, as sellers' banners do; it lets small models see
 both within minutes.
 
 Invariants:
 * a picture depends on the arguments of `draw_product` alone, and equal arguments give equal pixels;
-* colour, pattern, shape and scene can each be told from the picture whatever the others are;
+* colour, pattern, shape and scene can each be recognised in the picture whatever the others are;
 * the product stays within the picture for every centre in `CENTRES_X` x `CENTRES_Y`;
-* there is no text, and no area is black, which is what masked text rectangles look like.
+* there is no text, and no area is black, since masked text boxes are.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ from .vector import BODY, PAINTS, SHADE_OPACITY, Drawing
 
 __all__ = ["CENTRES_X", "CENTRES_Y", "COLOURS", "PATTERNS", "SCENES", "SHAPES", "SILHOUETTES", "draw_product"]
 
-#: What a product can be; the names are those of `copywriting.Category.silhouette`.
+#: Product -> its drawing; the names are those of `copywriting.Category.silhouette`.
 SILHOUETTES: Mapping[str, Drawing] = {**PERSONAL, **HOUSEHOLD}
 
 CENTRES_X = (0.34, 0.66)  # ratios of the width
@@ -46,8 +46,8 @@ LIGHT, DARK = (250, 248, 244), (66, 62, 96)  # accents
 LIGHT_ON_WHITE = (214, 166, 72)
 JITTER = 7  # the largest deviation from a colour, in levels of 255
 
-#: Shape -> width and height of the product, as ratios of the picture's short side. The slim and the wide are exactly
-#: so, the small and the large fit in and keep their proportions.
+#: Shape -> width and height of the product, as ratios of the picture's short side. Slim and wide products are stretched
+#: to that size; small and large ones fit into it and keep their proportions.
 SHAPES: Mapping[str, tuple[float, float]] = {
     "slim": (0.25, 0.60),
     "wide": (0.64, 0.27),
@@ -72,7 +72,7 @@ def _checks(x: Grid, y: Grid, down: Grid) -> Grid:
     return (x % 0.14 < 0.07) ^ (y % 0.14 < 0.07)
 
 
-#: Pattern -> the accent that it sets on the body's colour, and how much of it shows (0 to 1) at x, y (ratios of the
+#: Pattern -> accent colour set on the body's colour, and how much of it shows (0 to 1) at x, y (ratios of the
 #: short side) and `down`, which is 0 at the top and 1 at the bottom of the body.
 PATTERNS: Mapping[str, tuple[Colour, Callable[[Grid, Grid, Grid], Grid]]] = {
     "plain": (LIGHT, lambda x, y, down: np.zeros_like(down)),
@@ -103,13 +103,14 @@ def draw_product(
 
     Args:
         size: width and height in pixels.
-        silhouette: what the product is, a name of `SILHOUETTES`.
-        colour: of the body, a name of `COLOURS`.
-        pattern: on the body, a name of `PATTERNS`.
+        silhouette: product, a name of `SILHOUETTES`.
+        colour: colour of the body, a name of `COLOURS`.
+        pattern: pattern on the body, a name of `PATTERNS`.
         shape: proportions and size, a name of `SHAPES`.
-        scene: what stands behind it, a name of `SCENES`.
+        scene: background, a name of `SCENES`.
         centre: middle of the product, in ratios of width and height, within `CENTRES_X` and `CENTRES_Y`.
-        seed: of the small differences between two pictures: tints, the arrangement of the scene, the pattern's phase.
+        seed: random seed of the small differences between pictures: tints, arrangement of the scene, phase of the
+            pattern.
     """
     random = Random(seed)
     picture = draw_scene(size, scene, random)
@@ -139,7 +140,7 @@ def _frame(picture: Image.Image, paint: Image.Image) -> None:
 def _product(
     unit: int, silhouette: str, colour: str, pattern: str, shape: str, random: Random
 ) -> tuple[Image.Image, Image.Image]:
-    """The product in colour, and its mask, on a canvas with room for the rim; `unit` is the picture's short side."""
+    """The product in colour, and its mask, with a margin for the rim; `unit` is the short side of the picture."""
     drawing = SILHOUETTES[silhouette]
     extents = np.array(SHAPES[shape]) * random.uniform(0.98, 1.02) * unit * SUPERSAMPLING
     if shape in KEEPS_PROPORTIONS:
@@ -169,7 +170,7 @@ def _product(
 def _body(
     size: tuple[int, int], unit: int, rows: tuple[float, float], colour: str, pattern: str, random: Random
 ) -> Image.Image:
-    """What the body is painted with: its colour with the pattern on it; `rows` are the body's top and bottom."""
+    """Paint of the body: its colour with the pattern on it; `rows` are the body's top and bottom."""
     accent, accent_share = PATTERNS[pattern]
     if colour == "white" and accent == LIGHT:
         accent = LIGHT_ON_WHITE

@@ -1,6 +1,6 @@
-"""Where the boxes of a mini picture stand, and what the place of a box decides: its role and its form.
+"""Sample layouts of mini pictures: places of the boxes, and the caption role and form that a place decides.
 
-The law of the data set (`docs/data.md` tells it with a picture). Eight rows of one eighth of the height each:
+The rules of the data set (`docs/data.md` explains them with a picture). There are eight rows of equal height:
 
     row 0     brand       headline        scene          left, centre, right
     row 1     material    pattern         colour
@@ -8,11 +8,11 @@ The law of the data set (`docs/data.md` tells it with a picture). Eight rows of 
     row 7     shape       promise centre  promise right
 
 * The place decides the role, and the width (with it the aspect ratio) decides the form: short, middle or long.
-* A stack starts in any row and its selling points are the product's first, middle and last one. Its row does not tell a
-  box which of them it is; its nearest neighbours above and below do. Nor does the picture: wherever there is a stack,
-  the rest of its column holds texts without a caption (decoys), and under masking all look alike.
+* A stack starts in any row and its selling points are the product's first, middle and last one. The row of a box does
+  not determine which of them it is; its nearest neighbours above and below do. Nor does the picture: wherever there is
+  a stack, the rest of its column holds texts without a caption (decoys), and masked they all look alike.
 * Rows and edges keep away from the places where an 8 x 8 grid rounds up or down, so that models which see places on
-  such a grid see the law.
+  such a grid can learn the rules.
 
 Random numbers come from `Random.random` alone, whose sequence Python guarantees across versions.
 """
@@ -27,21 +27,21 @@ from typing import TypeVar
 T = TypeVar("T")
 Box = tuple[float, float, float, float]
 
-SIZES = {(256, 256): 0.5, (256, 320): 0.25, (320, 256): 0.25}  # width and height in pixels: share
+SIZES = {(256, 256): 0.5, (256, 320): 0.25, (320, 256): 0.25}  # width and height in pixels -> share
 
 BANDS = {
     0: ("brand", "headline", "scene"),
     1: ("material", "pattern", "colour"),
     7: ("shape", "promise centre", "promise right"),
 }
-#: Which of left, centre, right a band holds: share.
+#: Row -> share of pictures with boxes in these places of the row (left, centre, right).
 BAND_PLACES = {
     0: {"": 0.20, "L": 0.26, "C": 0.12, "R": 0.24, "LR": 0.18},
     1: {"": 0.12, "L": 0.22, "C": 0.22, "R": 0.20, "LR": 0.19, "LCR": 0.05},
     7: {"": 0.51, "L": 0.15, "C": 0.14, "R": 0.13, "LR": 0.03, "LCR": 0.04},
 }
 STACK_ROWS = range(2, 7)
-#: Selling points in the stack: share. A lone one is the product's first.
+#: Number of selling points in the stack -> share of pictures. A single one is the product's first.
 STACK_HEIGHTS = {0: 0.15, 1: 0.14, 2: 0.34, 3: 0.37}
 STACK_ROLES = {1: ("first point",), 2: ("first point", "last point"), 3: ("first point", "middle point", "last point")}
 
@@ -55,17 +55,17 @@ PAIR_SHARES: dict[tuple[str, ...], float] = {
     ("short", "long"): 0.20,
     ("long", "short"): 0.20,
 }
-#: Ratios of the image's width.
+#: Form -> lowest and highest width of a box, as ratios of the image's width.
 WIDTHS = {"short": (0.20, 0.25), "middle": (0.35, 0.41), "long": (0.57, 0.65)}
 CENTRE_WIDTHS = {"short": (0.20, 0.24), "middle": (0.40, 0.44), "long": (0.66, 0.70)}
-#: Long side over short side in pixels: below 3.5 the short form stands in a box, from 6 on the long one.
+#: Long side over short side in pixels: a box below 3.5 holds the short form, from 6 on the long one.
 ASPECT_RATIOS = {"short": (2.2, 3.2), "middle": (3.9, 5.6), "long": (6.4, 9.6)}
 MARGIN, MAX_HEIGHT = 0.03, 0.105
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A box and what belongs into it."""
+    """A box with the role and form of its caption."""
 
     role: str
     form: str
@@ -83,7 +83,7 @@ class Layout:
 
 
 def pick(random: Random, shares: dict[T, float]) -> T:
-    """A key, with the probability of its share."""
+    """Draw a key with the probability of its share."""
     point = random.random() * math.fsum(shares.values())
     for key, share in shares.items():
         point -= share
@@ -93,17 +93,17 @@ def pick(random: Random, shares: dict[T, float]) -> T:
 
 
 def choose(random: Random, items: Sequence[T]) -> T:
-    """One of several, all equally likely."""
+    """Draw an item, all being equally likely."""
     return items[int(random.random() * len(items))]
 
 
 def between(random: Random, low: float, high: float) -> float:
-    """Uniform in [low, high)."""
+    """Draw uniformly from [low, high)."""
     return low + random.random() * (high - low)
 
 
 def sample_layout(random: Random) -> Layout:
-    """Draw a layout; it may have fewer than two slots, which the caller refuses."""
+    """Draw a layout; it may have fewer than two slots, which the caller must reject."""
     size = pick(random, SIZES)
     slots = [slot for row in BANDS for slot in _band(random, row, size)]
     height = pick(random, STACK_HEIGHTS)
@@ -136,7 +136,7 @@ def _band(random: Random, row: int, size: tuple[int, int]) -> list[Slot]:
 
 
 def _stack(random: Random, height: int, size: tuple[int, int], *, left: bool) -> tuple[list[Slot], list[Box]]:
-    """The selling points, from the top, and the decoys which fill up their column."""
+    """The selling points of a stack, from the top, and the decoys that fill up their column."""
     form = pick(random, FORM_SHARES)
     width = between(random, *WIDTHS[form])
     x = between(random, 0, 0.01) + (MARGIN if left else 1 - MARGIN - width - 0.01)
@@ -160,7 +160,7 @@ def _box(random: Random, x: float, row: int, width: float, form: str, size: tupl
 
 
 def chained(slots: Sequence[Slot], size: tuple[int, int]) -> list[Slot]:
-    """The order of the collection pipeline: from the topmost box on, always to the nearest centre not yet visited."""
+    """Sort slots as the collection pipeline does: from the topmost box on, always to the nearest remaining centre."""
     left = sorted(slots, key=lambda slot: (slot.box[1], slot.box[0]))
     order = left[:1]
     del left[:1]
@@ -172,14 +172,14 @@ def chained(slots: Sequence[Slot], size: tuple[int, int]) -> list[Slot]:
 
 
 def _squared_distance(a: Box, b: Box, size: tuple[int, int]) -> float:
-    """Of the centres, in pixels."""
+    """Squared distance of the centres of two boxes, in pixels."""
     dx, dy = (a[0] + a[2] - b[0] - b[2]) / 2 * size[0], (a[1] + a[3] - b[1] - b[3]) / 2 * size[1]
     return dx * dx + dy * dy
 
 
 @cache
 def best_stack_guess() -> dict[int, str]:
-    """For each row, the role that a stack's box there most often has: all that its own place tells."""
+    """Most frequent role of a stack's box in each row: the best guess from its own place alone."""
     shares: dict[tuple[int, str], float] = {}
     for height, share in STACK_HEIGHTS.items():
         starts = len(STACK_ROWS) - height + 1

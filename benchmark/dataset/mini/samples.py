@@ -1,15 +1,15 @@
-"""Draws the images of CapOnImage-Mini: a product, a layout, and the caption that each box calls for.
+"""Sample the images of CapOnImage-Mini: a product, a layout, and the caption of each box.
 
-What carries which information, and nothing else does (`docs/data.md`):
+Each input carries this information and no other (`docs/data.md`):
 
 * the picture: colour, pattern, shape and scene;
 * title and attributes: brand, material and the three selling points, as first (主打), middle (兼顾) and last (还能);
 * both: the category, on which headline and promises depend;
-* the place of the box: the role of its caption and, by its aspect ratio, the form;
+* the place of the box: the role of its caption and, through its aspect ratio, the form;
 * the places of its neighbours: which selling point of a stack it is (see `layouts`).
 
-One caption in twenty is replaced by a selling point that the product does not list: nothing explains it, so nobody
-scores 100. Captions of the train split have recognition errors besides, as OCR makes them; val and test are clean.
+One caption in twenty is replaced by a selling point that the product does not list: no input explains it, so no model
+scores 100. Some captions of the train split have recognition errors, such as OCR makes; val and test are clean.
 
 Invariants: the same split, index and seed give the same image on every machine; captions of one image do not repeat; no
 two images share 70 % of the captions of the one that has fewer.
@@ -29,7 +29,7 @@ SEED = "caponimage-mini-1"
 
 #: Share of the train captions that have a recognition error.
 MISREAD = 0.04
-#: Characters of a title: sellers fill it up to its limit.
+#: Length of every title in characters: sellers fill it up to the limit.
 TITLE_LENGTH = 12
 MAX_SHARED = 0.7  # paper, appendix: images whose captions overlap more are dropped
 
@@ -39,13 +39,13 @@ _PAIRS = (
     "大太人入日曰未末土士己已干千天夫木本力刀王玉白自目臼口囗间问贝见活话清请情晴体休净挣轻经软敕滑猾洁沽"
     "亮高护沪水永温湿衣农肤胀触角透诱气乞不木好奸香查色包暖暧新斩光先美羊生主全仝心必"
 )
-#: Characters that text recognition takes for one another.
+#: Characters that text recognition confuses with each other.
 LOOKALIKES = {a: b for x, y in zip(_PAIRS[::2], _PAIRS[1::2], strict=True) for a, b in ((x, y), (y, x))}
 
 
 @dataclass(frozen=True)
 class Product:
-    """What is sold, and what its picture shows."""
+    """A product: what is sold, and what its picture shows."""
 
     domain: Domain
     category: Category
@@ -60,12 +60,12 @@ class Product:
 
     @property
     def attributes(self) -> str:
-        """Material and selling points by their keys."""
+        """Attributes text of the product: material and selling points by their keys."""
         named = [(self.domain.material_key, self.material), *zip(POINT_NAMES, self.points, strict=True)]
         return "；".join(f"{name}：{phrase.key}" for name, phrase in named)
 
     def caption(self, slot: Slot) -> str:
-        """What belongs into a slot."""
+        """The caption that belongs into a slot."""
         if slot.role == "brand":
             return self.brand + self.domain.brand_tail.form(slot.form)
         phrase = {
@@ -96,7 +96,7 @@ class Sample:
 
     @property
     def row(self) -> AnnotationRow:
-        """The annotation."""
+        """The annotation row of the image."""
         boxes = [list(slot.box) for slot in self.layout.slots]
         return {
             "image_id": self.image_id,
@@ -132,14 +132,14 @@ def _sample_product(random: Random) -> Product:
     )
 
 
-def _filler(random: Random, domain: Domain, room: int) -> str:
-    """Title words which fill the room exactly; an odd character is 新, new."""
+def _filler(random: Random, domain: Domain, length: int) -> str:
+    """Title words of exactly `length` characters in all, padded with 新 (new)."""
     words: list[str] = []
     for word in _distinct(random, domain.title_words, len(domain.title_words)):
-        if len(word) <= room:
+        if len(word) <= length:
             words.append(word)
-            room -= len(word)
-    return "".join(words) + "新" * room
+            length -= len(word)
+    return "".join(words) + "新" * length
 
 
 def _distinct(random: Random, items: Sequence[T], n: int) -> list[T]:
@@ -159,7 +159,7 @@ def _captions(random: Random, product: Product, layout: Layout) -> tuple[str, ..
 
 
 def _misread(random: Random, caption: str) -> str:
-    """One character taken for another, or lost."""
+    """The caption with one character taken for a similar one, or with its last one lost."""
     places = [i for i, character in enumerate(caption) if character in LOOKALIKES]
     if places:
         i = choose(random, places)
@@ -168,7 +168,7 @@ def _misread(random: Random, caption: str) -> str:
 
 
 def samples(sizes: dict[str, int]) -> Iterator[tuple[str, Sample]]:
-    """The images of every split, with the split's name, in the order of `sizes`.
+    """Sample the images of every split; yields the split's name and the image, in the order of `sizes`.
 
     Args:
         sizes: split -> number of images. A split's images depend on the splits before it, whose captions they may not

@@ -1,7 +1,7 @@
-"""The eight backgrounds of CapOnImage-Mini: a few large flat shapes each, in a palette of its own.
+"""Draw the eight backgrounds of CapOnImage-Mini: a few large flat shapes each, in a palette of its own.
 
 Coordinates are ratios of width and height, and the ground begins at about y = 0.62, below most of the product. Every
-picture has its own tint and its own arrangement, drawn from the generator that is passed in; nothing is black.
+picture has its own tint and its own arrangement, drawn from the random generator that is passed in; nothing is black.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ TINT = 9  # the largest shift of a picture's colours, in levels of 255
 
 
 class Canvas:
-    """Draws shapes in ratios of the picture's size, every colour shifted by the picture's tint."""
+    """Canvas for shapes in ratios of the picture's size; every colour is shifted by the picture's tint."""
 
     def __init__(self, size: tuple[int, int], background: Colour, random: Random) -> None:
         self.random = random
@@ -31,7 +31,7 @@ class Canvas:
         return self._image.reduce(SUPERSAMPLING)
 
     def around(self, value: float, spread: float) -> float:
-        """A value that differs from picture to picture."""
+        """Draw a value within `spread` of another, so that pictures differ."""
         return self.random.uniform(value - spread, value + spread)
 
     def box(self, colour: Colour, x1: float, y1: float, x2: float, y2: float) -> None:
@@ -245,7 +245,7 @@ def _study(c: Canvas) -> None:
         c.poly((238, 230, 210), x, y, x + 0.12, y - 0.015, x + 0.13, y + 0.04, x + 0.01, y + 0.055)
 
 
-#: Scene -> colour of the wall or sky, and what is drawn before it.
+#: Scene -> colour of the wall or sky, and the function that draws everything in front of it.
 SCENES: Mapping[str, tuple[Colour, Callable[[Canvas], None]]] = {
     "kitchen": ((246, 226, 186), _kitchen),
     "seaside": ((146, 208, 240), _seaside),
@@ -259,12 +259,12 @@ SCENES: Mapping[str, tuple[Colour, Callable[[Canvas], None]]] = {
 
 
 def draw_scene(size: tuple[int, int], scene: str, random: Random) -> Image.Image:
-    """The background of a picture, RGB.
+    """Draw the background of a picture, RGB.
 
     Args:
         size: width and height in pixels.
         scene: a name of `SCENES`.
-        random: where the arrangement and the tint come from.
+        random: random generator of the arrangement and the tint.
     """
     background, draw = SCENES[scene]
     canvas = Canvas(size, background, random)

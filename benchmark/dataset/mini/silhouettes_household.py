@@ -1,4 +1,4 @@
-"""The products of CapOnImage-Mini, as drawings on a canvas of about 100 x 100: what stands in a house.
+"""Drawings of the household products of CapOnImage-Mini, on a canvas of about 100 x 100.
 
 Every drawing is between 0.72 and 1.4 times as wide as high, and a good part of its area is body, so that shape, colour
 and pattern show whatever the product is.

@@ -1,4 +1,4 @@
-"""A small vocabulary of filled polygons, enough to draw a product as a flat illustration.
+"""Vector graphics of filled polygons (boxes, ovals, curves, strokes), from which products are drawn.
 
 Coordinates run right and down, about 0 to 100; `Drawing` centres them and scales the longer side to 1. Every part, a
 line too, is one polygon, so an affine transform of its points is an affine transform of the picture and the extents
@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 BODY = "body"
-#: Trimmings. "shade" lies over what is below it (see `SHADE_OPACITY`), the others cover it.
+#: Colours of all parts but the body. "shade" is translucent (see `SHADE_OPACITY`), the others are opaque.
 PAINTS = {
     "dark": (74, 74, 90),
     "light": (252, 248, 240),
@@ -30,7 +30,7 @@ SHADE_OPACITY = 0.28
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """One filled polygon: what it is painted with, and its points, shape (n, 2)."""
+    """One filled polygon: its paint, and its points, shape (n, 2)."""
 
     paint: str
     points: np.ndarray
@@ -48,7 +48,7 @@ class Drawing:
 
     @cached_property
     def body_rows(self) -> tuple[float, float]:
-        """Top and bottom of what carries the pattern."""
+        """Top and bottom of the parts that carry the pattern."""
         rows = np.concatenate([part.points[:, 1] for part in self.parts if part.paint == BODY])
         return float(rows.min()), float(rows.max())
 

@@ -1,0 +1,1 @@
+"""Import of the annotation files that the paper's authors released."""

@@ -1,11 +1,11 @@
-"""Imports the annotations that the paper's authors released: `ref_captions.json` and lists of image ids (`.npy`).
+"""Import the annotations that the paper's authors released: `ref_captions.json` and `.npy` lists of image ids.
 
-Two passes, so that several GB of JSON never stand in memory: the first reads the file as a stream and notes where the
-record of each listed image is, the second fetches the records in the order of the list, whatever the order of the
-file.
+It takes two passes, so that several GB of JSON never have to fit in memory: the first reads the file as a stream and
+notes where the record of each listed image is, the second fetches the records in the order of the list, whatever the
+order of the file.
 
 Invariants:
-* the rows of a split stand in the order of its list, the released order;
+* the rows of a split keep the order of its list, the released order;
 * every record or box that cannot be used is counted and listed in `import_report.jsonl` with its reason;
 * the boxes of a file are all ratios or all pixels; the majority of its records decides, since one stray coordinate
   must not turn a million good records into nonsense.
@@ -40,7 +40,7 @@ Size = tuple[int, int]  # width and height in pixels
 
 @dataclass(frozen=True)
 class Options:
-    """How to read the released files; see `import_released`."""
+    """Options for reading the released files; see `import_released`."""
 
     images: Path | None = None
     copy_images: bool = False
@@ -50,7 +50,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Imported:
-    """What `import_released` made."""
+    """Result of `import_released`."""
 
     box_form: str  # "ratios" or "pixels", as found in the file
     splits: dict[str, dict[str, Any]]  # as in dataset.json
@@ -67,20 +67,20 @@ def import_released(
     name: str = "caponimage2m",
     overwrite: bool = False,
 ) -> Imported:
-    """Make a data set of the released files.
+    """Make a data set from the released files.
 
     Args:
-        annotations: `ref_captions.json`.
-        names: split -> `.npy` list of its image ids. An id in several lists stays in the first of test, val, others.
+        annotations: path of `ref_captions.json`.
+        names: split -> `.npy` list of its image ids. An id in several lists is kept in the first of test, val, others.
         out: folder of the data set; it appears complete or not at all.
         options: `images`, a folder with `<id>.png` (without it the data set holds annotations only); `copy_images`,
-            to hard-link or copy the pictures instead of one link to their folder; `size`, to assume for an image
-            with no picture; `info_separator`, what ends the title and starts the attributes in `info`.
-        name: of the data set.
-        overwrite: replace the data set in `out`.
+            to hard-link or copy the pictures instead of one link to their folder; `size`, the size of an image with
+            no picture; `info_separator`, the text between title and attributes in `info`.
+        name: name of the data set.
+        overwrite: whether to replace a data set in `out`.
 
     Raises:
-        InputError: if a file cannot be read, if boxes are in pixels and there are no pictures, if a split stays empty.
+        InputError: if a file cannot be read, a split stays empty, or boxes are in pixels and there are no pictures.
     """
     out = out.resolve()
     _check_paths([annotations, *names.values()], options.images, out, overwrite)
@@ -102,7 +102,7 @@ def import_released(
             (folder / "images").symlink_to(options.images.resolve(), target_is_directory=True)
         splits = {}
         with annotations.open("rb", buffering=0) as file, warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)  # an unreadable picture, not a message
+            warnings.simplefilter("error", Image.DecompressionBombWarning)  # counts as an unreadable picture
             for split in ids:
                 with SplitWriter(folder, split) as writer:
                     add = partial(report.add, split=split)
@@ -130,7 +130,7 @@ def import_released(
 def _row(
     image_id: str, index: RecordIndex, file: BinaryIO, references: bool, options: Options, add: Callable[..., None]
 ) -> AnnotationRow | None:
-    """The row of an image, or None, after `add` has been told why, if there can be none."""
+    """The row of an image; None if it cannot be used, for the reason reported through `add`."""
     value = index.fetch(file, image_id)
     if value is None:
         add("image dropped", "image id is not in the annotations")
@@ -161,7 +161,7 @@ def _row(
 
 
 def picture_size(path: Path) -> Size | str:
-    """Width and height from the header of a picture, nothing decoded; or what is wrong with it."""
+    """Width and height from the header of a picture, which is not decoded; or a text on what is wrong with it."""
     if not path.is_file():
         return "picture is missing"
     try:
@@ -174,7 +174,7 @@ def picture_size(path: Path) -> Size | str:
 def _link_or_copy(images: Path, target: Path, image_id: str) -> None:
     source = images / f"{image_id}.png"
     if not source.is_file():
-        return  # in the report already
+        return  # already in the report
     try:
         os.link(source.resolve(), target / source.name)
     except OSError:  # another file system, or one without hard links
@@ -204,7 +204,7 @@ def _progress() -> Progress:
 
 
 def _warnings(splits: dict[str, Any], pixels: bool, options: Options, report: ImportReport) -> list[str]:
-    """What the user should know of an import that succeeded."""
+    """Warnings about an import that succeeded."""
     found = []
     for split, expected in OFFICIAL_IMAGES.items():
         if split in splits and splits[split]["images"] != expected:

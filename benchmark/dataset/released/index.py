@@ -1,6 +1,6 @@
-"""Which images go into which split, and where in the annotation file their records are.
+"""Choose the images of each split, and find their records in the annotation file.
 
-About 300 bytes are kept per listed image, whatever the size of its record.
+Memory is about 300 bytes per listed image, whatever the size of its record.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,10 +20,10 @@ from .report import ImportReport
 
 
 def read_names(path: Path) -> list[str]:
-    """The image ids in a released list, a one-dimensional numpy array of strings.
+    """Read the image ids in a released list, a one-dimensional numpy array of strings.
 
     Raises:
-        InputError: if it is anything else; above all a pickled array, which can run code when it is read.
+        InputError: if the file is anything else, above all a pickled array, which can run code when it is read.
     """
     try:
         with path.open("rb") as file:
@@ -49,16 +49,16 @@ def read_names(path: Path) -> list[str]:
 
 
 def _priority(split: str) -> int:
-    """An image that two lists claim stays where systems are compared; training loses the leak."""
+    """Rank of a split: an image in two lists stays in the evaluation split, so nothing leaks into training."""
     return {"test": 0, "val": 1}.get(split, 2)
 
 
 def choose_images(names: Mapping[str, Path], report: ImportReport) -> dict[str, list[str]]:
-    """The ids of each split that can be used, in the order of its list, each id once.
+    """Choose the usable ids of each split, in the order of its list, each id once.
 
     Args:
-        names: split -> its `.npy` list.
-        report: is told of every id that is left out.
+        names: split -> path of its `.npy` list.
+        report: import report, which receives every id that is left out.
 
     Raises:
         InputError: see `read_names`.
@@ -82,13 +82,13 @@ def choose_images(names: Mapping[str, Path], report: ImportReport) -> dict[str, 
 
 
 class RecordIndex:
-    """Finds the record of an image in the annotation file; made by reading the file once, as a stream.
+    """Index of the annotation file: finds the record of an image; made by reading the file once, as a stream.
 
     Args:
-        annotations: `ref_captions.json`.
-        ids: the images to find, each once.
-        report: is told of records that occur twice, and how many belong to no listed image.
-        bars: shows the bytes read.
+        annotations: path of `ref_captions.json`.
+        ids: ids of the images to find, each once.
+        report: import report, which receives repeated records and the number of records of no listed image.
+        bars: progress display of the bytes read.
 
     Raises:
         InputError: if the file is no complete JSON object.
@@ -129,11 +129,11 @@ class RecordIndex:
         return bool((self._form > 0).any() and self._form.sum() >= 0)
 
     def any_captions(self, ids: Iterable[str]) -> bool:
-        """Whether one of these images has captions; if none has, they are hidden."""
+        """Whether any of these images has captions; if none has, the references are hidden."""
         return any(self._captioned[self._position[image_id]] for image_id in ids)
 
     def fetch(self, file: BinaryIO, image_id: str) -> bytes | None:
-        """The bytes of a record, from the annotation file; None if there is none."""
+        """The bytes of an image's record in the annotation file; None if there is none."""
         i = self._position[image_id]
         if self._start[i] < 0:
             return None
@@ -142,7 +142,7 @@ class RecordIndex:
 
 
 def read_record(value: bytes) -> dict[str, Any] | None:
-    """A record from its bytes; None if they are not a JSON object in UTF-8."""
+    """Parse the bytes of a record; None if they are not a JSON object in UTF-8."""
     try:
         record = orjson.loads(value)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Reads one JSON object of any size, member by member, in memory bounded by its largest member.
+"""Read one JSON object of any size, member by member, in memory bounded by its largest member.
 
 The surprising fact: the window is decoded as Latin-1. JSON's structure is ASCII, and in UTF-8 no byte of a longer
 character is ASCII, so the C scanner of `json` finds every end correctly, one character is one byte, and a character
@@ -26,19 +26,19 @@ class Member(NamedTuple):
     """One `key: value` of the object."""
 
     key: str
-    value: bytes  # JSON in structure; whether its text is valid UTF-8 is for the reader to see
-    start: int  # where the value stands in the file, in bytes
+    value: bytes  # well-formed JSON, whose text may still be invalid UTF-8
+    start: int  # position of the value in the file, in bytes
 
 
 def object_members(
     path: Path, *, on_bytes: Callable[[int], None] = lambda n: None, window: int = WINDOW
 ) -> Iterator[Member]:
-    """The members of the JSON object in a file, in the file's order, repeated keys included.
+    """Iterate over the members of the JSON object in a file, in the file's order, repeated keys included.
 
     Args:
-        path: the file, UTF-8.
-        on_bytes: is told how many bytes have been read so far, for progress bars.
-        window: bytes read at a time; the object starts within the first window.
+        path: JSON file in UTF-8.
+        on_bytes: callback that receives the number of bytes read so far, for progress bars.
+        window: number of bytes read at a time; the object starts within the first window.
 
     Raises:
         InputError: with the byte and the last key, if the file is not one JSON object, ends too early, goes on after
@@ -50,12 +50,13 @@ def object_members(
             raise InputError(f"{path} is compressed; unpack it first")
         if not (opening := _START.match(text)):
             raise InputError(f"{path} is not one JSON object, image id -> record; it starts with {text[:20]!r}")
-        base, position, last = 0, opening.end(), ""  # base: the byte at text[0]
+        base, position, last = 0, opening.end(), ""  # base: position of text[0] in the file
         while True:
             try:
                 key, start, end, after = _member(text, position)
             except json.JSONDecodeError as error:
-                cut_off = _unterminated(error) or error.pos >= len(text) - 16  # \u6e29, true: no word is longer
+                # No indivisible piece of JSON, such as true or \u6e29, is longer than 16 bytes.
+                cut_off = _unterminated(error) or error.pos >= len(text) - 16
                 more = file.read(max(window, len(text) - position)) if cut_off else b""
                 if not more or len(text) - position > MAX_MEMBER:
                     place = f"{path}, byte {base + error.pos:,}" + (f", after {last!r:.80}" if last else "")
@@ -63,7 +64,7 @@ def object_members(
                 text, base, position = text[position:] + more.decode("latin-1"), base + position, 0
                 on_bytes(base + len(text))
                 continue
-            except (RecursionError, ValueError) as error:  # nested too deep; a number of thousands of digits
+            except (RecursionError, ValueError) as error:  # nested too deep, or a number of thousands of digits
                 raise InputError(f"{path}, byte {base + position:,}: no annotation record ({error})") from None
             last = _key(key)
             yield Member(last, text[start:end].encode("latin-1"), base + start)
@@ -84,7 +85,7 @@ def _member(text: str, position: int) -> tuple[str, int, int, int]:
     key_end = _decode(text, position)[1]
     start = _skip(text, _expect(":", text, key_end, "':'") + 1)
     end = _decode(text, start)[1]
-    # Asking for what follows also tells a number cut in two by the window's edge from a whole one.
+    # Looking at what follows also distinguishes a number that the window's edge cuts in two from a whole one.
     return text[position:key_end], start, end, _expect(",}", text, end, "',' or '}'")
 
 
@@ -114,7 +115,7 @@ def _refusal(error: json.JSONDecodeError, position: int, *, at_end: bool) -> str
 
 
 def _key(literal: str) -> str:
-    """The key a JSON string literal in Latin-1 stands for; what is no Unicode text in it becomes '?' or U+FFFD."""
+    """Decode a key, given as a JSON string literal in Latin-1; invalid Unicode becomes '?' or U+FFFD."""
     if literal.isascii() and "\\" not in literal:
         return literal[1:-1]
     key: str = json.loads(literal.encode("latin-1").decode("utf-8", "replace"))

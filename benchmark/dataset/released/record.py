@@ -1,4 +1,4 @@
-"""One record of the released annotations, as a row of a data set.
+"""Convert one record of the released annotations to a row of a data set.
 
     {"info": "...", "all_locs": ["x1_y1_x2_y2", ...], "ocr_locs": [...], "ocr_txts": [...], "category": "..."}
 
@@ -19,7 +19,7 @@ from ..schema import AnnotationRow
 
 Box = tuple[float, float, float, float]
 
-# How far rounding may carry a coordinate past the edge: one pixel of an image whose side is 256.
+# Distance by which rounding may move a coordinate past the edge: one pixel of an image whose side is 256.
 TOLERANCE = 1 / 256
 
 
@@ -33,7 +33,7 @@ def _numbers(text: str) -> Box | None:
 
 
 def parse_box(text: Any) -> Box | None:
-    """The four numbers of `x1_y1_x2_y2`; None if it is anything else."""
+    """Parse a box `x1_y1_x2_y2`; None if the value is anything else."""
     return _numbers(text) if isinstance(text, str) and len(text) <= 200 else None
 
 
@@ -43,12 +43,12 @@ def exceeds_one(boxes: list[Box]) -> bool:
 
 
 def fit_box(box: Box, width: int, height: int) -> Box | str:
-    """A box as ratios within the image, or what is wrong with it.
+    """Convert a box to ratios within the image, or return a text on what is wrong with it.
 
     Args:
-        box: x1, y1, x2, y2 in the unit of `width` and `height`; for ratios, both are 1.
-        width: of the image.
-        height: of the image.
+        box: coordinates x1, y1, x2, y2 in the unit of `width` and `height`.
+        width: width of the image; 1 for a box in ratios.
+        height: height of the image; 1 for a box in ratios.
     """
     x1, y1, x2, y2 = box
     if x2 <= x1 or y2 <= y1:
@@ -70,19 +70,19 @@ def record_row(
     info_separator: str | None,
     add: Callable[..., None],
 ) -> AnnotationRow | None:
-    """Make a row of a record.
+    """Convert a record to a row.
 
     Args:
-        image_id: the image.
-        record: as `json.loads` gives it, nothing in it trusted.
+        image_id: id of the image.
+        record: parsed JSON object; nothing in it is trusted.
         size: width and height of the image in pixels.
         pixels: whether the boxes of the file are in pixels, not ratios.
         references: whether the split has captions; if not, those of the record are left out.
-        info_separator: what ends the title in `info`; None if `info` is all title.
-        add: is told of everything that cannot be used: `add(outcome, reason, box=..., got=...)`.
+        info_separator: text that ends the title in `info`; None if `info` is all title.
+        add: callback for everything that cannot be used: `add(outcome, reason, box=..., got=...)`.
 
     Returns:
-        The row, or None if the record is of no use.
+        The row, or None if nothing in the record can be used.
     """
     locs = record.get("ocr_locs")
     if not isinstance(locs, list):

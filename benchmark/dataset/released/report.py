@@ -1,7 +1,8 @@
-"""What an import could not take over as it stands: every case on disk, counts and first examples in memory.
+"""Report of an import: every record or value that could not be used unchanged, with counts and examples.
 
-`import_report.jsonl`: one JSON object a line, `outcome` (what became of it), `reason`, then where and what, as far as
-it applies: `split`, `image_id`, `box` (position in the released list), `got`, `count` (a line that stands for many).
+All cases are written to `import_report.jsonl`; only counts and the first examples are kept in memory. Each line is a
+JSON object with `outcome`, `reason` and, as far as they apply, `split`, `image_id`, `box` (index in the released list),
+`got`, and `count` (of a line that summarises several cases).
 """
 
 from collections import Counter
@@ -17,7 +18,7 @@ EXAMPLES = 3
 
 
 class ImportReport:
-    """Collects cases, and writes each to a file at once."""
+    """Collection of the cases of one import; each is written to the file at once."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -37,10 +38,10 @@ class ImportReport:
         """Record a case.
 
         Args:
-            outcome: what became of it: "image dropped", "box dropped", "kept" and the like.
-            reason: why, the same words for every such case.
-            count: cases this line stands for.
-            where: split, image_id, box, got; values of None are left out.
+            outcome: consequence of the problem, such as "image dropped", "box dropped" or "kept".
+            reason: cause, in the same words for every such case.
+            count: number of cases that this line summarises.
+            where: place and value: split, image_id, box, got; values of None are left out.
         """
         where = {key: _short(value) for key, value in where.items() if value is not None}
         self.counts[outcome, reason] += count
@@ -54,8 +55,8 @@ class ImportReport:
         self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
     def table(self) -> Table:
-        """Outcomes, reasons, counts and the first examples."""
-        table = Table("outcome", "reason", "count", "first examples", title="Not taken over as it stands")
+        """Table of outcomes, reasons, counts and the first examples."""
+        table = Table("outcome", "reason", "count", "first examples", title="Not imported unchanged")
         table.columns[2].justify = "right"
         for (outcome, reason), count in sorted(self.counts.items()):
             examples = escape("; ".join(filter(None, self._examples[outcome, reason])))
@@ -64,7 +65,7 @@ class ImportReport:
 
 
 def _short(value: Any) -> Any:
-    """Untrusted values, short, printable and writable as UTF-8."""
+    """Make an untrusted value short, printable and writable as UTF-8."""
     if isinstance(value, int):
         return value
     text = value if isinstance(value, str) else repr(value)
