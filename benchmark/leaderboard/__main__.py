@@ -5,6 +5,7 @@ Exit codes: 0 all entries pass, 1 an entry fails, 2 bad usage.
 
 import json
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from .. import cli
 from ..dataset import open_dataset
 from ..errors import InputError
 from ..files import replace_when_complete
-from ..platforms import commands as exports
+from ..platforms.export import Platform
 
 app = cli.group()
 
@@ -26,6 +27,7 @@ def main() -> None:
 
 
 _SUBMISSIONS = Annotated[Path, typer.Option(help="Where all entries are.")]
+_PLATFORM = Annotated[Platform, typer.Argument(help="Platform of the bundle: codabench or evalai.")]
 
 
 @app.command()
@@ -200,8 +202,111 @@ def schema() -> None:
     print(json.dumps(json_schema(), indent=1, ensure_ascii=False))
 
 
-app.command()(exports.export)
-app.command()(exports.simulate)
+@app.command()
+def export(
+    platform: _PLATFORM,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Zip archive to write, such as bundle.zip.")],
+    data: cli.Data = None,
+    title: Annotated[str, typer.Option(help="Title of the challenge, at most 64 characters.")] = "CapOnImage",
+    start: Annotated[str | None, typer.Option(help="First day of val, as YYYY-MM-DD. [default: today]")] = None,
+    test_start: Annotated[
+        str | None, typer.Option(help="First day of test. [default: 90 days after the start]")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option(help="Last day of the challenge. [default: 90 days after the start of test]")
+    ] = None,
+    time_limit: Annotated[int, typer.Option(min=1, help="Time limit for scoring one submission, in seconds.")] = 1800,
+    packages: Annotated[
+        str | None,
+        typer.Option(
+            help="Source of numpy and the other packages: installed (those of this Python), none (the worker has "
+            "them), or a folder of wheels. [default: installed for codabench; none for evalai, whose workers install "
+            "requirements.txt]"
+        ),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(help="Docker image of Codabench's worker. [default: python:X.Y-slim that fits the packages]"),
+    ] = None,
+    pictures: Annotated[bool, typer.Option(help="Give participants the pictures, with all text blacked out.")] = True,
+) -> None:
+    """Write the bundle that Codabench or EvalAI needs to host the benchmark with hidden references.
+
+    The participants' data, without captions, are in the bundle for Codabench, and for EvalAI in `BUNDLE.public.zip`.
+
+    Examples::
+
+        python -m benchmark.leaderboard export codabench --data DIR -o bundle.zip
+        python -m benchmark.leaderboard export evalai --data DIR -o challenge.zip --packages wheels/
+    """
+    cli.require_board_extra()
+    from ..platforms.export import default_packages, write_bundle
+
+    packages = packages or default_packages(platform)
+    public = write_bundle(
+        platform,
+        output,
+        open_dataset(data),
+        title=title,
+        start=start,
+        test_start=test_start,
+        end=end,
+        time_limit=time_limit,
+        packages=packages,
+        image=image,
+        pictures=pictures,
+    )
+    print(f"wrote {output} ({output.stat().st_size / 1e6:,.1f} MB): secret, it holds the references")
+    if public is not None:
+        print(f"wrote {public} ({public.stat().st_size / 1e6:,.1f} MB): for participants")
+        if packages == "none":
+            print("its workers install requirements.txt; if they have no network, give --packages WHEELS")
+    print(cli.as_called(f"try it: python -m benchmark.leaderboard simulate {platform} {output} preds.zip"))
+
+
+@app.command()
+def simulate(
+    platform: _PLATFORM,
+    bundle: Annotated[Path, typer.Argument(help="The bundle that `export` wrote.")],
+    predictions: Annotated[Path, typer.Argument(help="The file that a participant uploads: a zip with preds.jsonl.")],
+    phase: Annotated[str, typer.Option(help="Phase of the challenge: val or test.")] = "test",
+    time_limit: Annotated[
+        int | None, typer.Option(min=1, help="Time limit of the worker, in seconds. [default: the bundle's]")
+    ] = None,
+    memory: Annotated[int, typer.Option(min=256, help="Memory of the worker, in MiB.")] = 4096,
+    python: Annotated[
+        str | None, typer.Option(help="Python interpreter of the worker. [default: the one that runs this]")
+    ] = None,
+) -> None:
+    """Score a submission offline the way the platform's worker does, and check that the bundle keeps its contract.
+
+    Exit codes: 0 scored, 1 the submission is refused (as the worker would refuse it), 2 the bundle breaks the contract.
+
+    Example::
+
+        python -m benchmark.leaderboard simulate codabench bundle.zip preds.zip --phase val
+    """
+    cli.require_board_extra()
+    from ..platforms.simulate import Worker, scores_grid, simulate
+
+    if not predictions.is_file():
+        raise InputError(f"cannot read {predictions}: no such file; expected a submission, such as preds.zip")
+    worker = Worker(python or sys.executable, time_limit, memory << 20)
+    outcome = simulate(platform, bundle, predictions, phase=phase, worker=worker)
+    if outcome.run:
+        print(
+            f"{platform}, phase {phase}: exit {outcome.run.code} after {outcome.run.seconds:.1f} of "
+            f"{outcome.time_limit} seconds; {memory:,} MiB, no network, no other programs"
+        )
+    if outcome.scores:
+        scores_grid(outcome.scores).show(cli.stdout)
+    if outcome.refused:
+        print(f"refused; the participant reads:\n{outcome.refused}")
+    if outcome.breaches:
+        raise InputError(*(f"contract of {platform}: {breach}" for breach in outcome.breaches))
+    print("the bundle keeps the contract")
+    if outcome.refused:
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

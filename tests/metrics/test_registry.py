@@ -192,16 +192,17 @@ import json, sys
 from pathlib import Path
 from benchmark.dataset.store import open_directory
 from benchmark.platforms.bundle import write_zip
-from benchmark.platforms.commands import Platform, export
+from benchmark.platforms.export import Platform, write_bundle
 from benchmark.platforms.simulate import simulate
 from benchmark.predictions import write_predictions
 folder = Path(sys.argv[2])
-split = open_directory(Path(sys.argv[1]))["test"]
+splits = open_directory(Path(sys.argv[1]))
+split = splits["test"]
 write_predictions(folder / "preds.jsonl", split, split.captions)
 write_zip(folder / "preds.zip", [("preds.jsonl", folder / "preds.jsonl")])
 found = {}
 for name in Platform:
-    export(name, folder / "bundle.zip", sys.argv[1], packages="none", image="a:1", pictures=False)
+    write_bundle(name, folder / "bundle.zip", splits, packages="none", image="a:1", pictures=False)
     outcome = simulate(name, folder / "bundle.zip", folder / "preds.zip")
     found[name] = [outcome.breaches, outcome.refused, outcome.scores]
 print(json.dumps(found))
