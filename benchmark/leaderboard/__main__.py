@@ -1,6 +1,6 @@
-"""`python -m benchmark.leaderboard`: check and accept entries; print the schema of their metadata.
+"""`python -m benchmark.leaderboard`: check and accept entries, build the board, export it to other platforms.
 
-Exit codes: 0 all entries pass, 1 an entry fails, 2 bad usage.
+Exit codes: 0 fine, 1 an entry fails its checks or a simulated worker refuses a submission, 2 bad usage or input.
 """
 
 import json
@@ -26,21 +26,26 @@ def main() -> None:
     """Entries of the leaderboard. Example: `python -m benchmark.leaderboard check submissions/20270131_my-system`."""
 
 
-_SUBMISSIONS = Annotated[Path, typer.Option(help="Where all entries are.")]
+_SUBMISSIONS = Annotated[Path, typer.Option(help="Folder of all entries.")]
+_JOBS = Annotated[int | None, typer.Option(help="Number of processes for scoring. [default: one for each core]", min=1)]
 _PLATFORM = Annotated[Platform, typer.Argument(help="Platform of the bundle: codabench or evalai.")]
 
 
 @app.command()
 def check(
-    entries: Annotated[list[Path] | None, typer.Argument(help="Folders of entries. [default: all of them]")] = None,
+    entries: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of the entries to check. [default: all entries]")
+    ] = None,
     data: cli.Data = None,
     submissions: _SUBMISSIONS = Path("submissions"),
     accepted: Annotated[
         Path | None, typer.Option(help="List of accepted files. [default: SHA256SUMS beside the entries]")
     ] = None,
-    new: Annotated[bool, typer.Option("--new", help="Of accepted entries, check only that nothing changed.")] = False,
-    maintainer: Annotated[bool, typer.Option(help="Let entries say `checked` and `reproduced`.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result there, for machines.")] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="For accepted entries, check only that nothing has changed.")
+    ] = False,
+    maintainer: Annotated[bool, typer.Option(help="Allow metadata to set `checked` and `reproduced` to true.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File to write the result to, as JSON.")] = None,
 ) -> None:
     """Run every check on entries, list all failures, and exit with 1 if there is one.
 
@@ -84,9 +89,11 @@ def check(
 
 @app.command()
 def accept(
-    entries: Annotated[list[Path], typer.Argument(help="Folders of entries.")],
+    entries: Annotated[list[Path], typer.Argument(help="Folders of the entries to accept.")],
     data: cli.Data = None,
-    replace: Annotated[str, typer.Option(help="Why accepted entries change, in one line; it is kept.")] = "",
+    replace: Annotated[
+        str, typer.Option(help="Reason why accepted entries change, in one line; the list keeps it.")
+    ] = "",
 ) -> None:
     """For maintainers: put entries that pass every check on the list of accepted files, SHA256SUMS beside them.
 
@@ -98,25 +105,25 @@ def accept(
     cli.require_board_extra()
     from .accepted import read_hashes
     from .check import Checker
-    from .entries import HASH_LIST, look_at
+    from .entries import HASH_LIST, list_entry
     from .result import printable
 
     checker = Checker(open_dataset(data), maintainer=True)
     problems = [problem for path in entries for _, problem in checker.check(path).failures]
     if problems:
         raise InputError(*map(printable, problems))
-    looked = [look_at(path.absolute()) for path in entries]
-    folders = {entry.path.parent for entry in looked}
+    listed = [list_entry(path.absolute()) for path in entries]
+    folders = {entry.path.parent for entry in listed}
     if len(folders) > 1:
-        raise InputError(f"entries of {len(folders)} folders; accept those of one folder at a time")
-    read_hashes(folders.pop() / HASH_LIST).accept(*looked, replacing=replace)
-    for entry in looked:
+        raise InputError(f"got entries in {len(folders)} folders; accept those of one folder at a time")
+    read_hashes(folders.pop() / HASH_LIST).accept(*listed, replacing=replace)
+    for entry in listed:
         print(f"accepted {entry.path.name}")
 
 
 @app.command()
 def comment(
-    result: Annotated[Path, typer.Argument(help="What `check --json` wrote.")],
+    result: Annotated[Path, typer.Argument(help="The JSON file that `check --json` wrote.")],
     submissions: _SUBMISSIONS = Path("submissions"),
 ) -> None:
     """Print a comment on a pull request: failures, notes, and new entries beside accepted ones, in Markdown.
@@ -134,20 +141,22 @@ def comment(
 @app.command()
 def build(
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="Folder of the board; an older board there is replaced.")
+        Path, typer.Option("-o", "--out", help="Folder to write the board to; an older board there is replaced.")
     ] = Path("board"),
     data: cli.Data = None,
     submissions: _SUBMISSIONS = Path("submissions"),
-    jobs: Annotated[int | None, typer.Option(help="Processes for scoring. [default: one a core]", min=1)] = None,
-    site: Annotated[bool, typer.Option(help="Also the pages; needs jinja2.")] = True,
+    jobs: _JOBS = None,
+    site: Annotated[bool, typer.Option(help="Write the pages too, which needs jinja2.")] = True,
     types: Annotated[
         str | None,
-        typer.Option(help="Encoder of caption types on the pages. [default: mini on synthetic data, if installed]"),
+        typer.Option(
+            help="Encoder of the caption types on the pages. [default: mini for synthetic data, if installed]"
+        ),
     ] = None,
 ) -> None:
     """Rebuild the whole board from stored predictions: ranking, Markdown, CSV and pages.
 
-    Scores are kept in the cache folder by file, data and versions of metrics; what is new is scored, the rest is read.
+    Scores are cached by prediction file, data and metric versions: only what is new is scored.
 
     Examples::
 
@@ -157,12 +166,12 @@ def build(
     cli.require_board_extra()
     if site and not find_spec("jinja2"):
         raise InputError("the pages need jinja2; try `pip install 'caponimage[board]'`, or --no-site")
-    from .board import gather
-    from .build import write_board
+    from .gather import gather
+    from .site import write_board
 
     if not submissions.is_dir():
         raise InputError(f"{submissions}: no such folder; name one with --submissions")
-    board = gather(submissions, open_dataset(data), jobs=jobs or os.cpu_count() or 1, tell=cli.stderr.print)
+    board = gather(submissions, open_dataset(data), jobs=jobs or os.cpu_count() or 1, log=cli.stderr.print)
     if types is None and board.synthetic and find_spec("sentence_transformers"):
         types = "mini"
     write_board(board, out, site=site, types=types)
@@ -173,10 +182,13 @@ def build(
 
 @app.command()
 def speed(
-    images: Annotated[int, typer.Option(help="Images of val and of test.")] = 20_000,
-    entries: Annotated[int, typer.Option(help="Entries that are made and scored for real.", min=2)] = 4,
-    large: Annotated[int, typer.Option(help="Entries whose tests and pages are measured.", min=2)] = 100,
-    jobs: Annotated[int | None, typer.Option(help="Processes for scoring. [default: one a core]", min=1)] = None,
+    images: Annotated[int, typer.Option(help="Number of images in val and in test.")] = 20_000,
+    entries: Annotated[int, typer.Option(help="Number of entries that are scored from prediction files.", min=2)] = 4,
+    large: Annotated[
+        int,
+        typer.Option(help="Number of entries for which tests and pages are timed, with made-up statistics.", min=2),
+    ] = 100,
+    jobs: _JOBS = None,
 ) -> None:
     """Measure how long the board takes to build, from nothing and with one more entry.
 
