@@ -60,7 +60,7 @@ def main(
     cli.require_board_extra()
     from .leaderboard.check import Checker
     from .leaderboard.entries import entry_name
-    from .leaderboard.new_entry import fill_entry, workplace
+    from .leaderboard.new_entry import fill_entry, temporary_folder
 
     splits = open_dataset(data)
     checker = Checker(splits)
@@ -71,7 +71,7 @@ def main(
         seeds_table(splits[split], [one[split] for one in evaluations]).show(cli.stdout)
 
     target = submissions / name
-    with workplace(None if dry_run else submissions) as place:
+    with temporary_folder(None if dry_run else submissions) as place:
         fill_entry(place / name, about, seeds, evaluations, splits)
         # The receipts were just made from these captions, so the check that recomputes them is left out.
         report = checker.check(place / name, beside=submissions, without=["receipts"])
@@ -116,7 +116,7 @@ def init(
         except (EOFError, KeyboardInterrupt):
             print("\nstopped")
     with replace_when_complete(out) as partial:
-        partial.write_text(template(interview.answers), encoding="utf-8")
+        partial.write_text(template(interview.answers), encoding="utf-8", newline="\n")
     if not complete:
         print(f"wrote {out} with the answers so far; fill in the rest")
         raise typer.Exit(130)
@@ -170,7 +170,8 @@ def _show_rank(
     submissions: Path,
 ) -> None:
     """Print the ranks on val and test that the board would show, with the nearest entries and the differences."""
-    from .leaderboard.board import Listed, gather
+    from .leaderboard.board import Listed
+    from .leaderboard.gather import gather
     from .leaderboard.statistics_cache import Statistics
     from .leaderboard.tables import neighbours_grid
 
@@ -180,7 +181,7 @@ def _show_rank(
     statistics = {split: [Statistics.of(splits[split], one[split]) for one in evaluations] for split in evaluations[0]}
     candidate = Listed(name, about.name, statistics, about, "self-scored")
     jobs = os.cpu_count() or 1
-    board = gather(submissions, splits, candidate=candidate, jobs=jobs, tell=cli.stderr.print)
+    board = gather(submissions, splits, candidate=candidate, jobs=jobs, log=cli.stderr.print)
     for split in statistics:
         neighbours_grid(board, split, name).show(cli.stdout)
 

@@ -18,7 +18,7 @@ from benchmark.errors import InputError
 from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.entries import SPLITS, entry_name
 from benchmark.leaderboard.metadata import Metadata, read_metadata
-from benchmark.leaderboard.new_entry import fill_entry, workplace
+from benchmark.leaderboard.new_entry import fill_entry, temporary_folder
 from benchmark.scoring.evaluation import evaluate
 from reference_model.config import Config
 from reference_model.registry import PROFILES
@@ -125,7 +125,7 @@ def _make(
         raise InputError(f"{target} is an entry of others, which is never replaced; choose another --date")
     captions = [{split: run.captions(splits[split]) for split in SPLITS} for run in runs]
     evaluations = [{split: evaluate(splits[split], one[split]) for split in SPLITS} for one in captions]
-    with workplace(submissions) as place:
+    with temporary_folder(submissions) as place:
         built = place / target.name
         fill_entry(built, about, captions, evaluations, splits)
         report = checker.check(built, beside=submissions, without=["receipts"])

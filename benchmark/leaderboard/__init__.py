@@ -1,4 +1,4 @@
-"""The leaderboard: entries of `submissions/`, what must hold of them, and the checker that continuous integration runs.
+"""The leaderboard: entries in `submissions/`, their checks, and the board of their recomputed scores.
 
-The modules in here need pydantic and PyYAML (the extra `board`); importing this package loads neither.
+Its modules need pydantic and PyYAML (the extra `board`); importing the package itself loads neither.
 """

@@ -1,10 +1,11 @@
-"""`python -m benchmark.leaderboard`: check and accept entries; print the schema of their metadata.
+"""`python -m benchmark.leaderboard`: check and accept entries, build the board, export it to other platforms.
 
-Exit codes: 0 all entries pass, 1 an entry fails, 2 bad usage.
+Exit codes: 0 fine, 1 an entry fails its checks or a simulated worker refuses a submission, 2 bad usage or input.
 """
 
 import json
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from .. import cli
 from ..dataset import open_dataset
 from ..errors import InputError
 from ..files import replace_when_complete
-from ..platforms import commands as exports
+from ..platforms.export import Platform
 
 app = cli.group()
 
@@ -25,20 +26,26 @@ def main() -> None:
     """Entries of the leaderboard. Example: `python -m benchmark.leaderboard check submissions/20270131_my-system`."""
 
 
-_SUBMISSIONS = Annotated[Path, typer.Option(help="Where all entries are.")]
+_SUBMISSIONS = Annotated[Path, typer.Option(help="Folder of all entries.")]
+_JOBS = Annotated[int | None, typer.Option(help="Number of processes for scoring. [default: one for each core]", min=1)]
+_PLATFORM = Annotated[Platform, typer.Argument(help="Platform of the bundle: codabench or evalai.")]
 
 
 @app.command()
 def check(
-    entries: Annotated[list[Path] | None, typer.Argument(help="Folders of entries. [default: all of them]")] = None,
+    entries: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of the entries to check. [default: all entries]")
+    ] = None,
     data: cli.Data = None,
     submissions: _SUBMISSIONS = Path("submissions"),
     accepted: Annotated[
         Path | None, typer.Option(help="List of accepted files. [default: SHA256SUMS beside the entries]")
     ] = None,
-    new: Annotated[bool, typer.Option("--new", help="Of accepted entries, check only that nothing changed.")] = False,
-    maintainer: Annotated[bool, typer.Option(help="Let entries say `checked` and `reproduced`.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result there, for machines.")] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="For accepted entries, check only that nothing has changed.")
+    ] = False,
+    maintainer: Annotated[bool, typer.Option(help="Allow metadata to set `checked` and `reproduced` to true.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="File to write the result to, as JSON.")] = None,
 ) -> None:
     """Run every check on entries, list all failures, and exit with 1 if there is one.
 
@@ -82,9 +89,11 @@ def check(
 
 @app.command()
 def accept(
-    entries: Annotated[list[Path], typer.Argument(help="Folders of entries.")],
+    entries: Annotated[list[Path], typer.Argument(help="Folders of the entries to accept.")],
     data: cli.Data = None,
-    replace: Annotated[str, typer.Option(help="Why accepted entries change, in one line; it is kept.")] = "",
+    replace: Annotated[
+        str, typer.Option(help="Reason why accepted entries change, in one line; the list keeps it.")
+    ] = "",
 ) -> None:
     """For maintainers: put entries that pass every check on the list of accepted files, SHA256SUMS beside them.
 
@@ -96,25 +105,25 @@ def accept(
     cli.require_board_extra()
     from .accepted import read_hashes
     from .check import Checker
-    from .entries import HASH_LIST, look_at
+    from .entries import HASH_LIST, list_entry
     from .result import printable
 
     checker = Checker(open_dataset(data), maintainer=True)
     problems = [problem for path in entries for _, problem in checker.check(path).failures]
     if problems:
         raise InputError(*map(printable, problems))
-    looked = [look_at(path.absolute()) for path in entries]
-    folders = {entry.path.parent for entry in looked}
+    listed = [list_entry(path.absolute()) for path in entries]
+    folders = {entry.path.parent for entry in listed}
     if len(folders) > 1:
-        raise InputError(f"entries of {len(folders)} folders; accept those of one folder at a time")
-    read_hashes(folders.pop() / HASH_LIST).accept(*looked, replacing=replace)
-    for entry in looked:
+        raise InputError(f"got entries in {len(folders)} folders; accept those of one folder at a time")
+    read_hashes(folders.pop() / HASH_LIST).accept(*listed, replacing=replace)
+    for entry in listed:
         print(f"accepted {entry.path.name}")
 
 
 @app.command()
 def comment(
-    result: Annotated[Path, typer.Argument(help="What `check --json` wrote.")],
+    result: Annotated[Path, typer.Argument(help="The JSON file that `check --json` wrote.")],
     submissions: _SUBMISSIONS = Path("submissions"),
 ) -> None:
     """Print a comment on a pull request: failures, notes, and new entries beside accepted ones, in Markdown.
@@ -132,20 +141,22 @@ def comment(
 @app.command()
 def build(
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="Folder of the board; an older board there is replaced.")
+        Path, typer.Option("-o", "--out", help="Folder to write the board to; an older board there is replaced.")
     ] = Path("board"),
     data: cli.Data = None,
     submissions: _SUBMISSIONS = Path("submissions"),
-    jobs: Annotated[int | None, typer.Option(help="Processes for scoring. [default: one a core]", min=1)] = None,
-    site: Annotated[bool, typer.Option(help="Also the pages; needs jinja2.")] = True,
+    jobs: _JOBS = None,
+    site: Annotated[bool, typer.Option(help="Write the pages too, which needs jinja2.")] = True,
     types: Annotated[
         str | None,
-        typer.Option(help="Encoder of caption types on the pages. [default: mini on synthetic data, if installed]"),
+        typer.Option(
+            help="Encoder of the caption types on the pages. [default: mini for synthetic data, if installed]"
+        ),
     ] = None,
 ) -> None:
     """Rebuild the whole board from stored predictions: ranking, Markdown, CSV and pages.
 
-    Scores are kept in the cache folder by file, data and versions of metrics; what is new is scored, the rest is read.
+    Scores are cached by prediction file, data and metric versions: only what is new is scored.
 
     Examples::
 
@@ -155,12 +166,12 @@ def build(
     cli.require_board_extra()
     if site and not find_spec("jinja2"):
         raise InputError("the pages need jinja2; try `pip install 'caponimage[board]'`, or --no-site")
-    from .board import gather
-    from .build import write_board
+    from .gather import gather
+    from .site import write_board
 
     if not submissions.is_dir():
         raise InputError(f"{submissions}: no such folder; name one with --submissions")
-    board = gather(submissions, open_dataset(data), jobs=jobs or os.cpu_count() or 1, tell=cli.stderr.print)
+    board = gather(submissions, open_dataset(data), jobs=jobs or os.cpu_count() or 1, log=cli.stderr.print)
     if types is None and board.synthetic and find_spec("sentence_transformers"):
         types = "mini"
     write_board(board, out, site=site, types=types)
@@ -171,10 +182,13 @@ def build(
 
 @app.command()
 def speed(
-    images: Annotated[int, typer.Option(help="Images of val and of test.")] = 20_000,
-    entries: Annotated[int, typer.Option(help="Entries that are made and scored for real.", min=2)] = 4,
-    large: Annotated[int, typer.Option(help="Entries whose tests and pages are measured.", min=2)] = 100,
-    jobs: Annotated[int | None, typer.Option(help="Processes for scoring. [default: one a core]", min=1)] = None,
+    images: Annotated[int, typer.Option(help="Number of images in val and in test.")] = 20_000,
+    entries: Annotated[int, typer.Option(help="Number of entries that are scored from prediction files.", min=2)] = 4,
+    large: Annotated[
+        int,
+        typer.Option(help="Number of entries for which tests and pages are timed, with made-up statistics.", min=2),
+    ] = 100,
+    jobs: _JOBS = None,
 ) -> None:
     """Measure how long the board takes to build, from nothing and with one more entry.
 
@@ -200,8 +214,111 @@ def schema() -> None:
     print(json.dumps(json_schema(), indent=1, ensure_ascii=False))
 
 
-app.command()(exports.export)
-app.command()(exports.simulate)
+@app.command()
+def export(
+    platform: _PLATFORM,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Zip archive to write, such as bundle.zip.")],
+    data: cli.Data = None,
+    title: Annotated[str, typer.Option(help="Title of the challenge, at most 64 characters.")] = "CapOnImage",
+    start: Annotated[str | None, typer.Option(help="First day of val, as YYYY-MM-DD. [default: today]")] = None,
+    test_start: Annotated[
+        str | None, typer.Option(help="First day of test. [default: 90 days after the start]")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option(help="Last day of the challenge. [default: 90 days after the start of test]")
+    ] = None,
+    time_limit: Annotated[int, typer.Option(min=1, help="Time limit for scoring one submission, in seconds.")] = 1800,
+    packages: Annotated[
+        str | None,
+        typer.Option(
+            help="Source of numpy and the other packages: installed (those of this Python), none (the worker has "
+            "them), or a folder of wheels. [default: installed for codabench; none for evalai, whose workers install "
+            "requirements.txt]"
+        ),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(help="Docker image of Codabench's worker. [default: python:X.Y-slim that fits the packages]"),
+    ] = None,
+    pictures: Annotated[bool, typer.Option(help="Give participants the pictures, with all text blacked out.")] = True,
+) -> None:
+    """Write the bundle that Codabench or EvalAI needs to host the benchmark with hidden references.
+
+    The participants' data, without captions, are in the bundle for Codabench, and for EvalAI in `BUNDLE.public.zip`.
+
+    Examples::
+
+        python -m benchmark.leaderboard export codabench --data DIR -o bundle.zip
+        python -m benchmark.leaderboard export evalai --data DIR -o challenge.zip --packages wheels/
+    """
+    cli.require_board_extra()
+    from ..platforms.export import default_packages, write_bundle
+
+    packages = packages or default_packages(platform)
+    public = write_bundle(
+        platform,
+        output,
+        open_dataset(data),
+        title=title,
+        start=start,
+        test_start=test_start,
+        end=end,
+        time_limit=time_limit,
+        packages=packages,
+        image=image,
+        pictures=pictures,
+    )
+    print(f"wrote {output} ({output.stat().st_size / 1e6:,.1f} MB): secret, it holds the references")
+    if public is not None:
+        print(f"wrote {public} ({public.stat().st_size / 1e6:,.1f} MB): for participants")
+        if packages == "none":
+            print("its workers install requirements.txt; if they have no network, give --packages WHEELS")
+    print(cli.as_called(f"try it: python -m benchmark.leaderboard simulate {platform} {output} preds.zip"))
+
+
+@app.command()
+def simulate(
+    platform: _PLATFORM,
+    bundle: Annotated[Path, typer.Argument(help="The bundle that `export` wrote.")],
+    predictions: Annotated[Path, typer.Argument(help="The file that a participant uploads: a zip with preds.jsonl.")],
+    phase: Annotated[str, typer.Option(help="Phase of the challenge: val or test.")] = "test",
+    time_limit: Annotated[
+        int | None, typer.Option(min=1, help="Time limit of the worker, in seconds. [default: the bundle's]")
+    ] = None,
+    memory: Annotated[int, typer.Option(min=256, help="Memory of the worker, in MiB.")] = 4096,
+    python: Annotated[
+        str | None, typer.Option(help="Python interpreter of the worker. [default: the one that runs this]")
+    ] = None,
+) -> None:
+    """Score a submission offline the way the platform's worker does, and check that the bundle keeps its contract.
+
+    Exit codes: 0 scored, 1 the submission is refused (as the worker would refuse it), 2 the bundle breaks the contract.
+
+    Example::
+
+        python -m benchmark.leaderboard simulate codabench bundle.zip preds.zip --phase val
+    """
+    cli.require_board_extra()
+    from ..platforms.simulate import Worker, scores_grid, simulate
+
+    if not predictions.is_file():
+        raise InputError(f"cannot read {predictions}: no such file; expected a submission, such as preds.zip")
+    worker = Worker(python or sys.executable, time_limit, memory << 20)
+    outcome = simulate(platform, bundle, predictions, phase=phase, worker=worker)
+    if outcome.run:
+        print(
+            f"{platform}, phase {phase}: exit {outcome.run.code} after {outcome.run.seconds:.1f} of "
+            f"{outcome.time_limit} seconds; {memory:,} MiB, no network, no other programs"
+        )
+    if outcome.scores:
+        scores_grid(outcome.scores).show(cli.stdout)
+    if outcome.refused:
+        print(f"refused; the participant reads:\n{outcome.refused}")
+    if outcome.breaches:
+        raise InputError(*(f"contract of {platform}: {breach}" for breach in outcome.breaches))
+    print("the bundle keeps the contract")
+    if outcome.refused:
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""submissions/SHA256SUMS: the files of all accepted entries, so that none changes or goes without a word.
+"""The list of accepted entries, submissions/SHA256SUMS: hashes of their files, so that none changes unnoticed.
 
-One line per file as `sha256sum` writes it, sorted, so that two entries accepted side by side merge, and
-`cd submissions && sha256sum -c SHA256SUMS` checks them without this package. Lines of # say when and why an entry was
-replaced.
+It has one line per file in the format of `sha256sum`. Lines are sorted, so that two entries accepted on different
+branches merge, and `cd submissions && sha256sum -c SHA256SUMS` checks them without this package. Lines that start with
+# record when and why an entry was replaced.
 
 Invariants:
 * only maintainers write the list (`accept`), and only after every check has passed;
-* lines of an entry stand for exactly its files: one more, one less or one changed is a failure;
-* a reason for a replacement is never lost.
+* the list names exactly the files of an entry: an added, missing or changed file is a failure;
+* the reason of a replacement is never lost.
 """
 
 import datetime
@@ -30,19 +30,19 @@ _HEAD = "# Files of accepted entries. Written by `python -m benchmark.leaderboar
 _MAX_BYTES = 64 << 20
 _MAX_REASON = 200
 
-#: What is known of an entry's scores: its authors computed them; we did, from its predictions; a maintainer has run
-#: the system.
+#: How an entry's scores were obtained: its authors computed them; we recomputed them from its predictions; a maintainer
+#: has run the system.
 Status = Literal["self-scored", "re-scored", "reproduced"]
 
 
 @dataclass
 class HashList:
-    """The accepted entries.
+    """The content of a list of accepted entries.
 
     Attributes:
-        path: of the file, which need not be there.
-        entries: SHA-256 of each file by its place in the entry, by entry.
-        remarks: lines on replacements, by entry.
+        path: path of the list, which need not exist.
+        entries: SHA-256 of each file by its path in the entry, by name of the entry.
+        remarks: lines that record replacements, by name of the entry.
     """
 
     path: Path
@@ -50,7 +50,7 @@ class HashList:
     remarks: dict[str, list[str]] = field(default_factory=dict)
 
     def changes(self, entry: Entry) -> list[str]:
-        """Words on each file of an entry that is not as it was accepted; none for an entry that is not listed."""
+        """List each file of an entry that differs from its accepted form; empty for an entry not on the list."""
         listed = self.entries.get(entry.path.name)
         if listed is None:
             return []
@@ -61,47 +61,47 @@ class HashList:
                 what = "gone" if place not in here else "new" if place not in listed else "changed"
                 problems.append(
                     f"{entry.path / place}: {what} since the entry was accepted ({self.path}); accepted entries do "
-                    "not change, hand in a new one"
+                    "not change; submit a new one"
                 )
         return problems
 
     def gone(self, submissions: Path) -> list[str]:
-        """Words on each accepted entry that a folder of entries lacks."""
+        """List each accepted entry that is missing in a folder of entries."""
         return [
-            f"{submissions / name}: missing, but accepted ({self.path}); accepted entries stay"
+            f"{submissions / name}: missing, but accepted ({self.path}); accepted entries may not be removed"
             for name in self.entries
             if not (submissions / name).is_dir()
         ]
 
     def altered(self, theirs: "HashList") -> list[str]:
-        """Words on each entry whose lines differ in another version of the list."""
+        """List each entry whose lines differ in another version of the list."""
         names = sorted(self.entries.keys() | theirs.entries.keys())
         return [
-            f"{theirs.path}: the lines of {name} differ from those of {self.path}; maintainers accept entries"
+            f"{theirs.path}: the lines of {name} differ from those of {self.path}; only maintainers accept entries"
             for name in names
             if self.entries.get(name) != theirs.entries.get(name) or self.remarks.get(name) != theirs.remarks.get(name)
         ]
 
     def accept(self, *entries: Entry, replacing: str = "", today: datetime.date | None = None) -> None:
-        """Put entries that have passed every check on the list, and write it: all of them or none.
+        """Add entries that have passed every check to the list, all of them or none, and write it.
 
         Args:
-            entries: to accept.
-            replacing: why they take the place of their accepted forms.
-            today: for the remark; default: the day it is.
+            entries: entries to accept.
+            replacing: reason why they replace their accepted forms.
+            today: date of the remark; default: the current date.
 
         Raises:
-            InputError: if another form of one was accepted and no reason is given, if there is a reason and none has
-                changed, or if the reason is no single line.
+            InputError: if an accepted entry has changed and no reason is given, if there is a reason and none has
+                changed, or if the reason is not a single line.
         """
         changes = {entry.path.name: self.changes(entry) for entry in entries}
         problems = [problem for problems in changes.values() for problem in problems]
         if problems and not replacing:
-            raise InputError(*problems, "accepted before; say why it changes with --replace REASON")
+            raise InputError(*problems, "accepted before; give the reason of the change with --replace REASON")
         if replacing and (len(replacing) > _MAX_REASON or not replacing.isprintable() or not replacing.strip()):
             raise InputError(f"--replace: got {replacing!r:.60}, expected one line of at most {_MAX_REASON} characters")
         if replacing and not problems:
-            raise InputError(f"--replace: {', '.join(changes)}: nothing accepted has changed; try without")
+            raise InputError(f"--replace: {', '.join(changes)}: no accepted entry has changed; try without")
         day = today or datetime.date.today()
         for entry in entries:
             name = entry.path.name
@@ -109,7 +109,7 @@ class HashList:
                 self.remarks.setdefault(name, []).append(f"# {name} replaced {day}: {replacing.strip()}")
             self.entries[name] = {place: _digest(path) for place, path in entry.files.items()}
         with replace_when_complete(self.path) as partial:
-            partial.write_text(self._text(), encoding="utf-8")
+            partial.write_text(self._text(), encoding="utf-8", newline="\n")
 
     def _text(self) -> str:
         lines = []
@@ -123,10 +123,10 @@ def read_hashes(path: Path) -> HashList:
     """Read SHA256SUMS; an empty list if there is no such file.
 
     Raises:
-        InputError: with every line that is not understood; if it is a link.
+        InputError: with every line of another form; if the path is a link.
     """
     hashes = HashList(path)
-    if path.is_symlink():  # of a pull request: it would be read, and shown where it is no list
+    if path.is_symlink():  # a pull request could make the messages below quote any file
         raise InputError(f"{path}: got a link, expected a plain file")
     try:
         with path.open("rb") as file:
@@ -149,7 +149,7 @@ def read_hashes(path: Path) -> HashList:
 
 
 def status(entry: Entry, hashes: HashList, metadata: "Metadata") -> Status:
-    """What is known of an entry's scores; an entry that is not, or not as, accepted says nothing for itself."""
+    """How an entry's scores were obtained; "self-scored" unless the entry is accepted and unchanged."""
     if entry.path.name not in hashes.entries or hashes.changes(entry):
         return "self-scored"
     return "reproduced" if metadata.reproduced else "re-scored"

@@ -1,42 +1,38 @@
-"""The board: every entry re-scored from its predictions, ranked, beside the rows that are always there.
+"""The board: ranked entries with their ties, the reference rows, and the entries that are not ranked.
 
-Invariants:
-* no score that an entry claims is ranked: scores are recomputed from predictions (or taken from the cache of such);
-* an entry is ranked only if every check holds; one that fails is listed with its failures and never stops the others;
-* of two entries with the same predictions the one that was accepted stays, else the earlier by folder name, so a copy
-  cannot push an accepted original off, whatever date it bears;
-* names of folders come from strangers as much as texts do, and are shown printable.
+`gather` makes it from a folder of entries; `tables` and `site` show it.
+
+Ranks are by CIDEr, mean over seeds. `scoring.ties` decides which systems differ, for all pairs at once:
+
+* the rank range of a system goes from 1 + the number of significantly better ones to the number of all systems - the
+  number of significantly worse ones;
+* tie groups: going down the ranks, a system opens a new group when it is significantly worse than the first of the
+  group above. "Not significantly different" is not transitive: the last of one group may tie with the first of the
+  next, which their rank ranges show.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..dataset.store import Split
 from ..metrics import BOARD, HEADLINE
-from ..scoring import blind
 from ..scoring.receipt import signature
 from ..scoring.significance import mean_and_deviation
 from ..scoring.systems import System
 from ..scoring.ties import Comparison
-from .accepted import Status, read_hashes
-from .candidates import Draft
-from .check import Checker
-from .entries import HASH_LIST, IN_THE_MAKING, SPLITS, all_entries
-from .ranking import Place, rank
-from .result import printable
-from .statistics_cache import Statistics, StatisticsCache, caption_hashes
+from .accepted import Status
+from .statistics_cache import Statistics
 
 if TYPE_CHECKING:
     from .metadata import Metadata
 
 #: Metrics of the tables, in their order.
 METRICS = tuple(metric.name for metric in BOARD)
-#: Of the human row: the references measured against themselves say nothing about accuracy.
+#: Metrics of the human row: references measured against themselves say nothing about accuracy.
 HUMAN_METRICS = ("Div@1", "Div@2")
 
 Division = Literal["all", "closed", "open"]
@@ -44,16 +40,53 @@ DIVISIONS: tuple[Division, ...] = ("all", "closed", "open")
 
 
 @dataclass(frozen=True)
-class Listed:
-    """What the board has a line for: an entry, the human row, or a system without a model; on both splits.
+class Place:
+    """Rank range and tie group of a system among those it was ranked with.
 
     Attributes:
-        name: of the entry's folder, or of the blind system.
-        label: as it is shown; from strangers.
-        statistics: by split, one for each seed.
-        metadata: of an entry; None for systems without a model.
-        status: what is known of its scores, see `hashes.Status`; "" for systems without a model.
-        older: receipts with other versions of metrics, by (seed, split).
+        system: index of the system.
+        group: number of its tie group, 1 for the best.
+        best: highest rank that cannot be excluded.
+        worst: lowest rank that cannot be excluded.
+    """
+
+    system: int
+    group: int
+    best: int
+    worst: int
+
+    @property
+    def range(self) -> str:
+        """The rank range in words: "3" or "3-5"."""
+        return str(self.best) if self.best == self.worst else f"{self.best}-{self.worst}"
+
+
+def rank(comparison: Comparison, systems: Sequence[int] | None = None) -> list[Place]:
+    """Rank all systems or some of them, best first; the tests are those of the whole board either way."""
+    chosen = range(len(comparison.systems)) if systems is None else systems
+    ordered = sorted(chosen, key=lambda i: (-comparison.scores[i], comparison.systems[i].name))
+    places: list[Place] = []
+    leader, group = -1, 0
+    for system in ordered:
+        if leader < 0 or comparison.better(leader, system):
+            leader, group = system, group + 1
+        above = sum(comparison.better(other, system) for other in ordered)
+        below = sum(comparison.better(system, other) for other in ordered)
+        places.append(Place(system, group, 1 + above, len(ordered) - below))
+    return places
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A row of the board on both splits: an entry, the human row, or a blind system (one without a model).
+
+    Attributes:
+        name: name of the entry's folder or of the blind system.
+        label: name to show; for an entry it is untrusted text.
+        statistics: statistics of each seed, by split.
+        metadata: metadata of an entry; None for the other rows.
+        status: how an entry's scores were obtained, see `accepted.Status`; "" for the other rows.
+        older: submitted receipts with other metric versions, by (seed, split).
     """
 
     name: str
@@ -64,15 +97,15 @@ class Listed:
     older: Mapping[tuple[int, str], dict[str, Any]] = field(default_factory=dict)
 
     def on(self, split: str) -> System[Statistics]:
-        """It on one split, to be ranked and compared."""
+        """This row on one split, in the form that is ranked and compared."""
         return System(self.name, self.statistics[split], trained=self.metadata is not None)
 
     def score(self, split: str, metric: str) -> tuple[float, float]:
-        """Mean and unbiased deviation over seeds; NaN where the metric is not defined."""
+        """Mean and unbiased standard deviation over seeds; NaN where the metric is not defined."""
         return mean_and_deviation(self._values(lambda receipt: receipt["scores"].get(metric), split))
 
     def slice_score(self, split: str, by: str, part: str, metric: str = HEADLINE) -> float:
-        """Mean over seeds on a part of the split; NaN where there is none."""
+        """Mean over seeds on one slice of the split; NaN where the metric has no value."""
         return mean_and_deviation(
             self._values(lambda receipt: receipt["slices"].get(by, {}).get(part, {}).get(metric), split)
         )[0]
@@ -83,20 +116,13 @@ class Listed:
 
     @property
     def shows(self) -> tuple[str, ...]:
-        """Metrics that mean something for it."""
+        """Metrics that are meaningful for this row."""
         return HUMAN_METRICS if self.name == "human" else METRICS
 
     @property
     def division(self) -> Division:
-        """`open` with external data, else `closed`."""
+        """The division: `open` with external data, else `closed`."""
         return "open" if self.metadata is not None and self.metadata.uses_external_data else "closed"
-
-    @classmethod
-    def of_draft(cls, draft: Draft) -> Self:
-        """An entry without problems."""
-        seeds = sorted(draft.metadata.seeds)
-        statistics = {split: [draft.statistics[seed, split] for seed in seeds] for split in SPLITS}
-        return cls(draft.path.name, draft.metadata.name, statistics, draft.metadata, draft.report.status, draft.older)
 
 
 @dataclass(frozen=True)
@@ -104,9 +130,9 @@ class Refused:
     """An entry that is not ranked.
 
     Attributes:
-        name: of its folder.
-        reasons: in words.
-        claimed: CIDEr that its receipts claim, by split, not recomputed ("self-scored").
+        name: name of its folder.
+        reasons: one sentence for each reason.
+        claimed: CIDEr as its receipts claim it, not recomputed, by split.
     """
 
     name: str
@@ -116,35 +142,35 @@ class Refused:
 
 @dataclass(frozen=True)
 class Board:
-    """Everything that is shown.
+    """All rows of the board, with their ranks.
 
     Attributes:
-        splits: val and test.
+        splits: the val and test splits, by name.
         entries: the ranked systems, by folder name.
-        scale: the human row and the blind rows.
+        reference_rows: the human row and the blind systems, which have no rank.
         refused: entries that fail a check, or were trained on val or test.
-        elsewhere: names of entries for other data.
+        elsewhere: names of entries for other data sets.
     """
 
     splits: Mapping[str, Split]
     entries: Sequence[Listed]
-    scale: Sequence[Listed]
+    reference_rows: Sequence[Listed]
     refused: Sequence[Refused] = ()
     elsewhere: Sequence[str] = ()
 
     @property
     def synthetic(self) -> bool:
-        """Whether the data are generated."""
+        """True if any of the splits is synthetic."""
         return any(split.synthetic for split in self.splits.values())
 
     @property
     def signatures(self) -> dict[str, str]:
-        """Of the scores on each split."""
+        """The signature of the scores on each split."""
         return {name: signature(split) for name, split in self.splits.items()}
 
     @cached_property
     def comparisons(self) -> dict[str, Comparison]:
-        """All pairs of entries on each split."""
+        """The tests of all pairs of entries, by split."""
         return {name: Comparison([entry.on(name) for entry in self.entries], HEADLINE) for name in self.splits}
 
     def ranked(self, split: str, division: Division = "all") -> list[tuple[Place, Listed]]:
@@ -164,85 +190,3 @@ class Board:
 def paper_rows() -> dict[str, Any]:
     """Table 2 of the paper as printed: {"source": ..., "rows": [{"label", "val": {metric: value}, "test": ...}]}."""
     return json.loads(Path(__file__).with_name("paper_rows.json").read_text(encoding="utf-8"))
-
-
-def gather(
-    submissions: Path,
-    splits: dict[str, Split],
-    cache: StatisticsCache | None = None,
-    *,
-    candidate: Listed | None = None,
-    jobs: int = 1,
-    tell: Callable[[str], None] = lambda _: None,
-) -> Board:
-    """Make the board of all entries in a folder.
-
-    Args:
-        submissions: the folder; absent: no entry.
-        splits: of the data set.
-        cache: of statistics; default: the project's.
-        candidate: a system that is not an entry yet, ranked along; it takes the place of an entry of its name.
-        jobs: processes for scoring, see `StatisticsCache.of_files`.
-        tell: called with a sentence before long work.
-
-    Raises:
-        InputError: if the data set lacks val or test, or their references are hidden.
-    """
-    cache = cache or StatisticsCache()
-    # Without train: nothing here needs it, and it may be large.
-    known = {name: splits[name] for name in SPLITS if name in splits}
-    checker = Checker(known, read_hashes(submissions / HASH_LIST), maintainer=True)
-    opened = {name: splits[name] for name in SPLITS}
-    drafts, refused, elsewhere = [], [], []
-    for path in all_entries(submissions) if submissions.exists() else ():
-        if path.name.startswith(IN_THE_MAKING) or (candidate and path.name == candidate.name):
-            continue
-        draft = Draft.of(path, checker)
-        if draft.of_other_data(opened):
-            elsewhere.append(printable(path.name))
-        else:
-            drafts.append(draft)
-    files = [(path, opened[split]) for draft in drafts if not draft.problems for _, split, path in draft.files]
-    statistics = cache.of_files(files, jobs, tell)
-    references = {name: caption_hashes(split.captions) for name, split in opened.items()}
-    accepted: list[Draft] = []
-    # Stable: by folder name among accepted ones, and among the others.
-    for draft in sorted(drafts, key=lambda draft: draft.report.status == "self-scored"):
-        draft.measure(statistics, references, accepted)
-        if draft.problems:
-            # Where the entries are on this machine is nobody's business.
-            prefixes = (f"{submissions.absolute()}/", f"{submissions}/")
-            reasons = [problem.replace(prefixes[0], "").replace(prefixes[1], "") for problem in draft.problems]
-            refused.append(Refused(printable(draft.path.name), [*map(printable, reasons)], draft.claimed))
-        else:
-            accepted.append(draft)
-    accepted.sort(key=lambda draft: draft.path.name)
-    refused.sort(key=lambda one: one.name)
-    entries = [Listed.of_draft(draft) for draft in accepted] + ([candidate] if candidate else [])
-    return Board(opened, entries, _scale(splits, cache, tell), refused, elsewhere)
-
-
-def _scale(splits: dict[str, Split], cache: StatisticsCache, tell: Callable[[str], None]) -> list[Listed]:
-    """The human row (the references) and the blind rows; these need the train split."""
-    train = splits.get("train")
-    systems = []
-    if train is not None:
-        with (train.directory / "train.parquet").open("rb") as file:
-            content = file_digest(file, "sha256").hexdigest()
-    for name, predict in blind.SYSTEMS.items():
-        human = name == "references"
-        if train is None and not human:
-            continue
-        label = "human" if human else name
-        statistics = {
-            split: [
-                cache.made(
-                    "references" if human else f"blind {name} {content}",
-                    splits[split],
-                    lambda split=split, predict=predict: predict(train, splits[split]),  # type: ignore[misc]
-                )
-            ]
-            for split in SPLITS
-        }
-        systems.append(Listed(label, label, statistics))
-    return systems

@@ -1,10 +1,10 @@
-"""Checks entries as continuous integration does: every check runs, everything that fails is listed, nothing is trusted.
+"""Checks submitted entries: runs every check, lists every failure, and trusts nothing that an entry says.
 
 Invariants:
-* a check that fails, even by an unforeseen error, does not stop the others, and counts as a failure;
-* nothing that an entry says is believed: scores are recomputed from its predictions and compared bit for bit;
+* a check that fails, even by an unexpected error, does not stop the others, and counts as a failure;
+* the scores that an entry claims are recomputed from its predictions and compared bit for bit;
 * reading and work are bounded by the size of the data set, whatever the files hold; nothing of an entry is executed;
-* an entry is compared with every other folder beside it, so a copy cannot come in unseen.
+* an entry is compared with every other entry in its folder, so a copy is always found.
 """
 
 import re
@@ -31,7 +31,7 @@ from .entries import (
     SPLITS,
     Entry,
     entry_name,
-    look_at,
+    list_entry,
     predictions_of,
     readme,
     receipt_of,
@@ -39,25 +39,25 @@ from .entries import (
 from .metadata import Metadata, read_metadata
 from .review import LEAKED, NEAR_DUPLICATE, Neighbours, equal_share, hashed, jumps, sameness
 
-#: Characters per caption on average beyond which predictions are not scored; references have about five. METEOR's
-#: alignment of captions made for it takes 10 to 20 microseconds a character, which bounds the work however characters
-#: are spread: 23 s and 600 MB for the worst 20,000 images found, most of it on the longest references.
+#: Maximum mean caption length of predictions that are scored, in characters; references have about five. METEOR's
+#: alignment takes 10 to 20 microseconds per character of an adversarial caption, so this bounds the work: 23 s and
+#: 600 MB for the worst 20,000 images found, most of it on the longest references.
 MAX_MEAN_LENGTH = 15
 
 
 @dataclass
 class Report:
-    """What was found in an entry.
+    """Result of checking an entry.
 
     Attributes:
-        path: of the entry.
-        status: see `hashes.Status`.
-        failures: (name of the check, sentence).
-        notes: facts to look at, no failures.
-        captions: predictions by (seed, split), as far as they are valid.
-        hashes: `review.hashed` of them.
-        receipts: recomputed from them.
-        metadata: if it is valid.
+        path: path of the entry.
+        status: how its scores were obtained, see `accepted.Status`.
+        failures: name of the check and message, for each failure.
+        notes: observations for a reviewer, which are not failures.
+        captions: valid predictions, by (seed, split).
+        hashes: `review.hashed` of these predictions, by (seed, split).
+        receipts: receipts recomputed from these predictions, by (seed, split).
+        metadata: the metadata; None if it is not valid.
     """
 
     path: Path
@@ -71,15 +71,15 @@ class Report:
 
 
 class Checker:
-    """Checks entries against one data set; keeps the predictions of neighbours that were read."""
+    """Checks entries against one data set; predictions of other entries are read once and kept."""
 
     def __init__(self, splits: dict[str, Split], hashes: HashList | None = None, *, maintainer: bool = False) -> None:
-        """Take the data set.
+        """Prepare checks against a data set.
 
         Args:
-            splits: by name; val and test with their references, and train for the copy check if there is one.
-            hashes: the accepted entries; default: none.
-            maintainer: whether entries may say `checked` and `reproduced` before they are accepted.
+            splits: splits by name: val and test with references, and train, if available, to find copied captions.
+            hashes: list of accepted entries; default: an empty list.
+            maintainer: whether metadata may set `checked` and `reproduced` before an entry is accepted.
 
         Raises:
             InputError: if val or test is missing or has hidden references.
@@ -103,24 +103,27 @@ class Checker:
     def _references(self) -> dict[str, np.ndarray]:
         return {name: hashed(self._splits[name].captions) for name in SPLITS}
 
-    #: In this order; `receipts` is the dear one.
+    #: Names of all checks, in the order in which they run; `receipts` takes the longest.
     CHECKS = ("name", "files", "sizes", "unchanged", "metadata", "readme", "complete", "predictions", "receipts",
               "duplicates", "leak", "notes")  # fmt: skip
-    #: What an accepted entry needs no second time: each follows from files that have not changed.
+    #: Checks that an accepted entry need not pass again: their results follow from files that have not changed.
     DONE = ("readme", "complete", "predictions", "receipts", "duplicates", "leak", "notes")
 
     def check(self, path: Path, *, beside: Path | None = None, without: Sequence[str] = ()) -> Report:
         """Run all checks on one entry.
 
         Args:
-            path: of the entry's folder.
-            beside: the folder with the other entries; default: the one that holds this entry.
+            path: path of the entry's folder.
+            beside: folder with the other entries; default: the one that contains this entry.
             without: names of checks to leave out.
+
+        Returns:
+            All failures and notes; a check that raises an unexpected error is a failure.
         """
         path = path.absolute()
         report = Report(path)
         try:
-            entry = look_at(path)
+            entry = list_entry(path)
         except InputError as error:
             report.failures += [("files", problem) for problem in error.problems]
             return report
@@ -132,7 +135,7 @@ class Checker:
                 problems = list(run(entry, report, (beside or path.parent).absolute()))
             except InputError as error:
                 problems = list(error.problems)
-            except Exception as error:  # of a check itself: it must not hide what the others find
+            except Exception as error:  # a bug in a check must not hide the failures that others find
                 at = traceback.extract_tb(error.__traceback__)[-1]
                 problems = [f"{path}: the check failed: {error!r:.200} ({Path(at.filename).name}:{at.lineno})"]
             report.failures += [(name, problem) for problem in problems]
@@ -147,7 +150,7 @@ class Checker:
         try:
             datetime.strptime(name[:8], "%Y%m%d")
         except ValueError:
-            return [f"{entry.path}: {name[:8]} is no day, expected <YYYYMMDD>_<system>"]
+            return [f"{entry.path}: {name[:8]} is not a date, expected <YYYYMMDD>_<system>"]
         return []
 
     def _files(self, entry: Entry, report: Report, beside: Path) -> list[str]:
@@ -161,7 +164,7 @@ class Checker:
 
     def _metadata(self, entry: Entry, report: Report, beside: Path) -> list[str]:
         if "metadata.yaml" not in entry.files:
-            return [f"{entry.path}/metadata.yaml: missing, or not usable"]
+            return [f"{entry.path}/metadata.yaml: missing, or not a regular file of allowed size"]
         accepted = entry.path.name in self._accepted.entries and not self._accepted.changes(entry)
         report.metadata = read_metadata(entry.files["metadata.yaml"], maintainer=self._maintainer or accepted)
         day = f"{report.metadata.date:%Y%m%d}"
@@ -174,7 +177,7 @@ class Checker:
 
     def _readme(self, entry: Entry, report: Report, beside: Path) -> list[str]:
         if report.metadata is None or "README.md" not in entry.files:
-            return []  # said elsewhere
+            return []  # another check reports it
         if entry.files["README.md"].read_bytes() != readme(report.metadata).encode():
             return [f"{entry.path}/README.md: differs from what metadata.yaml gives; make the entry again with submit"]
         return []
@@ -183,7 +186,9 @@ class Checker:
         problems: list[str] = []
         seeds = sorted(report.metadata.seeds) if report.metadata else entry.seeds
         if seeds != entry.seeds:
-            problems.append(f"{entry.path}: metadata.yaml has seeds {seeds}, the folders are of seeds {entry.seeds}")
+            problems.append(
+                f"{entry.path}: metadata.yaml has seeds {seeds}, but there are folders of seeds {entry.seeds}"
+            )
         if not entry.seeds:
             problems.append(f"{entry.path}: no folder seed<k>, expected one per seed")
         return problems + [one for one in entry.missing(entry.seeds) if "metadata.yaml" not in one]
@@ -292,19 +297,19 @@ class Checker:
                     share = float(np.isin(captions, self._train).mean())
                     report.notes.append(f"seed {seed}: {share:.1%} of the test captions are verbatim training captions")
                 report.notes += sameness(seed, captions)
-        report.notes += jumps(report.receipts, self._best_but(entry, beside))
+        report.notes += jumps(report.receipts, self._best_other(entry, beside))
         return []
 
-    def _best_but(self, entry: Entry, beside: Path) -> tuple[str, float] | None:
-        """The accepted entry with the highest test CIDEr, mean over seeds, as its receipts say; without this one."""
+    def _best_other(self, entry: Entry, beside: Path) -> tuple[str, float] | None:
+        """Name and test CIDEr (mean over seeds, from receipts) of the best other accepted entry, if any."""
         found = []
         for name in self._accepted.entries.keys() - {entry.path.name}:
             try:
-                other = look_at(beside / name)
+                other = list_entry(beside / name)
                 receipts = [read_receipt(other.files[receipt_of(seed, "test")]) for seed in other.seeds]
                 found.append((float(np.mean([receipt["scores"]["CIDEr"] for receipt in receipts])), name))
             except (InputError, LookupError, TypeError):
-                continue  # its own failure
+                continue  # the check of that entry reports it
         return max(found)[::-1] if found else None
 
 
@@ -313,7 +318,7 @@ def _pairs(entry: Entry) -> list[tuple[int, str]]:
 
 
 def _line(path: Path, place: str) -> int:
-    """The line of a receipt where the value at a place such as scores.CIDEr stands, as far as it can be told."""
+    """The line of a receipt with the value at a path such as scores.CIDEr, as far as it can be found."""
     text = path.read_text(encoding="utf-8")
     at = 0
     for key in re.split(r"\.|\[", place):

@@ -1,11 +1,11 @@
-"""The comment on a pull request, written from the result of the check and the entries that were accepted before.
+"""Writes the comment on a pull request from the result of `check --json` and the entries accepted before.
 
-The result is hostile: a pull request may change the workflow that makes it.
+The result is untrusted, since a pull request may change the workflow that makes it.
 
 Invariants:
-* the result is bounded in size, must have exactly the form of `result`, and holds only finite numbers;
-* its text stands in code blocks, one line each behind a mark of ours, so no markup, mention or link of it acts and none
-  ends the block; outside of them stand only names of the form of entries;
+* the result is bounded in size, must have exactly the format of `result`, and contains only finite numbers;
+* its text is shown in code blocks, each line after a marker, so that it can neither act as markup, mention or link nor
+  end the block; outside of code blocks only valid entry names are shown;
 * the comment is shorter than GitHub allows.
 """
 
@@ -20,11 +20,11 @@ from ..metrics import MORE_IS_BETTER
 from ..scoring.receipt import read_receipt
 from ..scoring.significance import mean_and_deviation
 from .accepted import Status, read_hashes
-from .entries import ENTRY_NAME, HASH_LIST, MAX_NAME, SPLITS, look_at, receipt_of
+from .entries import ENTRY_NAME, HASH_LIST, MAX_NAME, SPLITS, list_entry, receipt_of
 from .result import FORMAT, MAX_PROBLEMS, printable
 
 MAX_BYTES = 4 << 20
-#: First line of the comment, by which the next run finds and replaces it.
+#: First line of the comment, by which the next run finds the comment and replaces it.
 MARKER = "<!-- caponimage-submission-check -->"
 _MAX_COMMENT, _MAX_LINES, _MAX_ENTRIES, _BESIDE = 60_000, 60, 20, 5
 _METRICS = tuple(metric.name for metric in MORE_IS_BETTER)
@@ -55,14 +55,14 @@ class _Result(_Strict):
 
 
 def comment(path: Path, submissions: Path) -> str:
-    """The comment in Markdown.
+    """Write the comment, in Markdown.
 
     Args:
-        path: what `check --json` wrote, or somebody else.
-        submissions: the entries of the base branch, to compare with the accepted ones.
+        path: path of the result of `check --json`, which is untrusted.
+        submissions: folder of the base branch's entries; the accepted ones are shown for comparison.
 
     Raises:
-        InputError: if the result has another form, or is too large.
+        InputError: if the result has another format, or is too large.
     """
     checked = _read(path)
     new = [entry for entry in checked.entries if entry.status == "self-scored" or entry.failures]
@@ -72,7 +72,7 @@ def comment(path: Path, submissions: Path) -> str:
         lines += ["", f"{_name(entry.name)} ({entry.status}): **{'failed' if entry.failures else 'passed'}**", ""]
         odd = [] if ENTRY_NAME.fullmatch(entry.name) else [f"name: {entry.name}"]
         found = [f"{name}: {problem}" for name, problem in entry.failures]
-        lines += _block([*odd, *found, *(f"to look at: {note}" for note in entry.notes)])
+        lines += _block([*odd, *found, *(f"note: {note}" for note in entry.notes)])
     if len(new) > _MAX_ENTRIES:
         lines.append(f"\n... and {len(new) - _MAX_ENTRIES} more entries")
     known = _accepted(submissions)
@@ -82,14 +82,18 @@ def comment(path: Path, submissions: Path) -> str:
             lines += ["", *_table(split, rows, known.get(split, []))]
     lines += ["", "Recomputed by the check from the predictions of the pull request; accepted entries for comparison."]
     text = "\n".join(lines) + "\n"
-    return text if len(text) <= _MAX_COMMENT else text[:_MAX_COMMENT] + "\n```\n\n... (the artefact has all of it)\n"
+    return (
+        text
+        if len(text) <= _MAX_COMMENT
+        else text[:_MAX_COMMENT] + "\n```\n\n... (cut; the artefact has the whole result)\n"
+    )
 
 
 def _read(path: Path) -> _Result:
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise InputError(f"{path}: got more than {MAX_BYTES:,} bytes, expected what `check --json` writes")
+        raise InputError(f"{path}: got more than {MAX_BYTES:,} bytes, expected a result of `check --json`")
     try:
         return _Result.model_validate_json(content)
     except ValidationError as error:
@@ -99,14 +103,14 @@ def _read(path: Path) -> _Result:
 
 
 def _block(texts: Sequence[str]) -> list[str]:
-    """Text of strangers as a code block; nothing for no text."""
+    """Untrusted texts as a code block, one line each; no block without texts."""
     lines = [f"* {printable(text)}" for text in texts[:_MAX_LINES]]
     lines += [f"* ... and {len(texts) - _MAX_LINES} more"] * (len(texts) > _MAX_LINES)
     return ["```text", *lines, "```"] if lines else []
 
 
 def _name(name: str) -> str:
-    return f"`{name}`" if ENTRY_NAME.fullmatch(name) and len(name) <= MAX_NAME else "an entry of an odd name"
+    return f"`{name}`" if ENTRY_NAME.fullmatch(name) and len(name) <= MAX_NAME else "an entry with an invalid name"
 
 
 def _means(scores: _Scores) -> dict[str, float]:
@@ -119,14 +123,14 @@ def _means(scores: _Scores) -> dict[str, float]:
 
 
 def _accepted(submissions: Path) -> dict[str, list[tuple[str, dict[str, float]]]]:
-    """Name and mean scores of accepted entries by split, best CIDEr first."""
+    """Names and mean scores of the accepted entries by split, best CIDEr first."""
     found: dict[str, list[tuple[str, dict[str, float]]]] = {}
     for name in read_hashes(submissions / HASH_LIST).entries:
-        entry = look_at(submissions / name)
+        entry = list_entry(submissions / name)
         for split in SPLITS:
             there = [path for seed in entry.seeds if (path := entry.files.get(receipt_of(seed, split)))]
             scores = [read_receipt(path)["scores"] for path in there]
-            if scores:  # an entry that has lost a file fails the check; the comment is about others
+            if scores:  # an accepted entry that lacks files fails the check, so it is left out here
                 means = _means({m: [one.get(m) for one in scores] for m in _METRICS})
                 found.setdefault(split, []).append((name, means))
     return {split: sorted(rows, key=lambda row: -row[1]["CIDEr"]) for split, rows in found.items()}

@@ -1,12 +1,11 @@
-"""An entry on disk: `submissions/<YYYYMMDD>_<system>/`, made by `benchmark.submit`, read by the checker and the board.
+"""Entries on disk, `submissions/<YYYYMMDD>_<system>/`: their files, names and README.md.
 
     metadata.yaml   README.md   seed<k>/preds.{val,test}.jsonl.gz   seed<k>/scores.{val,test}.json
 
 Invariants:
-* a folder is untrusted: links, devices and files that do not belong are named and never opened, sizes are bounded
-  before a byte is read, and no name from a file becomes a path;
-* README.md follows from metadata.yaml alone, all text escaped;
-* a folder appears complete or not at all, and never takes the place of another.
+* a folder is untrusted: links, devices and unexpected files are reported and never opened, sizes are checked before a
+  byte is read, and no name in a file is used as a path;
+* README.md follows from metadata.yaml alone, with all text escaped.
 """
 
 import hashlib
@@ -23,20 +22,20 @@ from ..dataset.schema import EVALUATED_SPLITS
 from ..errors import InputError
 from .metadata import MAX_BYTES, MAX_SEEDS, Metadata
 
-#: The splits that an entry has predictions of.
+#: The splits for which an entry has predictions.
 SPLITS = EVALUATED_SPLITS
 ENTRY_NAME = re.compile(r"[0-9]{8}_[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_NAME = 80
 MAX_ENTRIES = 2000
-#: Hashes of accepted entries (`hashes`).
+#: Name of the list of accepted entries (`accepted`).
 HASH_LIST = "SHA256SUMS"
-#: Files that may stand beside entries.
+#: Files that the folder of entries may contain.
 BESIDE_ENTRIES = (HASH_LIST, "README.md", ".gitkeep")
-#: How the name of an entry in the making starts (`submit`); the board passes it over, the checker does not.
+#: Prefix of the folders in which `submit` builds entries; the board skips them, the checker does not.
 IN_THE_MAKING = ".submit."
 _SEED = re.compile(r"seed(0|[1-9][0-9]{0,9})")
 _MIB = 1 << 20
-#: Largest size of each file, in bytes.
+#: Maximum size of each file, in bytes.
 LIMITS = {"metadata.yaml": MAX_BYTES, "README.md": 4 * MAX_BYTES, "preds": 64 * _MIB, "scores": 16 * _MIB}
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:@])")
 
@@ -46,11 +45,11 @@ class Entry:
     """The files of an entry's folder.
 
     Attributes:
-        path: of the folder.
+        path: path of the folder.
         seeds: numbers of its seed folders, ascending.
-        files: the regular files that belong, by their place in the folder ("seed1/preds.test.jsonl.gz").
-        foreign: problems: links, files that do not belong, odd names.
-        oversized: problems: files beyond their limit; they are not among `files`.
+        files: the expected regular files, by their path in the folder ("seed1/preds.test.jsonl.gz").
+        foreign: messages on links, unexpected files and invalid names.
+        oversized: messages on files larger than their limit, which are not in `files`.
     """
 
     path: Path
@@ -60,14 +59,14 @@ class Entry:
     oversized: list[str] = field(default_factory=list)
 
     def missing(self, seeds: list[int]) -> Iterator[str]:
-        """Words on each file that an entry with these seeds must have and this one has not."""
+        """Yield a message for each missing file of an entry with these seeds."""
         for place in expected_files(seeds):
             if place not in self.files:
-                yield f"{self.path / place}: missing, or not usable"
+                yield f"{self.path / place}: missing, or not a regular file of allowed size"
 
 
 def expected_files(seeds: list[int]) -> list[str]:
-    """Places of all files of an entry with these seeds."""
+    """Paths of all files of an entry with these seeds, relative to its folder."""
     places = ["metadata.yaml", "README.md"]
     for seed in seeds:
         places += [predictions_of(seed, split) for split in SPLITS] + [receipt_of(seed, split) for split in SPLITS]
@@ -75,20 +74,20 @@ def expected_files(seeds: list[int]) -> list[str]:
 
 
 def predictions_of(seed: int, split: str) -> str:
-    """Place of a prediction file in an entry."""
+    """Path of a prediction file, relative to the entry."""
     return f"seed{seed}/preds.{split}.jsonl.gz"
 
 
 def receipt_of(seed: int, split: str) -> str:
-    """Place of a receipt in an entry."""
+    """Path of a receipt, relative to the entry."""
     return f"seed{seed}/scores.{split}.json"
 
 
-def look_at(path: Path) -> Entry:
+def list_entry(path: Path) -> Entry:
     """List an entry's folder without opening any file.
 
     Raises:
-        InputError: if it is no folder, or a link to one.
+        InputError: if the path is not a folder, or a link to one.
     """
     try:
         kind = path.lstat().st_mode
@@ -118,7 +117,7 @@ def look_at(path: Path) -> Entry:
 
 
 def _listed(entry: Entry, folder: Path, expected: int) -> list["os.DirEntry[str]"]:
-    """At most a few more items than there can be, by name: a folder of a million files costs nothing."""
+    """The items of a folder by name, at most 20 more than expected: a folder of a million files is not read whole."""
     items: list[os.DirEntry[str]] = []
     with os.scandir(folder) as found:
         for item in found:
@@ -145,20 +144,20 @@ def _take(entry: Entry, item: "os.DirEntry[str]", place: str, limit: int) -> Non
 
 
 def all_entries(submissions: Path) -> list[Path]:
-    """Everything in the folder of entries that should be one, by name; whatever is none is for the checker to refuse.
+    """Paths of everything that should be an entry in the folder of entries, by name; the checker refuses what is not.
 
     Raises:
-        InputError: if it is no folder, a link to one, or holds more than a board ever will.
+        InputError: if the path is not a folder, is a link to one, or contains more than `MAX_ENTRIES` items.
     """
     if submissions.is_symlink() or not submissions.is_dir():
         raise InputError(
-            f"{submissions}: no such folder, or a link to one; name one with --submissions, or entries to check"
+            f"{submissions}: no such folder, or a link to one; name a folder with --submissions, or entries to check"
         )
     found: list[Path] = []
     with os.scandir(submissions) as items:
         for item in items:
             if len(found) >= MAX_ENTRIES:
-                raise InputError(f"{submissions}: got more than {MAX_ENTRIES:,} entries")
+                raise InputError(f"{submissions}: got more than {MAX_ENTRIES:,} entries, expected at most that")
             plain = item.is_file(follow_symlinks=False) and item.name in BESIDE_ENTRIES
             if not plain:
                 found.append(Path(item.path))
@@ -166,22 +165,22 @@ def all_entries(submissions: Path) -> list[Path]:
 
 
 def neighbours(folder: Path, but: Path) -> list[tuple[str, Path]]:
-    """Name and test predictions of every seed of the entries in a folder, without those of one entry."""
+    """Name and path of each test prediction file of the entries in a folder, except those of the entry `but`."""
     found = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.name == but.name or not ENTRY_NAME.fullmatch(path.name):
             continue
         try:
-            entry = look_at(path)
+            entry = list_entry(path)
         except InputError:
-            continue  # its own failure
+            continue  # the check of that entry reports it
         places = (predictions_of(seed, "test") for seed in entry.seeds)
         found += [(f"{path.name}/{place}", entry.files[place]) for place in places if place in entry.files]
     return found
 
 
 def entry_name(metadata: Metadata) -> str:
-    """Name of the folder: date and name of the system in a-z, 0-9 and -; a name in other scripts becomes a digest."""
+    """Folder name of an entry: date and system name in a-z, 0-9 and -; a name in other scripts becomes a digest."""
     plain = normalize("NFKD", metadata.name).encode("ascii", "ignore").decode().lower()
     words = "-".join(re.findall("[a-z0-9]+", plain))[:60].strip("-")
     words = words or f"system-{hashlib.sha256(metadata.name.encode()).hexdigest()[:8]}"
@@ -189,25 +188,25 @@ def entry_name(metadata: Metadata) -> str:
 
 
 def readme(metadata: Metadata) -> str:
-    """README.md of an entry, in Markdown; every text is shown as it is, none acts."""
+    """README.md of an entry, in Markdown; all text of the metadata is escaped."""
 
     def cell(value: object) -> str:
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, list):
             return ", ".join(map(cell, value)) or "none"
-        return _shown(f"{value:,}" if isinstance(value, int) else str(value))
+        return _escaped(f"{value:,}" if isinstance(value, int) else str(value))
 
     rows = [
         f"| {name.replace('_', ' ')} | {cell(value)} |"
         for name, value in metadata
         if value is not None and name not in ("name", "training_command", "checked", "reproduced")
     ]
-    text = [f"# {_shown(metadata.name)}", "", "| | |", "|---|---|", *rows]
+    text = [f"# {_escaped(metadata.name)}", "", "| | |", "|---|---|", *rows]
     if metadata.training_command:
         text += ["", "Training command:", "", *(f"    {line}" for line in metadata.training_command.split("\n"))]
     return "\n".join([*text, "", "Written from metadata.yaml; scores: `seed*/scores.*.json`.", ""])
 
 
-def _shown(text: str) -> str:
+def _escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", html.escape(text, quote=False))

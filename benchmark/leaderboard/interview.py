@@ -1,8 +1,8 @@
-"""metadata.yaml by questions: one field after the other, every answer checked at once.
+"""Asks for the fields of metadata.yaml one by one in the terminal, and checks every answer at once.
 
 Invariants:
-* a refused answer is told why and asked for again; nothing is put right silently;
-* answers are kept as they are given, so that an interruption loses none.
+* a refused answer is explained and asked for again; nothing is corrected silently;
+* every answer is kept at once, so that an interruption loses none.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from .metadata import MAINTAINERS, Metadata, example_of
 
 _CONFIG = ConfigDict(str_strip_whitespace=True)
-#: Asked only if the answer to another field calls for it, and needed then.
+#: Fields that are asked for, and then required, only if another field has a true value; by field.
 _ONLY_IF = {"external_data": "uses_external_data", "code_commit": "code_url"}
 
 
@@ -25,26 +25,26 @@ class Interview:
     """Asks for all fields of the metadata.
 
     Attributes:
-        ask: shows a prompt and returns a line; raises EOFError or KeyboardInterrupt when the person has gone.
-        tell: shows a line.
-        answers: so far, by field; all of them are valid metadata once `run` is through.
+        ask: function that shows a prompt and returns a line; raises EOFError or KeyboardInterrupt at an interruption.
+        show: function that shows a line.
+        answers: answers so far, by field; valid metadata once `run` has returned.
     """
 
     ask: Callable[[str], str]
-    tell: Callable[[str], None]
+    show: Callable[[str], None]
     answers: dict[str, Any] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Ask for every field."""
+        """Ask for every field that applies, and keep the answers."""
         for name, about in Metadata.model_fields.items():
             condition = _ONLY_IF.get(name)
             if name in MAINTAINERS or (condition and not self.answers[condition]):
                 continue
             must = about.is_required() or condition is not None
-            how = "Enter alone leaves it empty. " if not must else ""
-            how = "One a line; an empty line ends the list. " if _is_list(about) else how
-            how = "Yes or no. " if about.annotation is bool else how
-            self.tell(f"\n{about.description}\n  {how}Example: {example_of(name)}")
+            how = "Press Enter to leave it empty. " if not must else ""
+            how = "One per line; an empty line ends the list. " if _is_list(about) else how
+            how = "Answer yes or no. " if about.annotation is bool else how
+            self.show(f"\n{about.description}\n  {how}Example: {example_of(name)}")
             self.answers[name] = self._field(name, about, must=must)
 
     def _field(self, name: str, about: FieldInfo, *, must: bool) -> Any:
@@ -59,7 +59,7 @@ class Interview:
                 for one in error.errors(include_url=False):
                     number = next((f"answer {part + 1}: " for part in one["loc"] if isinstance(part, int)), "")
                     why = one["msg"].removeprefix("Value error, ")
-                    self.tell(f"  not taken: {number}{why}; got {one['input']!r:.80}")
+                    self.show(f"  not accepted: {number}{why}; got {one['input']!r:.80}")
 
     def _lines(self, name: str, adapter: TypeAdapter[Any]) -> list[str]:
         lines: list[str] = []

@@ -1,14 +1,14 @@
-"""metadata.yaml of an entry: what a system is, who made it, and what it has seen.
+"""The metadata of an entry, metadata.yaml: its schema, a commented template, and a safe reader.
 
-The one model `Metadata` gives the checks, the commented template and the JSON Schema, so that they cannot differ.
+The checks, the template and the JSON Schema all follow from the model `Metadata`, so that they cannot differ.
 
 Invariants:
-* the file comes from strangers: bounded in size, depth and length of strings, loaded with `yaml.SafeLoader`, and
-  refused if it holds a tag, an anchor or an alias, so nothing is executed and nothing grows;
-* every problem is reported at once, with its line;
-* text holds no control or invisible characters and URLs are http(s), but text is not HTML: whoever shows it must
+* the file is untrusted: its size, depth and strings are bounded, it is loaded with `yaml.SafeLoader`, and tags, anchors
+  and aliases are refused, so that nothing is executed and nothing expands;
+* all problems are reported at once, each with its line;
+* text contains no control or invisible characters and URLs are http(s), but text is not HTML: code that shows it must
   escape it;
-* `checked` and `reproduced` are set by maintainers; `read_metadata` refuses them unless told otherwise.
+* only maintainers set `checked` and `reproduced`; `read_metadata` refuses them unless `maintainer` is true.
 """
 
 import datetime
@@ -30,9 +30,9 @@ _MAX_SCALAR, _MAX_DEPTH = 4000, 3
 _LINE_END = "\n"
 _URL = re.compile(r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:[/?#][!#-&(-;=?-\[\]_a-z~]*)?")
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
-#: Format characters that scripts and emoji need; the others (Cf) reorder or hide text.
+#: Format characters (Cf) that scripts and emoji need; the others reorder or hide text.
 _JOINERS = set("\u200c\u200d")
-#: Letters, marks and signs that show nothing.
+#: Letters, marks and symbols that are blank.
 _BLANK = set("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
@@ -40,7 +40,7 @@ def _one_line(text: str) -> str:
     if any((category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in _JOINERS) or c in _BLANK for c in text):
         raise ValueError("control characters, invisible characters or line breaks are not allowed")
     if text and not any(category(c)[0] in "LNPS" for c in text):
-        raise ValueError("expected something that can be seen")
+        raise ValueError("expected at least one visible character")
     return text
 
 
@@ -77,34 +77,44 @@ def _field(description: str, example: Any, **more: Any) -> Any:
 
 
 class Metadata(BaseModel):
-    """What metadata.yaml says."""
+    """The content of metadata.yaml."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, str_strip_whitespace=True)
 
     name: Name = _field("Name of the system, as the board shows it.", "M2 + OCR tokens")
-    authors: list[Text] = _field("Who made it.", ["Li Hua", "A. Author"], min_length=1, max_length=100)
-    contact: Annotated[Text, AfterValidator(_reachable)] = _field("E-mail or web address.", "li.hua@example.org")
-    organisation: Text = _field("Where it was made.", "University of Example")
-    paper_url: Url | None = _field(
-        "The paper or report, if there is one.", "https://example.org/paper.pdf", default=None
+    authors: list[Text] = _field("Names of the authors.", ["Li Hua", "A. Author"], min_length=1, max_length=100)
+    contact: Annotated[Text, AfterValidator(_reachable)] = _field(
+        "E-mail or web address of a person to ask.", "li.hua@example.org"
     )
-    code_url: Url | None = _field("Public code, if there is any.", "https://example.org/code", default=None)
+    organisation: Text = _field("Organisation of the authors.", "University of Example")
+    paper_url: Url | None = _field(
+        "Address of the paper or report, if there is one.", "https://example.org/paper.pdf", default=None
+    )
+    code_url: Url | None = _field(
+        "Address of the public code, if there is any.", "https://example.org/code", default=None
+    )
     code_commit: Annotated[str, Field(pattern="^[0-9a-f]{7,64}$")] | None = _field(
         "The commit that was run, 7 to 64 hex digits in quotes; needed with code_url.", "0123abc", default=None
     )
     training_command: Annotated[str, Field(max_length=4000), AfterValidator(_lines)] | None = _field(
-        "The exact command that trains it, without placeholders.", "python train.py --seed 1", default=None
+        "The exact command that trains the system, without placeholders.", "python train.py --seed 1", default=None
     )
     license: Text = _field("Licence of the code and weights; `none` if they are not public.", "Apache-2.0")
     date: Annotated[datetime.date, Field(strict=False, ge=datetime.date(2022, 1, 1), lt=datetime.date(2100, 1, 1))] = (
         _field("Day of the submission; the folder's name starts with it.", datetime.date(2027, 1, 31))
     )
     uses_external_data: bool = _field("Whether other data than the train split was used, at any stage.", False)
-    external_data: Text | None = _field("Which; needed if uses_external_data is true.", "LAION-5B", default=None)
-    pretrained_from: list[Text] = _field("Pretrained parts it starts from; [] if none.", ["ResNet-50"], max_length=50)
+    external_data: Text | None = _field(
+        "Name of that data; needed if uses_external_data is true.", "LAION-5B", default=None
+    )
+    pretrained_from: list[Text] = _field(
+        "Pretrained parts that the system starts from; [] if none.", ["ResNet-50"], max_length=50
+    )
     trained_on_val_or_test: bool = _field("Whether val or test, inputs or references, were trained on.", False)
-    n_params: int = _field("Parameters of all stages summed, frozen ones too.", 71_000_000, ge=0, le=10**14)
-    hardware: Text = _field("What it was trained on.", "1 x H100")
+    n_params: int = _field(
+        "Number of parameters, summed over all stages and including frozen ones.", 71_000_000, ge=0, le=10**14
+    )
+    hardware: Text = _field("Hardware of the training.", "1 x H100")
     gpu_hours: float | None = _field(
         "GPU hours of one training.", 12.5, default=None, ge=0, le=1e9, allow_inf_nan=False
     )
@@ -126,7 +136,7 @@ class Metadata(BaseModel):
         return self
 
 
-#: Fields that submitters leave alone.
+#: Fields that only maintainers set.
 MAINTAINERS = ("checked", "reproduced")
 
 
@@ -134,7 +144,7 @@ def read_metadata(path: Path, *, maintainer: bool = False) -> Metadata:
     """Read metadata.yaml.
 
     Args:
-        path: of the file.
+        path: path of the file.
         maintainer: whether `checked` and `reproduced` may be true.
 
     Raises:
@@ -152,7 +162,7 @@ def read_metadata(path: Path, *, maintainer: bool = False) -> Metadata:
     try:
         metadata = Metadata.model_validate(values)
     except ValidationError as error:
-        problems += [_sentence(path, lines, one) for one in error.errors(include_url=False)]
+        problems += [_message(path, lines, one) for one in error.errors(include_url=False)]
     problems += [
         f"{path}:{lines.get((key,), 1)}: {key}: got true, expected false; maintainers set it"
         for key in MAINTAINERS
@@ -186,7 +196,7 @@ def _load(path: Path, content: bytes) -> tuple[dict[str, Any], dict[tuple[str | 
     for key, value in root.value:
         name = str(key.value)[:80]
         if (name,) in lines:
-            problems.append(f"{path}:{key.start_mark.line + 1}: {name!r} stands here again, expected every key once")
+            problems.append(f"{path}:{key.start_mark.line + 1}: got {name!r} again, expected every key once")
         if key.tag != "tag:yaml.org,2002:str":
             problems.append(f"{path}:{key.start_mark.line + 1}: got key {name!r}, expected a word")
         lines[name,] = key.start_mark.line + 1
@@ -198,7 +208,7 @@ def _load(path: Path, content: bytes) -> tuple[dict[str, Any], dict[tuple[str | 
 
 
 def _refused(path: Path, text: str) -> Iterator[str]:
-    """What no metadata needs: tags, anchors, aliases, depth, endless words, a second document."""
+    """Messages on YAML that metadata never needs: tags, anchors, aliases, deep nesting, long text, more documents."""
     depth = documents = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         place = f"{path}:{event.start_mark.line + 1}"
@@ -212,15 +222,15 @@ def _refused(path: Path, text: str) -> Iterator[str]:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _MAX_DEPTH:
-                yield f"{place}: nested too deep"
+                yield f"{place}: nested more than {_MAX_DEPTH} levels deep, expected simple values and lists"
                 return
         depth -= isinstance(event, yaml.CollectionEndEvent)
     if documents > 1:
         yield f"{path}: got {documents} YAML documents, expected one; is there a line of --- in it?"
 
 
-def _sentence(path: Path, lines: dict[tuple[str | int, ...], int], error: Any) -> str:
-    """One problem of the schema, as file:line, field, expected, got, try."""
+def _message(path: Path, lines: dict[tuple[str | int, ...], int], error: Any) -> str:
+    """One validation error as a message: file:line, field, what is expected, what was given, an example."""
     place = tuple(error["loc"][:2])
     name = "".join(f"[{part}]" if isinstance(part, int) else str(part)[:80] for part in place)
     message = error["msg"].removeprefix("Value error, ")
@@ -230,16 +240,19 @@ def _sentence(path: Path, lines: dict[tuple[str | int, ...], int], error: Any) -
     line = lines.get(place) or lines.get(place[:1], 1)
     got = "" if error["type"] == "missing" else f", got {error['input']!r:.80}"
     if error["type"] == "extra_forbidden":
-        return f"{path}:{line}: {name!r}: no such field; there are {', '.join(Metadata.model_fields)}"
+        return f"{path}:{line}: {name!r}: no such field; try one of {', '.join(Metadata.model_fields)}"
     example = f"; example: {example_of(str(place[0]))}" if place[0] in Metadata.model_fields else ""
     return f"{path}:{line}: {name}: {message}{got}{example}"
 
 
 def template(values: Mapping[str, Any] | None = None) -> str:
-    """metadata.yaml with every field explained, to be filled in; without values it does not pass.
+    """Write metadata.yaml as a template in which every field is explained; it is invalid until it is filled in.
 
     Args:
-        values: of fields that are known already.
+        values: values of the fields that are known already.
+
+    Returns:
+        Content of the file.
     """
     values = values or {}
     lines = ["# Metadata of a submission. Fill in every field; then: python -m benchmark.submit --help"]
@@ -253,7 +266,7 @@ def template(values: Mapping[str, Any] | None = None) -> str:
 
 
 def example_of(name: str) -> str:
-    """A good value of a field, as it is written in the file."""
+    """An example value of a field, as YAML."""
     return _flow((Metadata.model_fields[name].examples or [""])[0])
 
 
@@ -262,7 +275,7 @@ def _flow(value: Any) -> str:
 
 
 def as_yaml(metadata: Metadata) -> str:
-    """The metadata as a file that `read_metadata` takes back unchanged."""
+    """The metadata as YAML from which `read_metadata` gives equal metadata."""
     return str(yaml.safe_dump(metadata.model_dump(), allow_unicode=True, sort_keys=False, width=110))
 
 

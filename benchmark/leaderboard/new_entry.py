@@ -1,4 +1,4 @@
-"""The folder of a new entry: its files, and a place beside the others to build it in."""
+"""Writes the files of a new entry, in a temporary folder from which it can be renamed into place."""
 
 import json
 import shutil
@@ -14,16 +14,16 @@ from ..scoring.receipt import make_receipt
 from .entries import IN_THE_MAKING, predictions_of, readme, receipt_of
 from .metadata import Metadata, as_yaml
 
-#: Captions of one seed, by split.
+#: Predicted captions of one seed, by split; one caption per box.
 Captions = dict[str, list[str]]
 
 
 @contextmanager
-def workplace(beside: Path | None) -> Iterator[Path]:
-    """A folder on the file system of `beside` (None: anywhere) which is gone afterwards."""
-    if beside is not None:
-        beside.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix=IN_THE_MAKING, suffix=".partial", dir=beside))
+def temporary_folder(parent: Path | None) -> Iterator[Path]:
+    """Yield a folder inside `parent`, or in the system's temporary folder if that is None; remove it afterwards."""
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix=IN_THE_MAKING, suffix=".partial", dir=parent))
     try:
         yield place
     finally:
@@ -40,18 +40,18 @@ def fill_entry(
     """Write the files of an entry into a new folder.
 
     Args:
-        folder: to make.
-        about: the metadata; its seeds are in the order of the next two.
-        seeds: captions by split, of each seed.
-        evaluations: of them.
-        splits: of the data set.
+        folder: folder to make.
+        about: metadata, whose seeds are in the order of the next two arguments.
+        seeds: predicted captions by split, for each seed.
+        evaluations: evaluations of these captions by split, for each seed.
+        splits: splits of the data set, by name.
     """
     folder.mkdir()
-    (folder / "metadata.yaml").write_text(as_yaml(about), encoding="utf-8")
-    (folder / "README.md").write_text(readme(about), encoding="utf-8")
+    (folder / "metadata.yaml").write_text(as_yaml(about), encoding="utf-8", newline="\n")
+    (folder / "README.md").write_text(readme(about), encoding="utf-8", newline="\n")
     for seed, captions, evaluated in zip(about.seeds, seeds, evaluations, strict=True):
         (folder / f"seed{seed}").mkdir()
         for split, opened in ((name, splits[name]) for name in captions):
             write_predictions(folder / predictions_of(seed, split), opened, captions[split])
             receipt = json.dumps(make_receipt(opened, evaluated[split]), ensure_ascii=False, indent=1)
-            (folder / receipt_of(seed, split)).write_text(receipt + "\n", encoding="utf-8")
+            (folder / receipt_of(seed, split)).write_text(receipt + "\n", encoding="utf-8", newline="\n")

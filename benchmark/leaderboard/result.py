@@ -1,6 +1,6 @@
-"""What the checker found, for people and for machines.
+"""Formats the result of the checker for the terminal and as JSON.
 
-Invariant: the text of strangers is bounded in length and holds nothing that a terminal acts on.
+Invariant: untrusted text is bounded in length and contains nothing that a terminal acts on.
 """
 
 import json
@@ -14,24 +14,24 @@ MAX_PROBLEMS, _MAX_TEXT = 200, 1000
 
 
 def printable(text: str) -> str:
-    """Text for a terminal: what cannot be printed is shown as its code; cut where it is endless."""
+    """Untrusted text for a terminal: unprintable characters are shown as codes, long text is cut."""
     start = text[:_MAX_TEXT].replace("\n    ", " | ")
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in start) + "..." * (len(text) > _MAX_TEXT)
 
 
 def shown(report: Report) -> str:
-    """The lines on one entry."""
+    """The result of one entry as lines of text."""
     head = f"{'FAIL' if report.failures else 'ok  '} {printable(report.path.name)[:100]} ({report.status})"
     lines = [head, *(f"     {name}: {printable(problem)}" for name, problem in report.failures)]
     return "\n".join([*lines, *(f"     note: {printable(note)}" for note in report.notes)])
 
 
 def result(reports: Sequence[Report], problems: Sequence[str]) -> bytes:
-    """All of it as JSON.
+    """The result of all entries as JSON.
 
     Args:
-        reports: of the entries.
-        problems: of no single entry.
+        reports: reports on the entries.
+        problems: problems that belong to no single entry.
     """
     entries = [
         {
@@ -50,7 +50,7 @@ def result(reports: Sequence[Report], problems: Sequence[str]) -> bytes:
 
 
 def _scores(report: Report) -> dict[str, dict[str, list[Any]]]:
-    """{"test": {"CIDEr": [of each seed]}}, recomputed."""
+    """Recomputed scores by split and metric, as a list with one value per seed: {"test": {"CIDEr": [...]}}."""
     scores: dict[str, dict[str, list[Any]]] = {}
     for (_, split), receipt in sorted(report.receipts.items()):
         for name, value in receipt["scores"].items():

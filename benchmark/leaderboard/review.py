@@ -1,12 +1,12 @@
-"""Captions of an entry that stand elsewhere, and what a reviewer should look at before accepting it.
+"""Finds copied captions, and unusual scores for a reviewer to look at before an entry is accepted.
 
-Copies of another entry, or of the references, are failures; see `check`. Scores that jump and captions that do not vary
-are notes, never failures: each has honest causes, and a rule that refuses would teach how to stay below it. A score
-counts as above another only when their 95 % intervals are apart, so that small splits raise no alarm, and when it is
-above by more than honest systems are (see each constant).
+Copies of another entry or of the references are failures, see `check`. Unusually high scores and captions that do not
+vary are notes, never failures: each can have an honest cause, and a fixed rule would show how to stay below it. A score
+counts as higher than another only if their 95 % intervals do not overlap, so that small splits cause no false alarm,
+and if it is higher by more than honest systems differ (see each constant).
 
-Invariant: captions are compared as tokens (white space dropped), by 64-bit hashes of this process, so a hundred
-entries fit into memory.
+Invariant: captions are compared as tokens (without white space), by 64-bit hashes that are valid in this process only,
+so that a hundred entries fit into memory.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,24 +22,24 @@ from ..metrics.tokens import characters
 from ..predictions import read_predictions
 from .entries import neighbours
 
-#: Share of equal captions from which two prediction files count as one.
+#: Share of equal captions from which two prediction files count as copies.
 NEAR_DUPLICATE = 0.99
-#: Share of captions equal to their reference from which they look leaked; people reach far less.
+#: Share of captions equal to their reference from which references count as leaked; people reach far less.
 LEAKED = 0.95
 
 
 def hashed(captions: Sequence[str]) -> np.ndarray:
-    """A hash of each caption's tokens; int64, shape (len(captions),)."""
+    """Hashes of the captions' tokens; int64, shape (len(captions),)."""
     return np.array([hash(characters(caption)) for caption in captions], dtype=np.int64)
 
 
 def equal_share(captions: np.ndarray, others: np.ndarray) -> float:
-    """Share of boxes with the same tokens, of two results of `hashed`."""
+    """Share of boxes with equal tokens in two results of `hashed`."""
     return float(np.mean(captions == others))
 
 
 class Neighbours:
-    """Test predictions of entries beside others, read once."""
+    """Test predictions of the other entries in a folder; each file is read once."""
 
     def __init__(self, test: Split) -> None:
         self._test = test
@@ -49,37 +49,39 @@ class Neighbours:
         """Name and `hashed` captions of each valid test file of the other entries in a folder.
 
         Args:
-            entry: whose neighbours are asked for.
-            beside: the folder of all entries.
+            entry: path of the entry to leave out.
+            beside: folder of all entries.
         """
         for name, path in neighbours(beside, entry):
             if path not in self._read:
                 try:
                     self._read[path] = hashed(read_predictions(path, self._test))
                 except InputError:
-                    self._read[path] = None  # its own failure
+                    self._read[path] = None  # the check of that entry reports it
             captions = self._read[path]
             if captions is not None:
                 yield name, captions
 
 
-#: Test above val, or one seed above all others. Of 11 systems stored in reports/results/mini, the one furthest above
-#: its val has 6.3 % more CIDEr on test; in the paper's Table 2, every system has less.
+#: Relative difference in CIDEr from which test above val, or one seed above all others, is noted. Among 11 systems in
+#: reports/results/mini the largest difference of test from val is 6.3 %; in the paper's Table 2 test is always lower.
 GAP = 0.10
-#: Above the best accepted entry. From the best baseline of the paper's Table 2 to its best model it is 20 %.
+#: Relative difference in CIDEr from which a score above the best accepted entry is noted. In the paper's Table 2 the
+#: best model is 20 % above the best baseline.
 STEP = 0.25
-#: Share of boxes with one caption; of mini's references, the most frequent one stands in fewer than 1 % of the boxes.
+#: Share of boxes with one and the same caption from which it is noted. The most frequent reference of mini is in less
+#: than 1 % of the boxes.
 SAME_CAPTION = 0.20
 
 Receipts = Mapping[tuple[int, str], Mapping[str, Any]]
 
 
 def jumps(receipts: Receipts, best: tuple[str, float] | None) -> Iterator[str]:
-    """Notes on the scores of an entry.
+    """Yield notes on unusually high scores of an entry.
 
     Args:
-        receipts: recomputed ones by (seed, split).
-        best: name and test CIDEr of the best other entry that was accepted, if there is one.
+        receipts: recomputed receipts by (seed, split).
+        best: name and test CIDEr of the best other accepted entry; None if there is none.
     """
     test = {seed: receipt for (seed, split), receipt in sorted(receipts.items()) if split == "test"}
     for seed, receipt in test.items():
@@ -102,19 +104,19 @@ def jumps(receipts: Receipts, best: tuple[str, float] | None) -> Iterator[str]:
 
 
 def sameness(seed: int, captions: np.ndarray) -> Iterator[str]:
-    """A note if one caption stands in a large share of the boxes.
+    """Yield a note if a large share of the boxes has the same caption.
 
     Args:
-        seed: of the predictions.
-        captions: `hashed` of the test captions.
+        seed: seed of the predictions.
+        captions: `hashed` test captions.
     """
     share = np.unique(captions, return_counts=True)[1].max() / len(captions)
     if share > SAME_CAPTION:
-        yield f"seed {seed}: one caption stands in {share:.0%} of the test boxes"
+        yield f"seed {seed}: {share:.0%} of the test boxes have the same caption"
 
 
 def _excess(receipt: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> float:
-    """By how much CIDEr is above the best of others, as a share of it; 0 unless its interval is above all of theirs."""
+    """Relative difference in CIDEr from the best of others; 0 unless its interval is above all of theirs."""
     low, _ = receipt["intervals"]["CIDEr"]
     if low <= max(other["intervals"]["CIDEr"][1] for other in others):
         return 0.0

@@ -1,8 +1,8 @@
-"""How long the board takes to build: from nothing, with one more entry, and how that grows with the number of entries.
+"""Measures how long the board takes to build: from nothing, with one more entry, and with many entries.
 
-Few entries are built for real: scoring costs the same for each. The tests of all pairs and the pages, which grow with
-the number of entries, are measured at the asked number with made statistics. Seconds of the clock count other work on a
-shared machine too; CPU seconds, of all processes, do not.
+Only a few entries are scored from prediction files, since scoring takes equally long for each. The tests of all pairs
+and the pages, which grow with the number of entries, are timed with made-up statistics. On a shared machine, wall-clock
+seconds include other work; CPU seconds, summed over all processes, do not.
 """
 
 import os
@@ -22,24 +22,25 @@ from ..dataset.store import Split
 from ..grid import Content, Grid, number
 from ..scoring.blind import perturbed
 from ..scoring.evaluation import evaluate
-from .board import Board, Listed, gather
-from .build import write_board
+from .board import Board, Listed
 from .entries import SPLITS, entry_name
+from .gather import gather
 from .metadata import Metadata
 from .new_entry import fill_entry
+from .site import write_board
 from .statistics_cache import Statistics, StatisticsCache
 
 _T = TypeVar("_T")
 
 
 def measure(images: int, entries: int, large: int, jobs: int) -> Grid:
-    """Seconds of each step.
+    """Measure each step, in wall-clock and CPU seconds.
 
     Args:
-        images: of val and of test.
-        entries: built for real, from their prediction files.
-        large: entries of the board whose tests and pages are measured with made statistics.
-        jobs: processes for scoring.
+        images: number of images in val and in test.
+        entries: number of entries that are scored from prediction files.
+        large: number of entries for which tests and pages are timed with made-up statistics.
+        jobs: number of processes for scoring.
     """
     grid = Grid(
         f"board of {entries} entries, {images:,} images in val and in test each, {jobs} processes",
@@ -68,7 +69,7 @@ def measure(images: int, entries: int, large: int, jobs: int) -> Grid:
         grid.add("one more entry", *cells)
 
         for count in (large // 2, large):
-            many = Board(board.splits, _made_systems(board, count), board.scale)
+            many = Board(board.splits, _made_systems(board, count), board.reference_rows)
             _, cells = _timed(lambda many=many: [many.ranked(split) for split in SPLITS])  # type: ignore[misc]
             grid.add(f"tests of all pairs of {count} entries, val and test", *cells)
             _, cells = _timed(lambda many=many: write_board(many, folder / "many"))  # type: ignore[misc]
@@ -79,7 +80,7 @@ def measure(images: int, entries: int, large: int, jobs: int) -> Grid:
 
 
 def _timed(function: Callable[[], _T], entries: int = 0) -> tuple[_T, list[Content]]:
-    """The result, and the cells: seconds, CPU seconds of this and all finished child processes, and those per entry."""
+    """The result, and cells: seconds, CPU seconds including finished child processes, CPU seconds per entry."""
     clock, before = time.perf_counter(), os.times()
     result = function()
     seconds, after = time.perf_counter() - clock, os.times()
@@ -120,7 +121,7 @@ def _add_entry(submissions: Path, splits: dict[str, Split], k: int) -> None:
 
 
 def _made_systems(board: Board, count: int) -> Sequence[Listed]:
-    """Systems as good as those of the board, each a little different from all others."""
+    """Systems about as good as those of the board, each a little different from all others."""
     random = np.random.default_rng(0)
 
     def made(one: Statistics, quality: float) -> Statistics:

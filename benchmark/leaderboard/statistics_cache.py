@@ -1,10 +1,10 @@
-"""What the board needs of a prediction file, computed once: the recomputed receipt, CIDEr per image, caption hashes.
+"""Scores each prediction file of the board once, and caches its receipt, CIDEr per image and caption hashes.
 
 Invariants:
-* a score is a function of (bytes of the prediction file, fingerprint of the split, versions of the metrics and of what
-  they have in common): that is the key, and a stored file that does not name exactly its key counts as absent;
-* numbers come from `scoring.evaluation` and `scoring.receipt`: the board shows the bits of `benchmark.score`;
-* a file of the cache is complete or absent (written beside, renamed), and holds no pickle.
+* scores are cached under everything they depend on: the bytes of the prediction file, the fingerprint of the split, and
+  the metric versions. A stored file that does not contain exactly its key counts as missing;
+* numbers come from `scoring.evaluation` and `scoring.receipt`, so the board shows the bits of `benchmark.score`;
+* a file of the cache is complete or missing (written under another name, then renamed), and contains no pickle.
 """
 
 import hashlib
@@ -31,26 +31,26 @@ from ..scoring.evaluation import METRIC_VERSION, Evaluation, evaluate
 from ..scoring.receipt import make_receipt
 from .check import MAX_MEAN_LENGTH
 
-#: Raised when the files of the cache change their form.
+#: Version of the cache's file format.
 _FORM = 3
 
-#: Images of a split that the site shows; so many that mini is shown whole.
+#: Maximum number of images of a split that the site shows; enough for all of mini.
 SAMPLES = 1000
 
-#: Files below which more processes cost more than they save.
+#: Number of files from which several processes save time.
 _WORTH_PROCESSES = 4
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """One prediction file, measured.
+    """Scores and statistics of one prediction file.
 
     Attributes:
-        receipt: recomputed now, in the form of `receipt.make_receipt`.
-        cider: sum of the CIDEr of an image's boxes, natural scale (0 to 10 a box), float64, shape (n_images,).
-        hashes: of each caption's tokens, uint32, shape (n_boxes,); equal captions have equal ones.
-        samples: the captions of the images that the site shows, see `sample_images`, as tokens.
-        boxes: number of boxes of each image, shape (n_images,).
+        receipt: recomputed receipt, as from `receipt.make_receipt`.
+        cider: CIDEr of each image, summed over its boxes, natural scale (0 to 10 per box); float64, shape (n_images,).
+        hashes: hash of each caption's tokens; uint32, shape (n_boxes,).
+        samples: captions of the images that the site shows, see `sample_images`, as tokens.
+        boxes: number of boxes of each image; shape (n_images,).
     """
 
     receipt: dict[str, Any]
@@ -59,26 +59,26 @@ class Statistics:
     samples: list[str]
     boxes: np.ndarray
 
-    #: What can be resampled of it; see `scoring.systems.Seed`.
+    #: Names of the metrics that `aggregate` returns; see `scoring.systems.Seed`.
     names = metrics_cider.NAMES
 
     @property
     def scores(self) -> dict[str, float]:
-        """Every metric, NaN where it is not defined."""
+        """Score of every metric in table scale; NaN where it is not defined."""
         return {name: math.nan if value is None else value for name, value in self.receipt["scores"].items()}
 
     @property
     def image_statistics(self) -> np.ndarray:
-        """Those of CIDEr: sum and number of boxes, shape (n_images, 2)."""
+        """Additive statistics of CIDEr: sum over boxes and number of boxes; shape (n_images, 2)."""
         return np.stack([self.cider, self.boxes], axis=1)
 
     def aggregate(self, sums: np.ndarray) -> np.ndarray:
-        """CIDEr in table scale, shape (..., 1)."""
+        """CIDEr in table scale from summed statistics; shape (..., 1)."""
         return metrics_cider.aggregate(sums) * 100
 
     @classmethod
     def of(cls, split: Split, evaluation: Evaluation) -> Self:
-        """From an evaluation on a split."""
+        """Take the statistics from an evaluation on a split."""
         per_box = next(part.statistics for part in evaluation.parts if part.names == ("CIDEr",))
         cider = evaluation.corpus.sum_by_image(per_box)[:, 0]
         captions, offsets = evaluation.corpus.predictions, split.offsets
@@ -87,17 +87,17 @@ class Statistics:
         return cls(make_receipt(split, evaluation), cider, caption_hashes(captions), samples, boxes)
 
     def equal_share(self, hashes: np.ndarray) -> float:
-        """Share of boxes whose captions have the same tokens as those of other hashes."""
+        """Share of boxes whose caption hash equals that in `hashes`."""
         return float(np.mean(self.hashes == hashes))
 
 
 def sample_images(split: Split) -> list[int]:
-    """Images whose captions are kept: all of a small split, else `SAMPLES` at equal distances."""
+    """Indices of the images whose captions are cached: all of a small split, otherwise `SAMPLES` evenly spaced ones."""
     return np.unique(np.linspace(0, split.n_images - 1, min(SAMPLES, split.n_images)).astype(int)).tolist()
 
 
 def caption_hashes(captions: Sequence[str]) -> np.ndarray:
-    """32 bits of each caption's tokens, the same in every process; uint32, shape (len(captions),)."""
+    """Hashes of the captions' tokens, the same in every process; uint32, shape (len(captions),)."""
     known: dict[str, int] = {}
     for caption in set(captions):
         digest = hashlib.blake2b(characters(caption).encode("utf-8", "surrogatepass"), digest_size=4)
@@ -106,18 +106,21 @@ def caption_hashes(captions: Sequence[str]) -> np.ndarray:
 
 
 class StatisticsCache:
-    """Statistics by key, in a folder."""
+    """A cache of `Statistics` in a folder."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Use a folder; default: `leaderboard` in the project's cache folder."""
+        """Use a folder; default: `leaderboard` inside the cache folder of the project."""
         self._folder = folder or cache_directory() / "leaderboard"
 
     def get(self, content: str, split: Split) -> Statistics | None:
-        """What is stored.
+        """Read stored statistics.
 
         Args:
-            content: SHA-256 of the prediction file, or another word that names the captions.
-            split: that was predicted.
+            content: SHA-256 of the prediction file, or another string that identifies the captions.
+            split: split of the predictions.
+
+        Returns:
+            The statistics; None if they are not in the cache.
         """
         key = _key(content, split)
         try:
@@ -132,7 +135,7 @@ class StatisticsCache:
         return statistics if fits and found == key else None
 
     def put(self, content: str, split: Split, statistics: Statistics) -> None:
-        """Store; see `get` for the arguments."""
+        """Store statistics; see `get` for the arguments."""
         key = _key(content, split)
         with replace_when_complete(self._place(key)) as partial, partial.open("wb") as file:
             np.savez(
@@ -148,7 +151,7 @@ class StatisticsCache:
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
 
     def made(self, content: str, split: Split, captions: Callable[[], list[str]]) -> Statistics:
-        """What is stored, else scored from `captions()` and stored."""
+        """Read stored statistics, or score `captions()` and store the result."""
         statistics = self.get(content, split)
         if statistics is None:
             statistics = Statistics.of(split, evaluate(split, captions()))
@@ -156,14 +159,18 @@ class StatisticsCache:
         return statistics
 
     def of_files(
-        self, files: Sequence[tuple[Path, Split]], jobs: int = 1, tell: Callable[[str], None] = lambda _: None
+        self, files: Sequence[tuple[Path, Split]], jobs: int = 1, log: Callable[[str], None] = lambda _: None
     ) -> dict[Path, Statistics | InputError]:
-        """Statistics of prediction files, or why one cannot be scored; what is missing is computed and stored.
+        """Statistics of prediction files; those that are not in the cache are computed and stored.
 
         Args:
-            files: with the split that each predicts.
-            jobs: processes; more than one needs a main module that may be imported (`if __name__ == "__main__"`).
-            tell: called with a sentence before long work.
+            files: path and split of each prediction file.
+            jobs: number of processes; more than one requires that the main module can be imported
+                (`if __name__ == "__main__"`).
+            log: function that is called with a sentence before long work.
+
+        Returns:
+            Statistics of each file by path, or the error that prevents them.
         """
         digests = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path, _ in files}
         found: dict[Path, Statistics | InputError] = {}
@@ -172,7 +179,7 @@ class StatisticsCache:
                 found[path] = statistics
         missing = [(path, split) for path, split in files if path not in found]
         if missing:
-            tell(f"scoring {len(missing)} of {len(files)} prediction files; the others are in the cache")
+            log(f"scoring {len(missing)} of {len(files)} prediction files; the others are in the cache")
         work = [(path, digests[path], split.directory, split.name, self._folder) for path, split in missing]
         if jobs > 1 and len(missing) >= _WORTH_PROCESSES:
             with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
@@ -196,7 +203,7 @@ def _key(content: str, split: Split) -> str:
 
 
 def _score(work: tuple[Path, str, Path, str, Path]) -> list[str]:
-    """Score a file into the cache, perhaps in a process of its own; returns what is wrong with the file."""
+    """Score a prediction file and store the result; returns the problems of the file. Runs in any process."""
     path, digest, directory, name, folder = work
     split = _opened(directory, name)
     try:
@@ -213,7 +220,7 @@ _open: dict[tuple[Path, str], Split] = {}
 
 
 def _opened(directory: Path, name: str) -> Split:
-    """A split, opened once in each process."""
+    """Open a split, once in each process."""
     if (directory, name) not in _open:
         _open[directory, name] = open_directory(directory)[name]
     return _open[directory, name]

@@ -1,4 +1,7 @@
-"""The board as tables, Markdown and CSV. Names of systems come from strangers; `grid` escapes them for each format."""
+"""Tables of the board, and the whole board as Markdown and CSV.
+
+Names of systems are untrusted text; `grid` escapes them for each format.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,32 +19,31 @@ from ..grid import (
     signed,
     span,
 )
-from ..metrics import HEADLINE
+from ..metrics import BOARD, HEADLINE
 from ..scoring.evaluation import METRIC_VERSION
 from ..scoring.receipt import other_versions
-from .board import DIVISIONS, METRICS, Board, Division, Listed, paper_rows
-from .candidates import claimed_score, inner
+from .board import DIVISIONS, METRICS, Board, Division, Listed, Place, paper_rows
 from .entries import SPLITS
-from .ranking import Place
+from .gather import claimed_score, inner
 from .result import printable
 
 RULE = (
-    "rank: those that cannot be excluded at 5 %, all pairs of entries tested together, resampling images; group: "
-    "not significantly worse than the first of the group; ties are not transitive, which the ranks show"
+    "rank: the ranks that cannot be excluded at 5 %, all pairs of entries tested together, resampling images; group: "
+    "entries not significantly worse than the first of the group; ties are not transitive, as the ranks show"
 )
 PAPER_TITLE = "Table 2 of the paper: reported, not re-scored"
-PAPER_NOTE = "other data: never compare these numbers with the ones above"
+PAPER_NOTE = "These numbers are for other data: never compare them with the ones above."
 
 _TONES: dict[str, Tone] = {"reproduced": "good", "self-scored": "open"}
 
 
 def title(split: str, division: Division = "all") -> str:
-    """Of a ranking."""
+    """Title of a ranking."""
     return f"{split}, {'all entries' if division == 'all' else f'{division} division'}"
 
 
 def ranking_grid(board: Board, split: str, division: Division = "all", metrics: Sequence[str] = METRICS) -> Grid:
-    """Entries best first, and the rows for scale at the places of their scores; CIDEr with its interval."""
+    """The ranking: entries best first, reference rows placed by their scores, CIDEr with its 95 % interval."""
     columns = ["system", "rank", "group", *metrics, "seeds", "parameters", "division", "status"]
     grid = Grid(title(split, division), columns, notes=[RULE])
     for place, system in lines(board, split, division):
@@ -50,10 +52,10 @@ def ranking_grid(board: Board, split: str, division: Division = "all", metrics: 
 
 
 def lines(board: Board, split: str, division: Division) -> list[tuple[Place | None, Listed]]:
-    """Ranked entries and rows for scale (without a place), from the best CIDEr down, human first."""
+    """Ranked entries and reference rows (without a place), from the best CIDEr down, the human row first."""
     found: list[tuple[Place | None, Listed]] = list(board.ranked(split, division))
-    human = [(None, system) for system in board.scale if HEADLINE not in system.shows]
-    for system in board.scale:
+    human = [(None, system) for system in board.reference_rows if HEADLINE not in system.shows]
+    for system in board.reference_rows:
         if HEADLINE in system.shows:
             score = system.score(split, HEADLINE)[0]
             above = sum(other.score(split, HEADLINE)[0] >= score for _, other in found)
@@ -78,17 +80,17 @@ def _row(board: Board, split: str, place: Place | None, system: Listed, metrics:
 
 
 def entry_place(system: Listed) -> str:
-    """The page of an entry; empty for systems without a model."""
+    """Path of an entry's page in the site; empty for reference rows."""
     return f"entries/{system.name}.html" if system.metadata else ""
 
 
 def named(system: Listed) -> Cell:
-    """The name of a system, which leads to its page from pages at the top of the site."""
+    """The name of a system as a link to its page, for pages at the top of the site."""
     return Cell(system.label, href=entry_place(system))
 
 
 def paper_grid(split: str) -> Grid:
-    """The paper's rows as printed."""
+    """The rows of the paper's Table 2 as printed."""
     paper = paper_rows()
     columns = list(paper["rows"][0][split])
     grid = Grid(f"{PAPER_TITLE}, {split}", ["system", *columns], notes=[paper["source"], PAPER_NOTE])
@@ -98,8 +100,8 @@ def paper_grid(split: str) -> Grid:
 
 
 def slice_grid(board: Board, split: str, by: str) -> Grid:
-    """CIDEr of every system on the parts of a split, with the document frequencies of the whole split."""
-    parts = board.scale[0].statistics[split][0].receipt["slices"][by]
+    """CIDEr of every system on the slices of a split, with the document frequencies of the whole split."""
+    parts = board.reference_rows[0].statistics[split][0].receipt["slices"][by]
     grid = Grid(f"{HEADLINE} by {by}, {split}", ["system", *parts])
     for _, system in lines(board, split, "all"):
         if HEADLINE in system.shows:
@@ -109,19 +111,19 @@ def slice_grid(board: Board, split: str, by: str) -> Grid:
 
 
 def slice_kinds(board: Board, split: str) -> list[str]:
-    """What the split is cut by."""
-    return list(board.scale[0].statistics[split][0].receipt["slices"])
+    """The ways to cut a split into slices, such as "category"."""
+    return list(board.reference_rows[0].statistics[split][0].receipt["slices"])
 
 
 def history_grid(systems: Sequence[Listed], metrics: Sequence[str] = (HEADLINE,)) -> Grid:
-    """Scores that were handed in with other versions of metrics against those of now; no rows if there are none.
+    """Scores that were submitted with other metric versions, beside the current ones; no rows if there are none.
 
-    The version is that of what all metrics have in common where that has changed, else that of the metric.
+    The version is the common one of all metrics (`METRIC_VERSION`) where that has changed, else the metric's own.
     """
     grid = Grid(
-        "scored again with the metrics of now",
+        "scores with older metric versions, and now",
         ["system", "split", "seed", "metric", "version then", "then", "now", "change"],
-        notes=["old scores stand in the receipts that were handed in; the ranking uses the new ones"],
+        notes=["Old scores are those of the submitted receipts; the ranking uses the new ones."],
     )
     for system in systems:
         seeds = sorted(system.metadata.seeds) if system.metadata else []
@@ -129,7 +131,7 @@ def history_grid(systems: Sequence[Listed], metrics: Sequence[str] = (HEADLINE,)
             common, others = inner(receipt, "versions", "metrics"), other_versions(receipt)
             for metric in metrics:
                 if common == METRIC_VERSION and metric not in others:
-                    continue  # the check has found its score to be that of now
+                    continue  # the check found that its score has not changed
                 new = system.statistics[split][seeds.index(seed)].receipt["scores"].get(metric)
                 old = claimed_score(receipt, metric)
                 change = signed(None if old is None or new is None else new - old)
@@ -139,7 +141,7 @@ def history_grid(systems: Sequence[Listed], metrics: Sequence[str] = (HEADLINE,)
 
 
 def refused_grid(board: Board) -> Grid:
-    """Entries that are not ranked, and why; what they claim is "self-scored"."""
+    """Entries that are not ranked, with the reasons and the CIDEr that they claim."""
     grid = Grid("not ranked", ["entry", f"{HEADLINE} claimed, test", "why"])
     for one in board.refused:
         grid.add(one.name, number(one.claimed.get("test")), "; ".join(one.reasons)[:400])
@@ -150,10 +152,10 @@ def neighbours_grid(board: Board, split: str, name: str, around: int = 2) -> Gri
     """The entries next to one in rank, with their differences from it.
 
     Args:
-        board: with the entry.
+        board: the board that ranks the entry.
         split: "val" or "test".
-        name: of the entry.
-        around: how many above and how many below.
+        name: name of the entry.
+        around: number of entries to show above and below it.
     """
     ranked = board.ranked(split)
     comparison = board.comparisons[split]
@@ -170,9 +172,36 @@ def neighbours_grid(board: Board, split: str, name: str, around: int = 2) -> Gri
             cells = [signed(d.value), span(d.low, d.high, "{:+.2f}"), number(d.p, 4), number(d.p_all, 4)]
         grid.add(system.label, Cell(place.best, place.range), score(*system.score(split, HEADLINE)), *cells)
     grid.notes.append(
-        "p: paired bootstrap over images, of this pair by itself; all pairs: as the board counts, below 0.05 is no tie"
+        "p: paired bootstrap over images, this pair alone; p, all pairs: as on the board, where below 0.05 is no tie"
     )
     return grid
+
+
+def seeds_grid(entry: Listed, split: str) -> Grid:
+    """All metrics of an entry on a split: the mean over seeds, and each seed with its interval."""
+    receipts = [one.receipt for one in entry.statistics[split]]
+    seeds = sorted(entry.metadata.seeds) if entry.metadata else []
+    mean = [f"mean ± sd (n={len(seeds)})"] if len(seeds) > 1 else []
+    grid = Grid(split, ["metric", *mean, *(f"seed {seed}" for seed in seeds)])
+    for metric in receipts[0]["scores"]:
+        grid.add(
+            metric,
+            *(score(*entry.score(split, metric)) for _ in mean),
+            *(Cell(one["scores"][metric], "{:.2f}", interval=one["intervals"][metric]) for one in receipts),
+        )
+    return grid
+
+
+def entry_slice_grids(entry: Listed) -> Iterator[Grid]:
+    """The test scores of an entry on every slice, one table for each way to cut the split; means over seeds."""
+    # Most slices cut images apart, which leaves metrics of whole images without a value.
+    columns = [metric.name for metric in BOARD if metric.slices and metric.level == "box"]
+    for by, parts in entry.statistics["test"][0].receipt["slices"].items():
+        grid = Grid("", [by, "boxes", *columns])
+        for part, scores in parts.items():
+            values = (number(entry.slice_score("test", by, part, metric)) for metric in columns)
+            grid.add(part, count(scores["boxes"]), *values)
+        yield grid
 
 
 def markdown(board: Board) -> str:
@@ -193,7 +222,7 @@ def markdown(board: Board) -> str:
 
 
 def board_csv(board: Board) -> str:
-    """One line for each system and split, at full precision; rows for scale and the paper's have no rank."""
+    """The board as CSV, one line for each system and split, at full precision; only entries have ranks."""
     head = ["split", "kind", "name", "label", "rank_best", "rank_worst", "tie_group", "division", "division_rank_best"]
     head += ["division_rank_worst", "status", "seeds", "parameters", f"{HEADLINE}_low", f"{HEADLINE}_high"]
     head += [column for metric in METRICS for column in (metric, f"{metric}_sd")] + ["signature"]
@@ -217,11 +246,11 @@ def _csv_rows(board: Board, split: str) -> Iterator[list[object]]:
 
 
 def slices_csv(board: Board) -> str:
-    """One line for each system, split, part and metric; means over seeds."""
+    """The scores on slices as CSV, one line for each system, split and slice; means over seeds."""
 
     def rows() -> Iterator[list[object]]:
         for split in board.splits:
-            for system in [*board.entries, *(one for one in board.scale if HEADLINE in one.shows)]:
+            for system in [*board.entries, *(one for one in board.reference_rows if HEADLINE in one.shows)]:
                 for by, parts in system.statistics[split][0].receipt["slices"].items():
                     for part, scores in parts.items():
                         values = (system.slice_score(split, by, part, metric) for metric in METRICS)

@@ -1,12 +1,12 @@
-"""Unpacks zip archives of strangers.
+"""Unpacks untrusted zip archives, bounded in time, memory and disk space.
 
 Invariants:
-* nothing of an archive is believed: bytes are counted as they come out, names are checked before any becomes a path;
+* no number in an archive is trusted: bytes are counted as they are unpacked, names are checked before use as paths;
 * time and memory are bounded by `Limits`, whatever the archive claims: even its list of members is bounded before
   it is read;
-* an archive is unpacked whole, or refused with all that is wrong with it, and then nothing of it stays on the disk.
+* an archive is unpacked completely, or refused with all its problems, leaving nothing on the disk.
 
-Standard library only: this room also runs on the workers of other platforms.
+It uses the standard library only, since it also runs on the workers of other platforms.
 """
 
 import re
@@ -25,12 +25,12 @@ from ..files import folder_when_complete
 
 _MIB = 1 << 20
 _CHUNK = 1 << 16
-#: Of a member's name, each part: plain letters, so that no terminal, shell or file system reads anything else in it.
+#: Each part of a member's name: plain characters, which mean nothing special to a terminal, shell or file system.
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,99}")
 _DEPTH = 6
-#: Bytes of an archive's list per member; a plain member needs about a hundred.
+#: Most bytes per member in an archive's central directory; a plain member needs about a hundred.
 _LISTED = 512
-#: The record which ends an archive.
+#: The end-of-central-directory record, the last bytes of an archive.
 _END = struct.Struct("<4s4H2LH")
 _ARCHIVES = {
     b"PK\x03\x04": "zip",
@@ -45,13 +45,13 @@ _TAR = (257, b"ustar")
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may hold.
+    """Limits on the content of an archive.
 
     Attributes:
-        members: how many files and folders.
-        packed: bytes of the archive.
-        unpacked: bytes of all files together, as they come out.
-        archives: whether files in it may be archives, which are not opened.
+        members: maximum number of files and folders.
+        packed: maximum size of the archive, in bytes.
+        unpacked: maximum size of all unpacked files together, in bytes.
+        archives: whether its files may be archives themselves, which are not opened.
     """
 
     members: int = 20
@@ -61,7 +61,7 @@ class Limits:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file starts as zip archives do."""
+    """True if a file starts with the signature of a zip archive."""
     with path.open("rb") as file:
         return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
 
@@ -69,19 +69,19 @@ def is_archive(path: Path) -> bool:
 def unpack(archive: Path, into: Path, limits: Limits = Limits()) -> list[str]:
     """Unpack a zip archive into a folder, which appears complete or not at all.
 
-    What Macintosh computers add (`__MACOSX/`, `._*`, `.DS_Store`) is left out.
+    Files that macOS adds (`__MACOSX/`, `._*`, `.DS_Store`) are left out.
 
     Args:
         archive: path of the zip file.
-        into: the folder to make; it must not exist.
-        limits: of what is unpacked.
+        into: folder to make; it must not exist.
+        limits: limits on the content.
 
     Returns:
-        Places of the files in the folder, with `/` between their parts, sorted.
+        Paths of the files relative to the folder, separated by `/`, sorted.
 
     Raises:
-        InputError: with everything that is wrong: no zip file or a broken one, too much of anything, encrypted members,
-            links, absolute paths, `..`, odd characters, a name twice, an archive in the archive.
+        InputError: with every problem: a broken file or not a zip archive, a limit exceeded, encrypted members, links,
+            absolute paths, `..`, odd characters, duplicate names, an archive in the archive.
     """
     try:
         file = archive.open("rb")
@@ -103,7 +103,7 @@ def unpack(archive: Path, into: Path, limits: Limits = Limits()) -> list[str]:
 
 
 def _check_end(archive: Path, file: BinaryIO, limits: Limits) -> None:
-    """Bound the list of members before it is read: a zip file of 64 MiB can list a million."""
+    """Check the size of the central directory before it is read: a zip file of 64 MiB can list a million members."""
     size = file.seek(0, 2)
     if size > limits.packed:
         raise InputError(f"{archive}: got {size:,} bytes, expected at most {limits.packed:,}")
@@ -114,33 +114,37 @@ def _check_end(archive: Path, file: BinaryIO, limits: Limits) -> None:
         raise InputError(f"{archive}: not a zip archive, or cut off, or with a comment at its end; pack it again")
     _, _, _, _, listed, length, _, _ = _END.unpack(end)
     if locator.startswith(b"PK\x06\x07"):
-        raise InputError(f"{archive}: a zip64 archive, which nothing so small needs; pack it again with plain zip")
+        raise InputError(
+            f"{archive}: got a zip64 archive, which a file this small does not need; pack it again with plain zip"
+        )
     if listed > limits.members or length > limits.members * _LISTED:
         raise InputError(f"{archive}: got {listed:,} members in a list of {length:,} bytes, "
                          f"expected at most {limits.members:,}")  # fmt: skip
 
 
 def _checked(archive: Path, infos: list[zipfile.ZipInfo], limits: Limits) -> dict[str, zipfile.ZipInfo]:
-    """The files by place; all that is wrong with names and kinds in one error."""
+    """The files by path; one error with all problems of names and file types."""
     problems: list[str] = []
-    if len(infos) > limits.members:  # the list held more than its end says
+    if len(infos) > limits.members:  # the directory holds more members than its end record says
         raise InputError(f"{archive}: got {len(infos):,} members, expected at most {limits.members:,}")
     members: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         name = info.orig_filename
         where = f"{archive}, member {name!a:.120}"
-        if _of_macintosh(name):
+        if _from_macos(name):
             continue
         found = list(_member_problems(info, limits))
         problems += [f"{where}: {problem}" for problem in found]
         if not found and not info.is_dir():
             members[name] = info
-    # File systems that ignore case would let one file take the place of another.
+    # On file systems that ignore case, one file would overwrite another.
     names = Counter(info.orig_filename.rstrip("/").casefold() for info in infos)
-    problems += [f"{archive}, member {name!a:.120}: {n} times, expected once" for name, n in names.items() if n > 1]
+    problems += [
+        f"{archive}, member {name!a:.120}: got it {n} times, expected once" for name, n in names.items() if n > 1
+    ]
     folders = {name.casefold().rsplit("/", k)[0] for name in members for k in range(1, name.count("/") + 1)}
     problems += [
-        f"{archive}, member {name!a:.120}: a file and a folder of one name"
+        f"{archive}, member {name!a:.120}: a file and a folder have this name"
         for name in members
         if name.casefold() in folders
     ]
@@ -152,18 +156,18 @@ def _checked(archive: Path, infos: list[zipfile.ZipInfo], limits: Limits) -> dic
     return members
 
 
-def _of_macintosh(name: str) -> bool:
+def _from_macos(name: str) -> bool:
     first, last = name.split("/")[0], name.rstrip("/").split("/")[-1]
     return first == "__MACOSX" or last == ".DS_Store" or last.startswith("._")
 
 
 def _member_problems(info: zipfile.ZipInfo, limits: Limits) -> Iterator[str]:
-    name = info.orig_filename  # as it stands in the archive; `filename` ends at a NUL
+    name = info.orig_filename  # the name in the archive; `filename` ends at a NUL
     parts = name.removesuffix("/").split("/")
     if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
-        yield "an absolute path, expected a name in the archive"
+        yield "an absolute path, expected a path inside the archive"
     elif ".." in re.split(r"[/\\]", name):
-        yield "leads out of the folder (..), expected a name in the archive"
+        yield "leads out of the folder (..), expected a path inside the archive"
     elif not all(_PART.fullmatch(part) for part in parts) or len(parts) > _DEPTH:
         yield f"odd name, expected letters, digits, '_', '-' and '.', at most {_DEPTH} folders deep"
     kind = stat.S_IFMT(info.external_attr >> 16)

@@ -1,9 +1,10 @@
-"""What stands in the program folder of a bundle: a flat list of files, for both platforms.
+"""Packs the scoring program of a bundle: the harness, its packages and the files that start it.
 
     prepare.py    harness.zip    bundle.json    packages.zip or *.whl
 
-Invariant: `harness.zip` holds exactly the modules that the worker loads, those of this installation, for any Python
-from 3.9 on (`python39`). Metric modules are named as text in the registry, so imports do not lead to them.
+The program folder is flat, for both platforms. Invariant: `harness.zip` holds exactly the modules that the worker
+loads, taken from this installation and rewritten for Python 3.9 and later (`python39`). The registry names metric
+modules as text, so they are listed beside those that imports lead to.
 """
 
 import ast
@@ -21,19 +22,19 @@ from ..errors import InputError
 from ..metrics import by_module
 from .python39 import STRICT_ZIP, lowered
 
-#: Distributions which scoring needs.
+#: Distributions that scoring needs.
 PACKAGES = ("numpy", "orjson", "pillow", "pyarrow")
 _PACKAGE = Path(__file__).parent.parent
 _PROGRAM = Path(__file__).parent / "program"
-#: What the package is called in a bundle, and the module of it that the platforms' programs call.
+#: Name of the package in a bundle, and the module in it that the platforms' programs call.
 _NAME, _ENTRANCE = "caponimage", "platforms.worker"
-#: Of installed packages, what only those who build or test them need.
+#: Parts of installed packages that only building or testing them needs.
 _LEFT_OUT = {"__pycache__", "tests", "include"}
 _LEFT_OUT_KINDS = {".pyc", ".pyi", ".pxd", ".pyx", ".h", ".hpp", ".a"}
 
 
 def write_zip(path: Path, members: Iterable[tuple[str, bytes | Path]]) -> None:
-    """Write a zip archive; the same members give the same bytes."""
+    """Write a zip archive; equal members give equal bytes."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members:
             info = zipfile.ZipInfo(name)
@@ -48,7 +49,7 @@ def write_zip(path: Path, members: Iterable[tuple[str, bytes | Path]]) -> None:
 
 
 def folder_members(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The files of a folder for `write_zip`, by name."""
+    """The files of a folder as members for `write_zip`, sorted by path."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             yield path.relative_to(folder).as_posix(), path
@@ -58,19 +59,21 @@ def write_program(folder: Path, own: dict[str, str], packages: str) -> str | Non
     """Fill a program folder.
 
     Args:
-        folder: to fill; it exists.
-        own: further files of the platform: name -> text, or a name from `program/` -> "".
-        packages: "installed" takes those of this Python; "none", where the worker's image has them; else a folder
-            of wheels.
+        folder: existing folder to fill.
+        own: the platform's own files: text by name, or "" for a file of `program/`.
+        packages: "installed" to pack those of this Python, "none" if the worker's image has them, or a folder of
+            wheels.
 
     Returns:
-        The Python that the packages are for, such as "3.11"; None if there are none.
+        Python version that the packages are for, such as "3.11"; None if there are none.
 
     Raises:
         InputError: if packages are not found.
     """
     for name, text in {"prepare.py": "", **own}.items():
-        (folder / name).write_text(text or (_PROGRAM / name).read_text(encoding="utf-8"), encoding="utf-8")
+        (folder / name).write_text(
+            text or (_PROGRAM / name).read_text(encoding="utf-8"), encoding="utf-8", newline="\n"
+        )
     write_zip(folder / "harness.zip", sorted(_harness()))
     python = exactly = None
     if packages == "installed":
@@ -83,16 +86,16 @@ def write_program(folder: Path, own: dict[str, str], packages: str) -> str | Non
             if tag := re.search(r"-cp3(\d+)-", wheel.name):
                 python = f"3.{tag[1]}"
                 exactly = f"Python {python} "
-    (folder / "bundle.json").write_text(json.dumps({"exactly": exactly}) + "\n")
+    (folder / "bundle.json").write_text(json.dumps({"exactly": exactly}) + "\n", newline="\n")
     return python
 
 
 def _harness() -> Iterator[tuple[str, bytes]]:
-    """The worker's module, those of the metrics, and every module that these import on loading."""
+    """Name and content of the worker's module, the metric modules, and every module that these import on loading."""
     yield "strict_zip.py", STRICT_ZIP.encode()
     todo, seen = [_ENTRANCE, *(f"metrics.{module}" for module in by_module())], set()
     while todo:
-        module = todo.pop()  # its name inside the package; "" is the package itself
+        module = todo.pop()  # name inside the package; "" is the package itself
         place = _PACKAGE.joinpath(*filter(None, module.split(".")))
         path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
         if module in seen or not path.is_file():

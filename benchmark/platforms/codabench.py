@@ -1,7 +1,8 @@
-"""The bundle for Codabench: `competition.yaml` and all it names, and the check of that contract.
+"""The Codabench bundle: `competition.yaml` and the files it names, and a check that Codabench accepts them.
 
 The rules are those of Codabench's unpacker (version 2) and compute worker: src/apps/competitions/unpackers/v2.py,
-src/apps/leaderboards/models.py, compute_worker/compute_worker.py. Where its documents say otherwise, its code counts.
+src/apps/leaderboards/models.py, compute_worker/compute_worker.py. Where its
+documentation and its code differ, the code counts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,14 +14,14 @@ from ..dataset.store import Split
 from ..errors import InputError
 from ..metrics import BOARD
 from .bundle import PACKAGES, write_program
-from .data import write_references
 from .public import write_public
+from .references import write_references
 from .texts import Challenge, logo, markdown, pages
 
 COMMAND = "python3 /app/program/score.py /app/input /app/output"
 RULES = ("Add", "Add_And_Delete", "Add_And_Delete_Multiple", "Force_Last", "Force_Latest_Multiple", "Force_Best")
 MAX_KEY, MAX_TITLE = 36, 64
-#: Codabench's own default.
+#: Codabench's default limit for scoring one submission, in seconds.
 TIME_LIMIT = 600
 
 
@@ -30,12 +31,12 @@ def fill(
     """Lay out the bundle in a folder.
 
     Args:
-        folder: to fill; it exists.
+        folder: existing folder to fill.
         splits: val and test, with references.
-        plan: of the challenge.
-        packages: see `program_files.write_program`.
-        image: of docker, in which the program runs; default: the plain Python which fits the packages.
-        pictures: include them in what participants get.
+        plan: title, days and limits of the challenge.
+        packages: source of the packages, see `bundle.write_program`.
+        image: Docker image in which the program runs; default: the plain Python that fits the packages.
+        pictures: whether participants get the pictures.
 
     Raises:
         InputError: if references, pictures or packages are missing.
@@ -53,10 +54,10 @@ def fill(
     write_public(splits, folder / "public_data.zip", pictures=pictures)
     (folder / "pages").mkdir()
     for name, page in pages(plan).items():
-        (folder / "pages" / f"{name}.md").write_text(markdown(page), encoding="utf-8")
+        (folder / "pages" / f"{name}.md").write_text(markdown(page), encoding="utf-8", newline="\n")
     (folder / "logo.png").write_bytes(logo("PNG"))
     text = yaml.safe_dump(_competition(splits, plan, image or f"python:{python}-slim"), sort_keys=False)
-    (folder / "competition.yaml").write_text(text, encoding="utf-8")
+    (folder / "competition.yaml").write_text(text, encoding="utf-8", newline="\n")
 
 
 def _competition(splits: Mapping[str, Split], plan: Challenge, image: str) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def _at(day: date, seconds: int = 0) -> str:
 
 
 def check(folder: Path) -> list[str]:
-    """Everything that Codabench would refuse in an unpacked bundle, or read otherwise than meant."""
+    """List everything in an unpacked bundle that Codabench would refuse, or read otherwise than meant."""
     import yaml
 
     path = folder / "competition.yaml"
@@ -138,7 +139,7 @@ def check(folder: Path) -> list[str]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         return [f"competition.yaml: not YAML ({str(error).splitlines()[0]:.100})"]
     if not isinstance(about, dict):
-        return ["competition.yaml: no mapping"]
+        return ["competition.yaml: got no mapping, expected keys such as title"]
     problems = [] if about.get("version") == 2 else [f"version: got {about.get('version')!r:.40}, expected 2"]
     try:
         problems += [*_top_problems(folder, about), *_task_problems(folder, about), *_phase_problems(folder, about)]
@@ -159,7 +160,7 @@ def _top_problems(folder: Path, about: dict[str, Any]) -> Iterator[str]:
         if not about.get(key):
             yield f"{key}: missing"
     if not about.get("docker_image"):
-        yield "docker_image: missing; the default has Python 3.7, too old for the program"
+        yield "docker_image: missing; the default image has Python 3.7, too old for the program"
     if not _exists(folder, about.get("image")):
         yield f"image: no file {about.get('image')!r:.80}"
     for key, name in [("terms", about.get("terms")), *(("pages", page["file"]) for page in about.get("pages", []))]:
@@ -170,7 +171,7 @@ def _top_problems(folder: Path, about: dict[str, Any]) -> Iterator[str]:
 def _task_problems(folder: Path, about: dict[str, Any]) -> Iterator[str]:
     tasks = about["tasks"]
     if len({task["index"] for task in tasks}) < len(tasks):
-        yield "tasks: an index twice"
+        yield "tasks: got an index twice, expected each once"
     for task in tasks:
         for key in ("scoring_program", "reference_data"):
             if not _exists(folder, task[key]):
@@ -212,6 +213,6 @@ def _board_problems(about: dict[str, Any]) -> Iterator[str]:
             yield f"leaderboard: {key} of columns: expected at least one, each once"
     for column in columns:
         if max(len(column["title"]), len(column["key"])) > MAX_KEY or type(column["index"]) is not int:
-            yield f"column {column['key']!r:.60}: expected title and key of at most {MAX_KEY} characters, whole index"
+            yield f"column {column['key']!r:.60}: expected title and key of at most {MAX_KEY} characters, integer index"
         if column.get("sorting", "desc") not in ("asc", "desc"):
-            yield f"column {column['key']!r:.60}: sorting is asc or desc"
+            yield f"column {column['key']!r:.60}: got another sorting than asc or desc"

@@ -1,7 +1,7 @@
-"""The challenge zip for EvalAI: `challenge_config.yaml` and all it names, and the check of that contract.
+"""The EvalAI bundle: `challenge_config.yaml` and the files it names, and a check that EvalAI accepts them.
 
 The rules are those of EvalAI's validator and worker: apps/challenges/challenge_config_utils.py,
-scripts/workers/submission_worker.py. Where its documents say otherwise, its code counts.
+scripts/workers/submission_worker.py. Where its documentation and its code differ, the code counts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from typing import Any
 from ..dataset.store import Split
 from ..metrics import BOARD
 from .bundle import PACKAGES, folder_members, write_program, write_zip
-from .data import write_references
+from .references import write_references
 from .texts import Challenge, as_html, logo, pages
 
 _PAGES = {
@@ -32,10 +32,10 @@ def fill(folder: Path, splits: Mapping[str, Split], plan: Challenge, *, packages
     """Lay out the challenge in a folder.
 
     Args:
-        folder: to fill; it exists.
+        folder: existing folder to fill.
         splits: val and test, with references.
-        plan: of the challenge.
-        packages: see `program_files.write_program`.
+        plan: title and days of the challenge.
+        packages: source of the packages, see `bundle.write_program`.
 
     Raises:
         InputError: if references or packages are missing.
@@ -44,7 +44,7 @@ def fill(folder: Path, splits: Mapping[str, Split], plan: Challenge, *, packages
 
     with TemporaryDirectory() as place:
         own = {"__init__.py": "from .main import evaluate\n", "main.py": ""}
-        if packages == "none":  # EvalAI's workers install what stands there, within their own pins of numpy
+        if packages == "none":  # EvalAI's workers install these, within their own pins of numpy
             own["requirements.txt"] = "".join(f"{name}\n" for name in PACKAGES)
         write_program(Path(place), own, packages)
         write_zip(folder / "evaluation_script.zip", folder_members(Path(place)))
@@ -54,12 +54,14 @@ def fill(folder: Path, splits: Mapping[str, Split], plan: Challenge, *, packages
     (folder / "templates").mkdir()
     texts = pages(plan)
     for key, name in _PAGES.items():
-        (folder / "templates" / f"{key}.html").write_text(as_html(texts[name]), encoding="utf-8")
+        (folder / "templates" / f"{key}.html").write_text(as_html(texts[name]), encoding="utf-8", newline="\n")
     for name in splits:
-        (folder / "templates" / f"phase_{name}.html").write_text(as_html([f"The {name} split"]), encoding="utf-8")
+        (folder / "templates" / f"phase_{name}.html").write_text(
+            as_html([f"The {name} split"]), encoding="utf-8", newline="\n"
+        )
     (folder / "logo.jpg").write_bytes(logo("JPEG"))
     text = yaml.safe_dump(_challenge(splits, plan), sort_keys=False)
-    (folder / "challenge_config.yaml").write_text(text, encoding="utf-8")
+    (folder / "challenge_config.yaml").write_text(text, encoding="utf-8", newline="\n")
 
 
 def _challenge(splits: Mapping[str, Split], plan: Challenge) -> dict[str, Any]:
@@ -130,7 +132,7 @@ def _at(day: date) -> datetime:
 
 
 def check(folder: Path) -> list[str]:
-    """Everything that EvalAI would refuse in an unpacked challenge zip."""
+    """List everything in an unpacked challenge zip that EvalAI would refuse."""
     import yaml
 
     path = folder / "challenge_config.yaml"
@@ -141,7 +143,7 @@ def check(folder: Path) -> list[str]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         return [f"challenge_config.yaml: not YAML ({str(error).splitlines()[0]:.100})"]
     if not isinstance(about, dict):
-        return ["challenge_config.yaml: no mapping"]
+        return ["challenge_config.yaml: got no mapping, expected keys such as title"]
     try:
         return [*_top_problems(folder, about), *_phase_problems(folder, about), *_mapping_problems(about)]
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
@@ -166,14 +168,14 @@ def _top_problems(folder: Path, about: dict[str, Any]) -> Iterator[str]:
     for board in about["leaderboard"]:
         schema = board["schema"]
         if not schema["labels"] or schema["default_order_by"] not in schema["labels"]:
-            yield f"leaderboard {board['id']}: default_order_by is none of its labels"
+            yield f"leaderboard {board['id']}: default_order_by is not one of its labels"
 
 
 def _phase_problems(folder: Path, about: dict[str, Any]) -> Iterator[str]:
     phases = about["challenge_phases"]
     for kind in ("challenge_phases", "dataset_splits"):
         if len({item["codename"] for item in about[kind]}) < len(about[kind]):
-            yield f"{kind}: a codename twice"
+            yield f"{kind}: got a codename twice, expected each once"
         if missing := [key for item in about[kind] for key in ("id", "name", "codename") if not item.get(key)]:
             yield f"{kind}: missing {', '.join(missing)}"
     for phase in phases:
@@ -197,11 +199,11 @@ def _mapping_problems(about: dict[str, Any]) -> Iterator[str]:
             continue
         triple = tuple(mapping[key] for key in _SPLIT_KEYS[:3])
         if triple in seen:
-            yield f"challenge_phase_splits: {triple} twice"
+            yield f"challenge_phase_splits: got {triple} twice, expected each once"
         seen.add(triple)
         if any(one not in ids for one, ids in zip(triple, known, strict=True)):
             yield f"challenge_phase_splits: {triple} names a phase, leaderboard or split that is not there"
         if mapping["visibility"] not in (1, 2, 3):
             yield f"challenge_phase_splits: visibility {mapping['visibility']!r:.20}, expected 1, 2 or 3"
     if not seen:
-        yield "challenge_phase_splits: none"
+        yield "challenge_phase_splits: got none, expected at least one"

@@ -1,7 +1,7 @@
-"""What participants get of the scored splits: a data set without references.
+"""Writes the participants' data: a data set of the scored splits without references, as a zip archive.
 
 Invariant: captions are neither in the annotations nor in the pictures: every text rectangle is blacked out, and
-pictures are encoded anew, so that nothing written beside the pixels stays.
+pictures are encoded again, so that no metadata of the image files remains.
 """
 
 import tempfile
@@ -14,12 +14,12 @@ from .bundle import folder_members, write_zip
 
 
 def write_public(splits: Mapping[str, Split], path: Path, *, pictures: bool = True) -> None:
-    """Write a zip archive of a data set folder which all commands but scoring take.
+    """Write a data set folder without references as a zip archive; all commands but scoring accept the folder.
 
     Args:
-        splits: by name.
-        path: of the archive.
-        pictures: include them; where the organiser hands them out otherwise, leave them out.
+        splits: scored splits, by name.
+        path: path of the archive.
+        pictures: whether to include the pictures; leave them out if the organiser distributes them otherwise.
 
     Raises:
         InputError: if a picture is missing.
@@ -42,12 +42,12 @@ def write_public(splits: Mapping[str, Split], path: Path, *, pictures: bool = Tr
 
 
 def _without_captions(row: AnnotationRow) -> AnnotationRow:
-    kept: AnnotationRow = {key: row[key] for key in SCHEMA.names}  # type: ignore[literal-required,assignment]  # no roles either
+    kept: AnnotationRow = {key: row[key] for key in SCHEMA.names}  # type: ignore[literal-required,assignment]  # roles are left out too
     return {**kept, "captions": None}
 
 
 def _write_picture(split: Split, row: AnnotationRow, folder: Path) -> None:
-    from ..rendering import mask_boxes  # fonts and all: not for who exports without pictures
+    from ..rendering import mask_boxes  # loads fonts, which an export without pictures does not need
 
     masked = mask_boxes(split.image(row["image_id"]), [*row["boxes"], *row["masked_boxes"]])
     masked.save(folder / "images" / f"{row['image_id']}.png")

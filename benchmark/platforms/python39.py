@@ -1,16 +1,17 @@
-"""Source of the harness, rewritten so that the older Pythons of platforms run it: EvalAI's workers have 3.9 at most.
+"""Rewrites the modules that score so that they run on Python 3.9, the newest one on EvalAI's workers.
 
-Four things of 3.10 and 3.11 occur in the rooms that score, and each has an older form that does the same:
+Those modules use four features of Python 3.10 and 3.11; each has an older form that does the same:
 
-* `X | None` in annotations: never evaluated, by a future import;
-* `isinstance(x, A | B)` takes a tuple; an alias `A = X | None` only serves annotations;
-* `zip(strict=True)` is a function of its own;
-* `typing.Self` only serves annotations.
+* `X | None` in annotations: a future import keeps annotations from being evaluated;
+* `isinstance(x, A | B)` becomes `isinstance(x, (A, B))`; an alias `A = X | None`, which only annotations use, becomes
+  `A = object`;
+* `zip(strict=True)` becomes a function, `strict_zip`;
+* `typing.Self`, which only annotations use, is not imported.
 """
 
 import ast
 
-#: The module that stands in for `zip(strict=True)`, at the root of the harness.
+#: Source of the module that replaces `zip(strict=True)`, at the root of `harness.zip`.
 STRICT_ZIP = '''\
 """`zip(strict=True)` for Python 3.9."""
 
@@ -53,14 +54,14 @@ class _Lowering(ast.NodeTransformer):
 
 
 def _alternatives(node: ast.expr) -> list[ast.expr]:
-    """A and B of `A | B`."""
+    """The operands of `A | B | ...`; a list of one for any other expression."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         return [*_alternatives(node.left), node.right]
     return [node]
 
 
 def lowered(source: str) -> str:
-    """The source of a module for Python 3.9; comments go, docstrings stay."""
+    """Rewrite a module's source for Python 3.9; comments are lost, docstrings stay."""
     tree = _Lowering().visit(ast.parse(source))
     first = 1 if ast.get_docstring(tree) is not None else 0
     tree.body[first:first] = ast.parse(_IMPORT).body

@@ -1,4 +1,4 @@
-"""Starts `simulated_worker` with a clean environment, and bounds it in time from outside."""
+"""Runs `simulated_worker` as a process with a clean environment, and stops it when its time is over."""
 
 import contextlib
 import json
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 _WORKER = Path(__file__).with_name("simulated_worker.py")
-_SHOWN = 20_000  # bytes of its output that are kept
+_SHOWN = 20_000  # bytes of the output that are kept
 
 
 @dataclass(frozen=True)
 class Execution:
-    """What came of a run: exit code (None: the time was over), seconds on the clock, output as text."""
+    """Outcome of a run: exit code (None: the time was over), wall-clock seconds, and its output as text."""
 
     code: int | None
     seconds: float
@@ -30,12 +30,12 @@ def run(
     """Run a program as a worker does.
 
     Args:
-        folder: the worker's own; logs are written there.
-        about: what to run, see `simulated_worker`.
-        python: the worker's interpreter.
-        seconds: limit of time, on the clock and of the processor.
-        memory: limit, bytes of address space.
-        own_packages: whether the bundle brings its packages: those installed here are then out of reach.
+        folder: working folder of the worker; logs are written there.
+        about: the program and its arguments, see `simulated_worker`.
+        python: Python interpreter of the worker.
+        seconds: limit on wall-clock and processor time, each in seconds.
+        memory: limit on address space, in bytes.
+        own_packages: whether the bundle brings its packages; those installed here are then out of reach.
     """
     order = json.dumps({**about, "seconds": seconds, "memory": memory})
     command = [python, "-I", *(["-S"] if own_packages else []), "-B", str(_WORKER), order]

@@ -1,9 +1,9 @@
-"""Scores a submission with a bundle, offline, the way the platform's worker does, and checks the contract.
+"""Simulates a platform's worker: scores a submission with a bundle, offline, and checks the bundle.
 
 Invariants:
-* bundle and submission are strangers' files: both are unpacked by `archives`, the program runs in a `sandbox`;
-* a submission that the worker refuses is no breach of contract, so long as it is refused properly: all problems in
-  words, and no scores left behind.
+* bundle and submission are untrusted: both are unpacked by `archives`, and the program runs in a `sandbox`;
+* a refused submission is no breach of the platform's contract if it is refused properly: with a message that names all
+  problems, and without scores.
 """
 
 import json
@@ -17,26 +17,27 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..grid import Cell, Grid, number
 from . import codabench, evalai
 from .archives import Limits, unpack
 from .sandbox import Execution, run
 from .worker import printable
 
 _MIB = 1 << 20
-#: Of bundles, which hold packages and pictures in archives of their own.
+#: Limits for bundles, which contain archives of packages and pictures.
 BUNDLE = Limits(members=2000, packed=4000 * _MIB, unpacked=8000 * _MIB, archives=True)
-#: Where the platform sets none.
+#: Seconds for scoring one submission where the platform sets no limit.
 TIME_LIMIT = 1800
 
 
 @dataclass(frozen=True)
 class Worker:
-    """What a simulated worker has.
+    """Interpreter and limits of a simulated worker.
 
     Attributes:
-        python: its interpreter; default: this one.
-        time_limit: seconds; default: the bundle's, else half an hour.
-        memory: bytes.
+        python: Python interpreter; default: the running one.
+        time_limit: limit on its time, in seconds; default: the bundle's, otherwise `TIME_LIMIT`.
+        memory: limit on its memory, in bytes.
     """
 
     python: str = sys.executable
@@ -46,16 +47,16 @@ class Worker:
 
 @dataclass
 class SimulatedScoring:
-    """What a simulation found.
+    """Outcome of a simulation.
 
     Attributes:
-        phase: which was simulated.
-        breaches: of the contract, by the bundle; empty if it holds.
-        refused: why the submission was not scored; empty if it was.
-        scores: by column, as the platform takes them.
-        artefacts: all that the participant gets to see, by name.
-        run: of the program, if it came to that.
-        time_limit: seconds.
+        phase: phase that was simulated.
+        breaches: breaches of the platform's contract by the bundle; empty if it keeps the contract.
+        refused: reason why the submission was not scored; empty if it was.
+        scores: scores by column, as the platform takes them.
+        artefacts: content of everything that the participant can see, by name.
+        run: execution of the program; None if it was not started.
+        time_limit: limit on the program's time, in seconds.
     """
 
     phase: str
@@ -70,17 +71,17 @@ class SimulatedScoring:
 def simulate(
     platform: str, bundle: Path, submission: Path, *, phase: str = "test", worker: Worker | None = None
 ) -> SimulatedScoring:
-    """Run the worker of a platform on one submission.
+    """Score one submission as the worker of a platform does.
 
     Args:
-        platform: codabench or evalai.
-        bundle: the zip archive that `export` wrote.
-        submission: what a participant uploads.
-        phase: val or test.
-        worker: its interpreter and limits.
+        platform: "codabench" or "evalai".
+        bundle: zip archive from `export.write_bundle`.
+        submission: file that a participant uploads.
+        phase: phase to simulate, "val" or "test".
+        worker: interpreter and limits of the worker.
 
     Raises:
-        InputError: if the bundle is no archive, or has no such phase.
+        InputError: if the bundle is not a zip archive, or lacks the phase.
     """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place).resolve()
@@ -94,6 +95,14 @@ def simulate(
         if not outcome.breaches:
             work(folder, submission, outcome, worker or Worker())
         return outcome
+
+
+def scores_grid(scores: dict[str, float]) -> Grid:
+    """Scores by column as a table: rounded as the platform shows them, and exactly."""
+    grid = Grid("scores", ["column", "shown", "exact"])
+    for name, value in scores.items():
+        grid.add(name, number(value), Cell(value, repr(value)))
+    return grid
 
 
 def _phase(phases: list[dict[str, Any]], key: str, wanted: str) -> dict[str, Any]:
@@ -121,7 +130,9 @@ def _codabench(folder: Path, submission: Path, outcome: SimulatedScoring, worker
         outcome.refused = printable(str(error))
         return
     if "metadata" in unpacked:
-        outcome.refused = "a file named metadata: Codabench would take this for a program, not for results"
+        outcome.refused = (
+            "the zip holds a file named metadata, so Codabench would take it for a program, not for results"
+        )
         return
     command = yaml.safe_load((app / "program/metadata.yaml").read_text(encoding="utf-8"))["command"]
     interpreter, *arguments = shlex.split(command.replace("/app/", f"{app}/"))
@@ -182,9 +193,9 @@ def _evalai(folder: Path, submission: Path, outcome: SimulatedScoring, worker: W
 
 
 def _take_answer(outcome: SimulatedScoring, about: dict[str, Any], phase: dict[str, Any], answer: Any) -> None:
-    """Check what `evaluate` returned against the splits and labels of the phase."""
+    """Check the answer of `evaluate` against the splits and labels of the phase."""
     if not isinstance(answer, dict) or not isinstance(answer.get("result"), list) or not answer["result"]:
-        outcome.breaches.append("evaluate returned no 'result', a list with a mapping for each split")
+        outcome.breaches.append("evaluate returned no 'result', expected a list with a mapping for each split")
         return
     codenames = {split["id"]: split["codename"] for split in about["dataset_splits"]}
     mappings = [m for m in about["challenge_phase_splits"] if m["challenge_phase_id"] == phase["id"]]
@@ -204,7 +215,7 @@ def _take_answer(outcome: SimulatedScoring, about: dict[str, Any], phase: dict[s
                 kept = outcome.scores
                 _take_scores(outcome, f"{key} of {split}", json.dumps(scores).encode(), labels[split])
                 if key == "error":
-                    outcome.scores = kept  # half widths, no scores
+                    outcome.scores = kept  # these are half widths of intervals, not scores
 
 
 def _run(folder: Path, program: Path, order: dict[str, Any], outcome: SimulatedScoring, worker: Worker) -> Execution:
@@ -215,11 +226,11 @@ def _run(folder: Path, program: Path, order: dict[str, Any], outcome: SimulatedS
     if ended.code is None:
         outcome.breaches.append(f"the program took longer than {outcome.time_limit} seconds")
     elif ended.code < 0 or ended.code == 70:
-        outcome.breaches.append(f"the program was stopped (exit {ended.code}): {_last(ended.stderr)}")
+        outcome.breaches.append(f"the program was stopped (exit {ended.code}): {_tail(ended.stderr)}")
     return ended
 
 
-def _last(text: str) -> str:
+def _tail(text: str) -> str:
     return printable(text.strip())[-300:]
 
 
@@ -227,20 +238,20 @@ def _refusal(outcome: SimulatedScoring, *, wrote_scores: bool) -> None:
     assert outcome.run
     said = outcome.run.stderr.strip()
     if "Traceback" in said:
-        # EvalAI takes an exception as the refusal; ours has a name.
+        # On EvalAI an exception refuses the submission; ours is a RefusedError.
         said, ours, message = said.partition("RefusedError: ")
         if not ours:
-            outcome.breaches.append(f"the program failed: {_last(said)}")
+            outcome.breaches.append(f"the program failed: {_tail(said)}")
         said = message or said
-    outcome.refused = printable(said) or "(without a word)"
+    outcome.refused = printable(said) or "(without a message)"
     if not said:
-        outcome.breaches.append("a submission was refused without a word on stderr")
+        outcome.breaches.append("a submission was refused without a message on stderr")
     if wrote_scores:
         outcome.breaches.append("a submission was refused, and scores were written")
 
 
 def _take_scores(outcome: SimulatedScoring, where: str, content: bytes | None, columns: list[str]) -> None:
-    """Flat {column: number}, every column once, finite built-in numbers."""
+    """Take scores if they are a flat {column: number} with every column and finite built-in numbers; note breaches."""
     if content is None:
         outcome.breaches.append(f"{where} is missing, though the program ended with 0")
         return
@@ -249,14 +260,14 @@ def _take_scores(outcome: SimulatedScoring, where: str, content: bytes | None, c
     except ValueError:
         scores = None
     if not isinstance(scores, dict):
-        outcome.breaches.append(f"{where}: no JSON object")
+        outcome.breaches.append(f"{where}: got no JSON object, expected one")
         return
     for key in columns:
         if key not in scores:
             outcome.breaches.append(f"{where}: column {key!r:.60} is missing")
     for key, value in scores.items():
         if key not in columns:
-            outcome.breaches.append(f"{where}: {key!r:.60} is no column")
+            outcome.breaches.append(f"{where}: {key!r:.60} is not a column")
         if type(value) not in (int, float) or not math.isfinite(value):
             outcome.breaches.append(f"{where}: {key!r:.60} is {value!r:.60}, expected a finite number")
     outcome.scores = scores

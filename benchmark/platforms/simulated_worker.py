@@ -1,7 +1,9 @@
-"""Runs the program of a bundle as a platform's worker does, in a process of its own: `simulated_worker.py JSON`.
+"""Script that runs a bundle's program as a worker does, with limits and without network.
 
-Nothing of the harness is imported here: what the program loads must come from its bundle. Limits are set before it
-starts, and whatever reaches for the network or for another program is refused.
+    simulated_worker.py JSON
+
+It imports nothing of the harness, since the program must load everything from its bundle. Limits are set before the
+program starts, and access to the network or to other programs is refused.
 """
 
 import importlib
@@ -14,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 _REFUSED = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "pty.")
-#: Asked of sockets by libraries that only look for the machine's name.
+#: Events of libraries that only ask for the machine's name.
 _HARMLESS = ("socket.gethostname",)
-_FILE = 256 << 20  # bytes of a file that the program may write
+_FILE = 256 << 20  # maximum size of a file that the program writes, in bytes
 
 
 def _refuse(event: str, _: Any) -> None:
@@ -49,7 +51,7 @@ def _evalai(program: Path, call: dict[str, Any], out: Path) -> None:
 
 
 def _foreign_numbers(value: Any, where: str) -> Any:
-    """Numbers which are no built-in ones: a numpy scalar looks like a float and is none."""
+    """Messages on numbers that are not built-in ones: a numpy scalar looks like a float but is not."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _foreign_numbers(item, f"{where}.{key}")
@@ -61,7 +63,7 @@ def _foreign_numbers(value: Any, where: str) -> Any:
 
 
 def main() -> None:
-    """Run; the exit code is the program's."""
+    """Run the program that the JSON argument names; the exit code is the program's."""
     about = json.loads(sys.argv[1])
     program = Path(about["program"])
     _limit(about["memory"], about["seconds"])

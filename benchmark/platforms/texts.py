@@ -1,4 +1,4 @@
-"""Texts and the logo which a platform shows: one source, as Markdown or HTML."""
+"""Page texts and the logo of a challenge, as Markdown for Codabench or HTML for EvalAI."""
 
 import html
 import io
@@ -9,21 +9,21 @@ from typing import Literal
 
 from ..metrics import BOARD
 
-#: Paragraphs of each page.
+#: A page as paragraphs; the first is the heading.
 Page = list[str]
 
 
 @dataclass(frozen=True)
 class Challenge:
-    """What the organiser decides.
+    """Settings of a challenge that its organiser chooses.
 
     Attributes:
-        title: of the challenge, at most 64 characters.
-        start: of the val phase.
-        test_start: of the test phase.
-        end: of everything.
-        time_limit: seconds for scoring one submission.
-        synthetic: whether the data are, which every page says.
+        title: title of the challenge, at most 64 characters.
+        start: first day of the val phase.
+        test_start: first day of the test phase.
+        end: last day of the challenge.
+        time_limit: time limit for scoring one submission, in seconds.
+        synthetic: whether the data are synthetic; the overview page then says so.
     """
 
     title: str
@@ -35,7 +35,7 @@ class Challenge:
 
 
 def pages(plan: Challenge) -> dict[str, Page]:
-    """Name of each page -> its paragraphs; the first is the heading."""
+    """The pages of a challenge, by name."""
     synthetic = ["The data of this challenge are synthetic; its numbers say nothing about real product images."]
     return {
         "overview": [
@@ -43,7 +43,7 @@ def pages(plan: Challenge) -> dict[str, Page]:
             "Given a product image, text boxes on it, and the product's title and attributes: write a short Chinese "
             "caption for every box.",
             f"Phases: val from {plan.start}, test from {plan.test_start}, until {plan.end}. Images, boxes, titles and "
-            "attributes of both are handed out without captions; all text on the images is blacked out.",
+            "attributes of both are published without captions; all text on the images is blacked out.",
             *(synthetic if plan.synthetic else []),
         ],
         "evaluation": [
@@ -57,7 +57,7 @@ def pages(plan: Challenge) -> dict[str, Page]:
             "A zip archive with `preds.jsonl` at its root and nothing else: one JSON object per box, one a line, every "
             "box of the split exactly once.",
             '`{"image_id": "...", "box": 0, "caption": "..."}`',
-            "`box` is the box's place in the list of its image, from 0. `preds.jsonl.gz` and `preds.jsonl.zst` are "
+            "`box` is the index of the box in its image's list, from 0. `preds.jsonl.gz` and `preds.jsonl.zst` are "
             "taken too. Check before you upload: `python -m benchmark.validate preds.jsonl --data DIR --split test`.",
         ],
         "terms": [
@@ -80,7 +80,7 @@ def as_html(page: Page) -> str:
 
 
 def logo(form: Literal["PNG", "JPEG"]) -> bytes:
-    """A picture with text boxes, 256 x 256."""
+    """A logo, 256 x 256 pixels: a picture with text boxes."""
     from PIL import Image, ImageDraw
 
     picture = Image.new("RGB", (256, 256), (246, 244, 238))

@@ -1,7 +1,7 @@
-"""What runs on the worker of a platform: a submission is found, read, and scored by the one scoring path.
+"""Scores a submission on a platform's worker, or refuses it with all its problems.
 
 Invariants:
-* a submission is scored whole or refused with all its problems; nothing that is said or written holds reference text;
+* a submission is scored completely or refused with all its problems; no message or file contains reference text;
 * time and memory are bounded by the number of boxes, whatever was submitted;
 * scores are written last and appear complete or not at all.
 """
@@ -24,22 +24,28 @@ from ..predictions import read_predictions
 from ..scoring.evaluation import evaluate
 from ..scoring.receipt import plain, signature
 from .archives import is_archive, unpack
-from .data import open_references
+from .references import open_references
 
 NAMES = ("preds.jsonl", "preds.jsonl.gz", "preds.jsonl.zst")
-#: Characters per caption on average beyond which predictions are not scored (as in `leaderboard.check`).
+#: Maximum mean caption length of predictions that are scored, in characters (as in `leaderboard.check`).
 MAX_MEAN_LENGTH = 15
 
 _T = TypeVar("_T")
 
 
 class RefusedError(Exception):
-    """A submission that is not scored; the message is for the participant."""
+    """Raised for a submission that is not scored; the message is for the participant."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Scores and 95 % intervals by name, and what to keep of them: signature, digests, versions."""
+    """Scores and 95 % intervals by metric, and the facts that are stored with them.
+
+    Attributes:
+        scores: scores by metric, in table scale.
+        intervals: 95 % bootstrap intervals by metric, in table scale.
+        about: signature of the scores, numbers of images and boxes, and whether the data are synthetic.
+    """
 
     scores: dict[str, float]
     intervals: dict[str, tuple[float, float]]
@@ -50,14 +56,14 @@ def judge(submitted: Path, references: Path) -> Judged:
     """Score a submission.
 
     Args:
-        submitted: a prediction file, a zip archive with one, or the folder in which a platform unpacked it.
-        references: of the phase, from `references.write_references`.
+        submitted: prediction file, zip archive with one, or folder in which the platform unpacked it.
+        references: reference file of the phase, from `references.write_references`.
 
     Raises:
-        RefusedError: with all problems, one a line.
+        RefusedError: with all problems, one per line.
     """
     with tempfile.TemporaryDirectory() as place:
-        return _told(
+        return _guarded(
             lambda: _judge(submitted, references, Path(place)),
             hide=[f"{place}/out/", f"{submitted}/", f"{submitted.parent}/"],
         )
@@ -81,7 +87,7 @@ def _judge(submitted: Path, references: Path, place: Path) -> Judged:
 
 
 def _found(folder: Path) -> Path:
-    """The prediction file in a folder, or in its one sub-folder; links are not followed."""
+    """The prediction file in a folder or in one of its sub-folders; links are not followed."""
 
     def plain_files(where: Path) -> list[Path]:
         return [where / name for name in NAMES if (where / name).is_file() and not (where / name).is_symlink()]
@@ -95,8 +101,8 @@ def _found(folder: Path) -> Path:
     return found[0]
 
 
-def _told(run: Callable[[], _T], hide: list[str]) -> _T:
-    """Run; every error in words for the participant, none with what the worker holds in memory or on disk."""
+def _guarded(run: Callable[[], _T], hide: list[str]) -> _T:
+    """Run, and turn errors into messages for the participant that reveal nothing of the worker's memory or disk."""
     try:
         return run()
     except InputError as error:
@@ -132,7 +138,7 @@ def codabench(arguments: list[str]) -> int:
 
 
 def evalai(test_annotation_file: str, user_submission_file: str, phase_codename: str, **_: Any) -> dict[str, Any]:
-    """`evaluate` of EvalAI: scores, half widths of the 95 % intervals as error bars, and a file for the participant.
+    """The function `evaluate` for EvalAI: scores, half widths of the 95 % intervals as error bars, a result file.
 
     Raises:
         RefusedError: with all problems of the submission.
@@ -152,7 +158,7 @@ def evalai(test_annotation_file: str, user_submission_file: str, phase_codename:
 
 
 def printable(text: str) -> str:
-    """Text of strangers for a log: what cannot be printed is shown as its code."""
+    """Untrusted text for a log: unprintable characters are shown as codes."""
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 

@@ -1,4 +1,4 @@
-"""Static sites: folders of HTML that open from disk; what the leaderboard and the reports share.
+"""Static sites, shared by the leaderboard and the reports: folders of HTML pages that open from disk.
 
-The only package of `benchmark/` that needs Jinja2, and so never imported by the rest of the harness.
+`pages` is the only module of `benchmark` that loads Jinja2, so the harness imports it only where it writes pages.
 """

@@ -1,17 +1,17 @@
-"""The sample browser: every image of a split with its boxes, references and the captions of two systems side by side.
+"""Writes the sample browser: every image of a split with its boxes, references and the captions of two systems.
 
     PLACE/index.html           the page
-    PLACE/data/index.js        what is filtered by, one character a box; `ids.js`, `scores/<system>.js` when needed
+    PLACE/data/index.js        filters, one character per box; `ids.js` and `scores/<system>.js` are loaded when needed
     PLACE/data/rows/<n>.js     ids, texts, boxes and references of `SHARD` images; `captions/<system>/<n>.js` likewise
     PLACE/images/<n>/<m>.webp  pictures, bounded in size
 
-A page from disk may load scripts and nothing else, so data are scripts which hand over one JSON value each.
+A page from disk may load scripts but no data files, so each data file is a script that passes on one JSON value.
 
 Invariants:
-* what a first view loads does not grow with the number of images, but for a few characters a box and a score an image;
-* captions are untrusted: they stand in JSON strings, are cut at `MAX_CHARACTERS`, and become text nodes, never markup;
-  no name of a file comes from an id or a caption;
-* filters are the slices of the score tables (`benchmark.scoring.slices`), so a slice that stands out can be looked at.
+* the first view loads only a few characters per box and one score per image of the whole split, and one page of images;
+* captions are untrusted: they are stored as JSON strings, cut at `MAX_CHARACTERS`, and become text nodes, never markup;
+  no file name comes from an id or a caption;
+* filters are the slices of the score tables (`benchmark.scoring.slices`), so that the images of a slice can be viewed.
 """
 
 import json
@@ -19,7 +19,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import numpy as np
@@ -29,16 +29,18 @@ from ..dataset.store import Split
 from ..metrics import cider
 from ..scoring.evaluation import Evaluation
 from ..scoring.slices import slices
-from .pages import Site
 
-SHARD = 50  # images to a file
-MAX_CHARACTERS = 1000  # of a text; what stands beyond is counted, not shown
-MAX_SIDE, QUALITY = 512, 78  # of pictures: longer side in pixels, WebP
-_FIRST_CODE = 35  # "#": label k is the character 35 + k, so that no code is a quote
+if TYPE_CHECKING:
+    from .pages import Site
+
+SHARD = 50  # images per file
+MAX_CHARACTERS = 1000  # longest text that is shown whole; further characters are only counted
+MAX_SIDE, QUALITY = 512, 78  # longer side of pictures in pixels, and their WebP quality
+_FIRST_CODE = 35  # label k is stored as the character 35 + k ("#" + k), which is never a quote
 
 
 def write_browser(
-    site: Site,
+    site: "Site",
     place: str,
     split: Split,
     captionings: Mapping[str, Sequence[str]],
@@ -50,16 +52,16 @@ def write_browser(
     """Write the browser of one split.
 
     Args:
-        site: to write into.
-        place: folder in it, such as "browser/test".
-        split: with references; without pictures, boxes are shown on a blank sheet.
-        captionings: system -> one caption per box; the first two are shown at first.
-        scores: system -> CIDEr of each image in table scale, shape (n_images,), see `image_scores`.
-        labels: further filters: name -> one label per box, such as "caption type".
-        heading: of the page.
+        site: site to write into.
+        place: folder in the site, such as "browser/test".
+        split: split with references; if it has no pictures, boxes are shown on a blank sheet.
+        captionings: captions by system, one per box; the first two systems are shown at first.
+        scores: CIDEr of each image in table scale by system, shape (n_images,), see `image_scores`.
+        labels: labels of further filters by name, such as "caption type"; one per box.
+        heading: heading of the page.
 
     Returns:
-        The page. `link` makes addresses into it.
+        Path of the page; `link` makes addresses into it.
 
     Raises:
         InputError: if the references of the split are hidden.
@@ -93,13 +95,13 @@ def write_browser(
 
 
 def link(a: str = "", b: str = "", image_id: str = "", **more: str) -> str:
-    """The end of an address into a browser: two systems, an image, a sort order or filters; "#a=full&b=baseline"."""
+    """Fragment of an address into a sample browser, such as "#a=full&b=baseline": systems, image, order and filters."""
     state = {"a": a, "b": b, "image": image_id} | more
     return "#" + urlencode({key: value for key, value in state.items() if value}, errors="replace")
 
 
 def image_scores(evaluation: Evaluation) -> np.ndarray:
-    """CIDEr of each image, the mean over its boxes, in table scale; shape (n_images,)."""
+    """CIDEr of each image in table scale, mean over its boxes; shape (n_images,)."""
     corpus = evaluation.corpus
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(100 * cider.aggregate(corpus.sum_by_image(cider.statistics(corpus)))[:, 0])
@@ -112,7 +114,9 @@ def _check(
     labels: Mapping[str, Sequence[str]],
 ) -> None:
     if set(captionings) != set(scores):
-        raise ValueError(f"captions of {sorted(captionings)}, but scores of {sorted(scores)}")
+        raise ValueError(
+            f"captions of {sorted(captionings)}, but scores of {sorted(scores)}; expected the same systems"
+        )
     for name, values in [*captionings.items(), *labels.items()]:
         if len(values) != split.n_boxes:
             raise ValueError(f"{name!r}: got {len(values)} values, expected {split.n_boxes}, one per box")
@@ -150,7 +154,7 @@ def _boxes(split: Split, image: int) -> range:
 
 
 def _row(split: Split, image: int) -> list[Any]:
-    """Of one image: id, title, attributes, width, height, boxes in thousandths, references."""
+    """The data of one image: id, title, attributes, width, height, boxes in thousandths, references."""
     boxes = _boxes(split, image)
     corners = np.rint(1000 * split.boxes[boxes.start : boxes.stop]).astype(np.int64).tolist()
     texts = [_bounded(text) for text in (split.image_ids[image], split.titles[image], split.attributes[image])]
@@ -163,7 +167,7 @@ def _bounded(text: str) -> str:
 
 
 def _write(data: Path, key: str, value: Any) -> None:
-    """A script which hands one value over; a lone surrogate, which UTF-8 cannot hold, becomes its escape."""
+    """Write a script that passes on one value; a lone surrogate, which UTF-8 lacks, becomes an escape."""
     path = data / f"{key}.js"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))

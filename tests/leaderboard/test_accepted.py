@@ -5,18 +5,21 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from board_entries import add_entry
 from made_entries import NAME, failures, made_entry
 
 pytest.importorskip("pydantic")
 pytest.importorskip("yaml")
 
+from benchmark import submit
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.leaderboard.accepted import read_hashes, status
 from benchmark.leaderboard.check import Checker
-from benchmark.leaderboard.entries import HASH_LIST, look_at
+from benchmark.leaderboard.entries import HASH_LIST, list_entry
 from benchmark.leaderboard.metadata import read_metadata
 
 DAY = datetime.date(2027, 2, 1)
@@ -24,7 +27,7 @@ DAY = datetime.date(2027, 2, 1)
 
 @pytest.fixture
 def listed(entry: Path) -> Path:
-    read_hashes(entry.parent / HASH_LIST).accept(look_at(entry))
+    read_hashes(entry.parent / HASH_LIST).accept(list_entry(entry))
     return entry
 
 
@@ -67,14 +70,14 @@ def test_status(entry: Path, splits: dict[str, Split]) -> None:
     path.write_text(path.read_text().replace("reproduced: false", "reproduced: true"))
     assert "maintainers set it" in failures(checker_of(entry, splits), entry)["metadata"]
     metadata = read_metadata(path, maintainer=True)
-    assert status(look_at(entry), hashes, metadata) == "self-scored"
-    hashes.accept(look_at(entry))
-    assert status(look_at(entry), hashes, metadata) == "reproduced"
-    assert status(look_at(entry), hashes, metadata.model_copy(update={"reproduced": False})) == "re-scored"
+    assert status(list_entry(entry), hashes, metadata) == "self-scored"
+    hashes.accept(list_entry(entry))
+    assert status(list_entry(entry), hashes, metadata) == "reproduced"
+    assert status(list_entry(entry), hashes, metadata.model_copy(update={"reproduced": False})) == "re-scored"
     report = checker_of(entry, splits).check(entry)
     assert (report.failures, report.status) == ([], "reproduced")
     (entry / "README.md").write_text("x")
-    assert status(look_at(entry), hashes, metadata) == "self-scored"
+    assert status(list_entry(entry), hashes, metadata) == "self-scored"
 
 
 def test_replacing_needs_a_reason_that_stays(listed: Path) -> None:
@@ -84,14 +87,33 @@ def test_replacing_needs_a_reason_that_stays(listed: Path) -> None:
     before = path.read_bytes()
     for reason in ("", "two\nlines", "x" * 201):
         with pytest.raises(InputError, match="replace"):
-            read_hashes(path).accept(look_at(listed), replacing=reason)
+            read_hashes(path).accept(list_entry(listed), replacing=reason)
         assert path.read_bytes() == before
     for reason in ("more seeds", "a better README"):
         (listed / "README.md").write_text(reason)
-        read_hashes(path).accept(look_at(listed), replacing=reason, today=DAY)
-    assert read_hashes(path).changes(look_at(listed)) == []
+        read_hashes(path).accept(list_entry(listed), replacing=reason, today=DAY)
+    assert read_hashes(path).changes(list_entry(listed)) == []
     remarks = [line for line in path.read_text().splitlines()[1:] if line.startswith("#")]
     assert remarks == [f"# {NAME} replaced 2027-02-01: {reason}" for reason in ("more seeds", "a better README")]
+
+
+def test_text_has_the_same_bytes_on_windows(
+    tmp_path: Path, splits: dict[str, Split], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry made on Windows with other line ends, whose hashes then differ from those of the checker."""
+    line_ends: dict[Path, str | None] = {}
+    write = Path.write_text
+
+    def recorded(path: Path, text: str, *more: Any, newline: str | None = None, **named: Any) -> int:
+        line_ends[path] = newline
+        return write(path, text, *more, newline=newline, **named)
+
+    monkeypatch.setattr(Path, "write_text", recorded)
+    entry = add_entry(tmp_path / "submissions", splits, "One", 0.5)
+    read_hashes(entry.parent / HASH_LIST).accept(list_entry(entry))
+    submit.init(tmp_path / "template.yaml")
+    assert len(line_ends) == 6
+    assert set(line_ends.values()) == {"\n"}
 
 
 def test_all_are_accepted_or_none(listed: Path) -> None:
@@ -100,12 +122,12 @@ def test_all_are_accepted_or_none(listed: Path) -> None:
     path = listed.parent / HASH_LIST
     before = path.read_bytes()
     with pytest.raises(InputError, match="has changed"):
-        read_hashes(path).accept(look_at(other), look_at(listed), replacing="for fun")
+        read_hashes(path).accept(list_entry(other), list_entry(listed), replacing="for fun")
     (listed / "README.md").write_text("x")
     with pytest.raises(InputError, match="replace"):
-        read_hashes(path).accept(look_at(other), look_at(listed))
+        read_hashes(path).accept(list_entry(other), list_entry(listed))
     assert path.read_bytes() == before
-    read_hashes(path).accept(look_at(other), look_at(listed), replacing="more seeds", today=DAY)
+    read_hashes(path).accept(list_entry(other), list_entry(listed), replacing="more seeds", today=DAY)
     assert set(read_hashes(path).entries) == {NAME, other.name}
     assert list(read_hashes(path).remarks) == [NAME]
 
@@ -116,7 +138,7 @@ def test_two_entries_accepted_side_by_side_merge(tmp_path: Path, listed: Path) -
     one, two = tmp_path / "one", tmp_path / "two"
     for path, order in ((one, (listed, other)), (two, (other, listed))):
         for entry in order:
-            read_hashes(path).accept(look_at(entry))
+            read_hashes(path).accept(list_entry(entry))
     assert one.read_bytes() == two.read_bytes()
 
 
@@ -149,7 +171,7 @@ def test_command_lines(tmp_path: Path, splits: dict[str, Split]) -> None:
     good = run("check", *as_on_pull_request)
     assert good.returncode == 0
     assert f"ok   {first.name} (re-scored)\nok   {second.name} (self-scored)\n" in good.stdout
-    read_hashes(submissions / HASH_LIST).accept(look_at(second))
+    read_hashes(submissions / HASH_LIST).accept(list_entry(second))
     shutil.rmtree(first)
     bad = run("check", *as_on_pull_request)
     assert bad.returncode == 1

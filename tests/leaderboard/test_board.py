@@ -24,9 +24,10 @@ from benchmark.leaderboard import board as board_module
 from benchmark.leaderboard import statistics_cache
 from benchmark.leaderboard.__main__ import build
 from benchmark.leaderboard.accepted import read_hashes
-from benchmark.leaderboard.board import Board, gather, paper_rows
-from benchmark.leaderboard.build import write_board
-from benchmark.leaderboard.entries import HASH_LIST, look_at
+from benchmark.leaderboard.board import Board, paper_rows
+from benchmark.leaderboard.entries import HASH_LIST, list_entry
+from benchmark.leaderboard.gather import gather
+from benchmark.leaderboard.site import write_board
 from benchmark.leaderboard.statistics_cache import StatisticsCache
 from benchmark.leaderboard.tables import board_csv, history_grid, markdown, neighbours_grid, slices_csv
 from benchmark.predictions import read_predictions
@@ -79,13 +80,13 @@ def test_scores_are_bit_identical_to_the_harness(board: Board, made: Path, split
 
 def test_rows_for_scale_divisions_and_what_is_not_ranked(board: Board) -> None:
     """A board without blind or human rows, or one that ranks a system trained on test."""
-    assert [system.name for system in board.scale] == [
+    assert [system.name for system in board.reference_rows] == [
         "human",
         "nearest training box",
         "title copy",
         "most frequent caption",
     ]
-    assert board.scale[0].score("test", "Exact")[0] == 100
+    assert board.reference_rows[0].score("test", "Exact")[0] == 100
     assert [system.label for _, system in board.ranked("test", "open")] == ["Open"]
     assert {system.label for _, system in board.ranked("val", "closed")} == {"Good", HOSTILE}
     [peeked] = board.refused
@@ -105,7 +106,7 @@ def test_only_what_is_new_is_scored(
     monkeypatch.setattr(statistics_cache, "evaluate", counting)
     cache = StatisticsCache(tmp_path / "cache")
     first = gather(submissions, splits, cache)
-    files = 2 * (2 + 1 + 1 + 1 + len(first.scale))
+    files = 2 * (2 + 1 + 1 + 1 + len(first.reference_rows))
     assert len(scored) == files
     assert markdown(gather(submissions, splits, cache)) == markdown(first)
     assert len(scored) == files
@@ -164,7 +165,7 @@ def test_a_copy_with_an_earlier_date_cannot_push_an_accepted_entry_off(
     submissions: Path, splits: dict[str, Split]
 ) -> None:
     """A thief who dates the copy back: by name alone it comes first, and the accepted original vanishes."""
-    read_hashes(submissions / HASH_LIST).accept(look_at(submissions / "20270131_good"))
+    read_hashes(submissions / HASH_LIST).accept(list_entry(submissions / "20270131_good"))
     add_entry(submissions, splits, "Thief", 0.8, seeds=[1, 2], date=date(2023, 1, 1))
     found = gather(submissions, splits)
     assert "20270131_good" in names(found)
@@ -205,7 +206,7 @@ def test_old_metric_versions_are_rescored_and_shown(submissions: Path, splits: d
     rows = history_grid([entry], ["CIDEr", "METEOR", "BLEU-4"]).texts()
     assert rows[0] == ["Open", "test", "1", "CIDEr", "0.0", f"{now - 1.5:.2f}", f"{now:.2f}", "+1.50"]
     assert [row[5] for row in rows[1:]] == ["-", "-"]
-    assert "scored again with the metrics of now" in markdown(found)
+    assert "scores with older metric versions, and now" in markdown(found)
 
     receipt["versions"]["metrics"] = "<b>\n\n# old"
     receipt["scores"]["CIDEr"] = 1e308
@@ -261,7 +262,7 @@ def test_status_follows_the_list_of_accepted_entries(submissions: Path, splits: 
     """An entry that gives itself a badge."""
     entry = submissions / "20270131_good"
     hashes = read_hashes(submissions / HASH_LIST)
-    hashes.accept(look_at(entry))
+    hashes.accept(list_entry(entry))
     status = {entry.label: entry.status for entry in gather(submissions, splits).entries}
     assert (status["Good"], status["Open"]) == ("re-scored", "self-scored")
 
@@ -347,7 +348,7 @@ def test_build_replaces_nothing_but_a_board(board: Board, tmp_path: Path, monkey
     (tmp_path / "thesis.txt").write_text("x")
     monkeypatch.chdir(tmp_path)
     for place in (Path(), tmp_path, tmp_path / "thesis.txt"):
-        with pytest.raises(InputError, match="is no board"):
+        with pytest.raises(InputError, match="is not a board"):
             write_board(board, place, site=False)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     with pytest.raises(InputError, match="no such folder"):

@@ -16,10 +16,9 @@ pytest.importorskip("jinja2")
 from board_entries import add_entry
 
 from benchmark.dataset.store import Split
-from benchmark.leaderboard.board import Board, gather
-from benchmark.leaderboard.build import write_board
-from benchmark.leaderboard.entry_page import bibtex
-from benchmark.leaderboard.site import write_site
+from benchmark.leaderboard.board import Board
+from benchmark.leaderboard.gather import gather
+from benchmark.leaderboard.site import bibtex, write_board
 from benchmark.leaderboard.statistics_cache import StatisticsCache, sample_images
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def test_large_splits_are_shown_in_part(
     assert sample_images(split) == [0, 5, 11]
     submissions = tmp_path / "submissions"
     add_entry(submissions, splits, "One", 0.6)
-    write_site(gather(submissions, splits, StatisticsCache(tmp_path / "cache")), tmp_path / "site")
+    write_board(gather(submissions, splits, StatisticsCache(tmp_path / "cache")), tmp_path / "site")
 
     def data(name: str) -> list[list[object]]:
         script = text_of(tmp_path / f"site/browser/test/data/{name}.js")

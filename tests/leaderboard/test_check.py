@@ -58,7 +58,7 @@ def test_links_are_named_and_never_followed(checker: Checker, entry: Path, targe
     (entry / "seed2").symlink_to(entry / "seed1")
     found = failures(checker, entry)
     assert found["files"].count("\n") == 3
-    assert "README.md: missing, or not usable" in found["complete"]
+    assert "README.md: missing, or not a regular file of allowed size" in found["complete"]
     link = entry.with_name("20270131_link")
     link.symlink_to(entry)
     assert "got a link" in failures(checker, link)["files"]
@@ -74,7 +74,7 @@ def test_odd_names_and_crowds(checker: Checker, entry: Path) -> None:
     found = failures(checker, entry)
     assert all(line.isprintable() for line in found["files"].splitlines())
     assert "more than 24 files" in found["files"]
-    assert "seeds [1], the folders are of seeds [1, 7]" in found["complete"]
+    assert "seeds [1], but there are folders of seeds [1, 7]" in found["complete"]
     assert "expected <YYYYMMDD>_<system>" in failures(checker, entry / "..")["name"]
 
 
@@ -210,7 +210,7 @@ def test_one_caption_everywhere_is_told(checker: Checker, entry: Path, splits: d
     (entry / "seed1/scores.test.json").write_text(json.dumps(make_receipt(split, evaluate(split, captions))))
     report = checker.check(entry)
     assert report.failures == []
-    assert "seed 1: one caption stands in 100% of the test boxes" in report.notes
+    assert "seed 1: 100% of the test boxes have the same caption" in report.notes
 
 
 def test_readme_and_date_follow_metadata(checker: Checker, entry: Path) -> None:

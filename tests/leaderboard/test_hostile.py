@@ -21,7 +21,7 @@ from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.leaderboard.check import MAX_MEAN_LENGTH, Checker
 from benchmark.leaderboard.comment import MARKER, MAX_BYTES, comment
-from benchmark.leaderboard.entries import MAX_ENTRIES, all_entries, look_at, readme
+from benchmark.leaderboard.entries import MAX_ENTRIES, all_entries, list_entry, readme
 from benchmark.leaderboard.metadata import Metadata, as_yaml, read_metadata
 from benchmark.leaderboard.result import result, shown
 from benchmark.metrics import meteor_alignment
@@ -303,4 +303,4 @@ def test_look_at_opens_nothing(entry: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """A listing that reads the files it lists."""
     monkeypatch.setattr("builtins.open", lambda *_: 1 / 0)
     monkeypatch.setattr("io.open", lambda *_: 1 / 0)
-    assert look_at(entry).files.keys() >= {"metadata.yaml"}
+    assert list_entry(entry).files.keys() >= {"metadata.yaml"}

@@ -83,7 +83,7 @@ def test_all_problems_at_once_with_lines(tmp_path: Path) -> None:
         ("name: !x y", "tags"),
         ("name: &a text", "anchors"),
         ("name: *a", "anchors|undefined"),
-        ("name: [[[[[[1]]]]]]", "nested too deep"),
+        ("name: [[[[[[1]]]]]]", "levels deep"),
         ("name: {a: 1}", "valid string"),
         (f"name: {'x' * 5000}", "5,000 characters"),
         (f"name: {'x' * 61}", "at most 60"),
@@ -93,7 +93,7 @@ def test_all_problems_at_once_with_lines(tmp_path: Path) -> None:
         ('name: "\\u200b"', "invisible"),
         ('name: "Full\\ufeff"', "invisible"),
         ('name: "\\u3164"', "invisible"),
-        ('name: "\\u200d"', "can be seen"),
+        ('name: "\\u200d"', "visible character"),
         ('authors: ["\\u2060"]', "invisible"),
         ('"\\e[31m\\u202e": x', "no such field"),
         ('name: "\\ud800"', "unicode string"),
@@ -146,7 +146,7 @@ def test_what_is_no_metadata(tmp_path: Path, content: bytes) -> None:
 def test_a_key_that_stands_twice(tmp_path: Path) -> None:
     """YAML takes the last one silently."""
     assert problems_of(tmp_path, GOOD + "attempts: 2\n") == (
-        f"{tmp_path}/metadata.yaml:16: 'attempts' stands here again, expected every key once",
+        f"{tmp_path}/metadata.yaml:16: got 'attempts' again, expected every key once",
     )
 
 

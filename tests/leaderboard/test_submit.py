@@ -182,8 +182,8 @@ class Answers:
             raise EOFError
         return lines.pop(0)
 
-    def tell(self, line: str) -> None:
-        self.refused += "not taken: " in line
+    def show(self, line: str) -> None:
+        self.refused += "not accepted: " in line
 
     def left(self) -> list[str]:
         return [name for name, lines in self._answers.items() if lines]
@@ -192,7 +192,7 @@ class Answers:
 def test_questions_and_answers_make_metadata(tmp_path: Path) -> None:
     """Answers that are taken and then refused, turned into something else, or dropped in silence."""
     desk = Answers(ANSWERS)
-    interview = Interview(desk.ask, desk.tell)
+    interview = Interview(desk.ask, desk.show)
     interview.run()
     assert desk.left() == []
     assert desk.refused == 14
@@ -208,7 +208,7 @@ def test_questions_and_answers_make_metadata(tmp_path: Path) -> None:
 def test_external_data_is_asked_for_where_it_is_used() -> None:
     """Metadata that is refused at the end for a question that was never asked."""
     desk = Answers(ANSWERS | {"uses_external_data": ["yes"], "external_data": ["", "LAION-5B"], "code_url": [""]})
-    interview = Interview(desk.ask, desk.tell)
+    interview = Interview(desk.ask, desk.show)
     interview.run()
     assert desk.left() == ["code_commit"]
     assert interview.answers["external_data"] == "LAION-5B"
@@ -220,7 +220,7 @@ def test_init_interactive_keeps_what_was_answered_when_interrupted(tmp_path: Pat
     said = "Turned\nA. Author\n\nnobody\n"
     done = subprocess.run(command, cwd=tmp_path, input=said, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "")
-    assert "not taken: expected an e-mail address" in done.stdout
+    assert "not accepted: expected an e-mail address" in done.stdout
     text = (tmp_path / "metadata.yaml").read_text()
     assert '\nname: "Turned"\n' in text
     assert '\nauthors: ["A. Author"]\n' in text
@@ -232,7 +232,7 @@ def test_half_a_list_is_kept_when_interrupted() -> None:
     """Nineteen authors lost because the twentieth was never typed; numbers that come back as text."""
     for name, said, kept in (("authors", ["A. Author", "李华"], ["A. Author", "李华"]), ("seeds", ["3"], [3])):
         desk = Answers(ANSWERS | {name: said})
-        interview = Interview(desk.ask, desk.tell)
+        interview = Interview(desk.ask, desk.show)
         with pytest.raises(EOFError):
             interview.run()
         assert interview.answers[name] == kept

@@ -20,7 +20,7 @@ import yaml
 from benchmark.dataset.store import Split
 from benchmark.leaderboard.accepted import read_hashes
 from benchmark.leaderboard.comment import MARKER, comment
-from benchmark.leaderboard.entries import HASH_LIST, SPLITS, look_at, receipt_of
+from benchmark.leaderboard.entries import HASH_LIST, SPLITS, list_entry, receipt_of
 from benchmark.leaderboard.result import FORMAT
 
 ROOT = Path(__file__).parents[2]
@@ -97,7 +97,7 @@ def test_the_comment_sees_only_the_artefact() -> None:
 def base(tmp_path: Path, splits: dict[str, Split]) -> Path:
     """The workspace of a run: the base branch with an accepted entry, and `pull-request/` with one more."""
     entry = made_entry(tmp_path, splits, name="One")
-    read_hashes(entry.parent / HASH_LIST).accept(look_at(entry))
+    read_hashes(entry.parent / HASH_LIST).accept(list_entry(entry))
     (tmp_path / "pull-request").mkdir()
     shutil.copytree(tmp_path / "submissions", tmp_path / "pull-request/submissions")
     made_entry(tmp_path / "pull-request", splits, name="Two", turn=2)
@@ -152,8 +152,8 @@ def test_an_accepted_entry_that_has_lost_files(tmp_path: Path, splits: dict[str,
     """Damage on the base branch that leaves every pull request without its comment."""
     for turn, name in enumerate(("One", "Two"), 1):
         entry = made_entry(tmp_path, splits, name=name, turn=turn)
-        read_hashes(entry.parent / HASH_LIST).accept(look_at(entry))
-    (entry / receipt_of(look_at(entry).seeds[0], "val")).unlink()
+        read_hashes(entry.parent / HASH_LIST).accept(list_entry(entry))
+    (entry / receipt_of(list_entry(entry).seeds[0], "val")).unlink()
     (tmp_path / "result.json").write_text(
         json.dumps(
             {

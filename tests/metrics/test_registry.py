@@ -133,13 +133,12 @@ from pathlib import Path
 from board_entries import add_entry
 from benchmark.dataset.store import open_directory
 from benchmark.leaderboard.accepted import read_hashes
-from benchmark.leaderboard.board import gather
 from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.comment import comment
-from benchmark.leaderboard.entries import HASH_LIST, look_at
-from benchmark.leaderboard.entry_page import _entry_slices, _scores_grid
+from benchmark.leaderboard.entries import HASH_LIST, list_entry
+from benchmark.leaderboard.gather import gather
 from benchmark.leaderboard.result import result
-from benchmark.leaderboard.tables import board_csv, ranking_grid, slices_csv
+from benchmark.leaderboard.tables import board_csv, entry_slice_grids, ranking_grid, seeds_grid, slices_csv
 splits, folder = open_directory(Path(sys.argv[1])), Path(sys.argv[2])
 new = add_entry(folder, splits, "New", 0.5)
 old = add_entry(folder, splits, "Old", 0.3)
@@ -152,7 +151,7 @@ for path in old.glob("seed1/scores.*"):  # accepted before the metrics were adde
     path.write_text(json.dumps(receipt))
 checker = Checker(splits)
 reports = [checker.check(path) for path in (new, old)]
-read_hashes(folder / HASH_LIST).accept(look_at(old))
+read_hashes(folder / HASH_LIST).accept(list_entry(old))
 (folder / "result.json").write_bytes(result(reports, []))
 text = comment(folder / "result.json", folder)
 (folder / "result.json").unlink()
@@ -164,8 +163,8 @@ print(json.dumps({
     "board": ranking_grid(board, "test").columns,
     "csv": board_csv(board).split("\\n")[0].split(","),
     "slices csv": slices_csv(board).split("\\n")[0].split(","),
-    "entry page": [str(row.cells[0]) for row in _scores_grid(board.entries[0], "test").rows],
-    "slices of the entry page": next(_entry_slices(board.entries[0])).columns,
+    "entry page": [str(row.cells[0]) for row in seeds_grid(board.entries[0], "test").rows],
+    "slices of the entry page": next(entry_slice_grids(board.entries[0])).columns,
     "comment": [line for line in text.splitlines() if line.startswith("| ")],
 }))
 """
@@ -192,16 +191,17 @@ import json, sys
 from pathlib import Path
 from benchmark.dataset.store import open_directory
 from benchmark.platforms.bundle import write_zip
-from benchmark.platforms.commands import Platform, export
+from benchmark.platforms.export import Platform, write_bundle
 from benchmark.platforms.simulate import simulate
 from benchmark.predictions import write_predictions
 folder = Path(sys.argv[2])
-split = open_directory(Path(sys.argv[1]))["test"]
+splits = open_directory(Path(sys.argv[1]))
+split = splits["test"]
 write_predictions(folder / "preds.jsonl", split, split.captions)
 write_zip(folder / "preds.zip", [("preds.jsonl", folder / "preds.jsonl")])
 found = {}
 for name in Platform:
-    export(name, folder / "bundle.zip", sys.argv[1], packages="none", image="a:1", pictures=False)
+    write_bundle(name, folder / "bundle.zip", splits, packages="none", image="a:1", pictures=False)
     outcome = simulate(name, folder / "bundle.zip", folder / "preds.zip")
     found[name] = [outcome.breaches, outcome.refused, outcome.scores]
 print(json.dumps(found))

@@ -28,13 +28,13 @@ from benchmark.dataset import open_dataset
 from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from benchmark.errors import InputError
+from benchmark.leaderboard.__main__ import simulate as run_command
 from benchmark.metrics import BOARD
 from benchmark.platforms import codabench, evalai, worker
 from benchmark.platforms.bundle import folder_members, write_zip
-from benchmark.platforms.commands import Platform, export
-from benchmark.platforms.commands import simulate as run_command
-from benchmark.platforms.data import open_references, write_references
+from benchmark.platforms.export import Platform, write_bundle
 from benchmark.platforms.python39 import STRICT_ZIP, lowered
+from benchmark.platforms.references import open_references, write_references
 from benchmark.platforms.simulate import SimulatedScoring, Worker, simulate
 from benchmark.predictions import read_predictions, write_predictions
 from benchmark.scoring.evaluation import evaluate
@@ -92,7 +92,15 @@ def bundles(tmp_path_factory: pytest.TempPathFactory, data: Path) -> dict[str, P
 
 def made(platform: str, path: Path, data: Path, packages: str = "none") -> None:
     days = {"start": "2027-01-01", "test_start": "2027-02-01", "end": "2027-03-01"}
-    export(Platform(platform), path, str(data), **days, time_limit=60, packages=packages, image="with-packages:1")
+    write_bundle(
+        Platform(platform),
+        path,
+        open_dataset(str(data)),
+        **days,
+        time_limit=60,
+        packages=packages,
+        image="with-packages:1",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -423,11 +431,11 @@ def changed(bundle: Path, to: Path, change: Callable[[Path], object]) -> Path:
         ("import caponimage", "not from the bundle"),
         ("pass", "scores.json is missing"),
         ("(out / 'scores.json').write_text('[1]')", "no JSON object"),
-        ("(out / 'scores.json').write_text('{\"cider\": NaN, \"extra\": 1}')", "'extra' is no column"),
+        ("(out / 'scores.json').write_text('{\"cider\": NaN, \"extra\": 1}')", "'extra' is not a column"),
         (f"(out / 'scores.json').write_text('{_GOOD}'); (out / 'metadata').touch()", "file named metadata"),
         (f"(out / 'scores.json').write_text('{_GOOD}')", "no .html"),
         (f"(out / 'scores.json').write_text('{_GOOD}'); print('no', file=sys.stderr); sys.exit(1)", "were written"),
-        ("sys.exit(1)", "without a word"),
+        ("sys.exit(1)", "without a message"),
     ],
 )
 def test_breaches_of_codabench(program: str, said: str, bundles: dict[str, Path], good: Path, tmp_path: Path) -> None:
@@ -506,7 +514,7 @@ def test_contract_of_codabench(
         (_remove("templates/description.html"), "description: no .html"),
         (_remove("annotations/test.json"), "test_annotation_file: no .json"),
         (lambda f, a: a.update(start_date=a["end_date"].replace(year=2099)), "start_date: after end_date"),
-        (lambda f, a: a["leaderboard"][0]["schema"].update(default_order_by="X"), "none of its labels"),
+        (lambda f, a: a["leaderboard"][0]["schema"].update(default_order_by="X"), "not one of its labels"),
         (lambda f, a: a["challenge_phases"][1].update(codename="val"), "a codename twice"),
         (lambda f, a: a["challenge_phases"][1].update(is_restricted_to_select_one_submission=True), "exclude"),
         (lambda f, a: a["challenge_phase_splits"][0].pop("visibility"), "missing visibility"),
@@ -543,7 +551,7 @@ def test_another_python_is_told(data: Path, good: Path, tmp_path: Path) -> None:
     """Wheels made for another Python, which fail to load with words that nobody understands; the wrong image."""
     for name in ("numpy", "orjson", "pillow", "pyarrow"):
         zipped(tmp_path / f"{name}-1.0-cp399-cp399-linux.whl", (f"{name}.py", b""))
-    export(Platform.codabench, tmp_path / "bundle.zip", str(data), packages=str(tmp_path))
+    write_bundle(Platform.codabench, tmp_path / "bundle.zip", open_dataset(str(data)), packages=str(tmp_path))
     with zipfile.ZipFile(tmp_path / "bundle.zip") as archive:
         assert yaml.safe_load(archive.read("competition.yaml"))["docker_image"] == "python:3.99-slim"
     outcome = simulate("codabench", tmp_path / "bundle.zip", good)
@@ -555,11 +563,13 @@ def test_bad_usage(data: Path, tmp_path: Path, bundles: dict[str, Path], good: P
     with pytest.raises(InputError, match="no wheel of numpy, orjson, pillow, pyarrow"):
         made("codabench", tmp_path / "a.zip", data, packages=str(tmp_path))
     with pytest.raises(InputError, match="name an image that has numpy, orjson, pillow, pyarrow with --image"):
-        export(Platform.codabench, tmp_path / "a.zip", str(data), packages="none")
+        write_bundle(Platform.codabench, tmp_path / "a.zip", open_dataset(str(data)), packages="none")
     with pytest.raises(InputError, match="is a folder"):
-        export(Platform.codabench, tmp_path, str(data))
+        write_bundle(Platform.codabench, tmp_path, open_dataset(str(data)))
     with pytest.raises(InputError, match="in this order"):
-        export(Platform.evalai, tmp_path / "a.zip", str(data), start="2027-05-01", test_start="2027-04-01")
+        write_bundle(
+            Platform.evalai, tmp_path / "a.zip", open_dataset(str(data)), start="2027-05-01", test_start="2027-04-01"
+        )
     with zipfile.ZipFile(bundles["evalai"].with_suffix(".public.zip")) as archive:
         archive.extractall(tmp_path / "public")
     with pytest.raises(InputError, match="no reference captions"):
@@ -635,7 +645,7 @@ def test_mini_with_its_own_packages(platform: str, tmp_path: Path, monkeypatch: 
     """A bundle that works only where the harness is installed: here nothing but Python itself is in reach."""
     monkeypatch.delenv("CAPONIMAGE_CACHE")
     splits = open_dataset("mini")
-    export(Platform(platform), tmp_path / "bundle.zip", "mini", packages="installed", pictures=False)
+    write_bundle(Platform(platform), tmp_path / "bundle.zip", splits, packages="installed", pictures=False)
     for name in ("val", "test"):
         split = splits[name]
         captions = [c if i % 3 else c[::-1] for i, c in enumerate(split.captions)]

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from benchmark.site.fonts import FONT, write_font
-from benchmark.site.pages import Site
+from benchmark.site.pages import FONT, Site, write_font
 
 
 def test_every_chinese_character_of_pages_and_data_has_a_glyph(tmp_path: Path) -> None:

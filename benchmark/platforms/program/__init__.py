@@ -1,1 +1,1 @@
-"""Files that stand, as they are, in the program folder of a bundle."""
+"""Files that are copied unchanged into the program folder of a bundle."""

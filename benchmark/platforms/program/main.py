@@ -1,4 +1,4 @@
-"""The evaluation script of EvalAI; the worker imports its folder as a package and calls `evaluate`."""
+"""Evaluation script for EvalAI, whose worker imports this folder as a package and calls `evaluate`."""
 
 from .prepare import prepare
 

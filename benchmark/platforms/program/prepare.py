@@ -1,7 +1,7 @@
-"""Makes the harness and its packages importable on a worker: no installation, no network.
+"""Makes the harness and its packages importable on a worker, without installation or network.
 
-Beside this file stand `harness.zip` (the harness's source), `bundle.json`, and packages as `packages.zip` or wheels.
-Any Python from 3.6 on can read this file, to say which one is needed.
+The folder of this file also holds `harness.zip` (the harness's source), `bundle.json`, and the packages as
+`packages.zip` or wheels. Python 3.6 and later can run this file, so that it can say which version is needed.
 """
 
 import atexit
@@ -15,10 +15,10 @@ from pathlib import Path
 
 
 def prepare() -> None:
-    """Put harness and packages in front of the module search path.
+    """Put the harness and its packages first on the module search path.
 
     Raises:
-        RuntimeError: if this is another Python than the bundle was made for.
+        RuntimeError: if the bundle was made for another Python.
     """
     here = Path(__file__).resolve().parent
     needed = json.loads((here / "bundle.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The scoring program of Codabench: `python3 score.py INPUT OUTPUT`."""
+"""Scoring program for Codabench: `python3 score.py INPUT OUTPUT`."""
 
 import sys
 from pathlib import Path

@@ -1,12 +1,12 @@
-// The sample browser: its state stands in the address, its data come as scripts and only when needed.
+// The sample browser. Its state is kept in the address; its data are scripts that are loaded when needed:
 //
 //   index: images, shard, systems, filters [{name, of, values, codes}], boxes; rows/<n>, captions/<k>/<n>, scores/<k>, ids
 //
-// Every change goes the same way: state -> address -> list of images that fit, in order -> cards of one page.
+// Every change takes the same way: state -> address -> matching images in order -> cards of one page.
 "use strict";
 
-const PAGE = 12; // images
-const FIRST_CODE = 35; // see benchmark/site/browser.py
+const PAGE = 12; // images per page
+const FIRST_CODE = 35; // as in benchmark/site/browser.py
 const FIXED = ["a", "b", "sort", "against", "draw", "page", "image"];
 const byId = (id) => document.getElementById(id);
 const store = new Map(), loading = new Map();
@@ -65,7 +65,7 @@ function address(from) {
 
 function change(changes) {
   state = {...state, ...changes};
-  location.replace(address(state)); // no entry in the history for every step
+  location.replace(address(state)); // so that steps do not fill the browser's history
   trouble("");
   draw();
 }
@@ -74,7 +74,7 @@ function change(changes) {
 
 const system = (side) => index.systems.indexOf(state[side]);
 
-function fitting(i) { // for each box of an image whether it fits, or null if the image does not
+function fitting(i) { // for each box of an image, whether it matches the filters; null if the image does not match
   const chosen = index.filters.filter((f) => f.name in state.filters);
   const ofBoxes = chosen.filter((f) => f.of === "box");
   const fits = (f, place) => f.codes.charCodeAt(place) - FIRST_CODE === f.values.indexOf(state.filters[f.name]);
@@ -136,7 +136,7 @@ async function draw() {
     drawPagers(pages);
     showControls(a, b);
     if (chosen >= 0) choose(byId("cards").children[chosen % PAGE]);
-    document.body.dataset.drawn = String(mine); // for tests: the page is as asked
+    document.body.dataset.drawn = String(mine); // tests wait for this
   } catch (error) {
     trouble(error.message);
   }
@@ -150,7 +150,7 @@ function category(i) {
 function choose(article) {
   article.classList.add("current");
   article.setAttribute("aria-current", "true");
-  if (controls.contains(document.activeElement)) return; // who turns a knob keeps it
+  if (controls.contains(document.activeElement)) return; // a control in use keeps the focus
   article.focus({preventScroll: true});
   article.scrollIntoView({block: "start", behavior: "instant"});
 }

@@ -1,4 +1,4 @@
-// One image as a card: its picture with boxes drawn over it, and a table of the captions of its boxes.
+// Draws one image as a card: its picture with its boxes on top, and a table with the captions of the boxes.
 "use strict";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -17,9 +17,9 @@ function shape(tag, attributes, words = "") {
   return element;
 }
 
-// A caption in its box: as large as fits, from top to bottom in a box much higher than wide.
+// A caption drawn in its box as large as fits, vertically in a box at least twice as high as wide.
 function written(caption, x, y, width, height) {
-  const letters = [...caption].slice(0, 60).map((c) => (shapeless(c) ? "□" : c));
+  const letters = [...caption].slice(0, 60).map((c) => (invisible(c) ? "□" : c));
   const group = shape("g", {class: "written"});
   group.append(shape("rect", {x, y, width, height}));
   const upright = height >= 2 * width && letters.length > 1;
@@ -102,7 +102,7 @@ function scoreLine(image, labels) {
   return line;
 }
 
-// image: {row, source, a, b, scores, fits, category, href}; view: the state of the page; names: of the systems shown.
+// image: {row, source, a, b, scores, fits, category, href}; view: state of the page; names: names of the two systems.
 function card(image, view, names) {
   const [id, title, attributes] = image.row;
   const article = make("article", "", "card"), header = make("header");

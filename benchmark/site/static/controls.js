@@ -1,4 +1,4 @@
-// What the reader of the sample browser does: selects, buttons, pages, keys. All of it ends in `change` of browser.js.
+// Controls of the sample browser: selects, buttons, pages and keys. Each of them calls `change` of browser.js.
 "use strict";
 
 async function step(by) {
@@ -49,7 +49,7 @@ function fillControls() {
   });
   byId("clear").addEventListener("click", () => {
     change({filters: {}, page: 1});
-    byId("more").querySelector("summary").focus(); // the button is about to be disabled
+    byId("more").querySelector("summary").focus(); // the clear button is about to be disabled
   });
   byId("swap").addEventListener("click", () => change({a: state.b, b: state.a}));
   find.addEventListener("submit", (event) => {
@@ -72,7 +72,7 @@ function showControls(a, b) {
 function drawPagers(pages) {
   for (const pager of document.querySelectorAll(".pager")) {
     const focused = pager.contains(document.activeElement) ? document.activeElement.ariaLabel : null;
-    let keep = null; // the button that is pressed keeps the focus; at either end, one that can still be pressed gets it
+    let keep = null; // the pressed button keeps the focus; if it becomes disabled, an enabled one gets it
     const button = (words, label, page) => {
       const made = make("button", words);
       Object.assign(made, {type: "button", disabled: page < 1 || page > pages || page === state.page});

@@ -1,12 +1,12 @@
-// Captions as text nodes: what differs is marked, and characters without a shape are shown by their number, so that
-// no caption hides anything, turns the line around, or acts.
+// Shows captions as text nodes: differences are marked, and invisible characters are shown as code points, so that an
+// untrusted caption can neither hide anything, reverse the line, nor act as markup.
 "use strict";
 
-const MOST_CELLS = 250000; // of the table below: bounds the time for texts of strangers
+const MAX_CELLS = 250000; // largest table below, which bounds the time for untrusted texts
 
-// Of two arrays of characters: for each of the first, whether it is part of the longest common subsequence.
+// For each character of `mine`, whether it is part of the longest common subsequence with `other` (two arrays).
 function inCommon(mine, other) {
-  if (mine.length * other.length > MOST_CELLS) return mine.map((c, i) => c === other[i]);
+  if (mine.length * other.length > MAX_CELLS) return mine.map((c, i) => c === other[i]);
   const width = other.length + 1;
   const best = new Uint16Array((mine.length + 1) * width);
   for (let i = mine.length - 1; i >= 0; i--)
@@ -22,18 +22,18 @@ function inCommon(mine, other) {
   return common;
 }
 
-const shapeless = (c) => /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u.test(c);
+const invisible = (c) => /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u.test(c);
 const codePoint = (c) => "U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
 
-// Appends a caption to an element; characters that `other` (a text, or null) does not have in order are marked.
+// Appends a caption to an element, and marks characters outside its longest common subsequence with `other` (or null).
 function appendCaption(element, text, other = null) {
   const characters = [...text];
   const common = other === null ? null : inCommon(characters, [...other]);
   let i = 0;
   while (i < characters.length) {
-    const odd = shapeless(characters[i]), extra = common !== null && !common[i];
+    const odd = invisible(characters[i]), extra = common !== null && !common[i];
     let end = i + 1;
-    while (!odd && end < characters.length && !shapeless(characters[end]) && (common !== null && !common[end]) === extra) end++;
+    while (!odd && end < characters.length && !invisible(characters[end]) && (common !== null && !common[end]) === extra) end++;
     const piece = document.createElement(extra ? "mark" : "span");
     piece.textContent = odd ? codePoint(characters[i]) : characters.slice(i, end).join("");
     if (odd) piece.classList.add("chip");

@@ -1,8 +1,8 @@
-// Makes every table.sortable sortable: a button in each header, by mouse or keyboard. Without it, it is still a table.
-// A tbody is what moves: the lines of one group stay together. Cells are compared by data-value, else by their text;
-// those without a number stand last in either direction.
+// Makes every table.sortable sortable by buttons in its headers; without scripts it remains a plain table.
+// Sorting moves whole tbody elements, so the rows of a group stay together. Cells of numeric columns are compared by
+// data-value, others by their text; cells without a value come last in either direction.
 "use strict";
-document.querySelector("nav [aria-current]")?.scrollIntoView({block: "nearest", inline: "center"}); // on a phone
+document.querySelector("nav [aria-current]")?.scrollIntoView({block: "nearest", inline: "center"}); // keeps the current page in view on narrow screens
 (() => {
   const text = (cell) => cell.textContent.trim();
   const number = (cell) => (cell.dataset.value === undefined ? NaN : Number(cell.dataset.value));
@@ -18,7 +18,7 @@ document.querySelector("nav [aria-current]")?.scrollIntoView({block: "nearest", 
     const headers = [...table.tHead.rows[0].cells];
     const numeric = header.classList.contains("number");
     const before = header.getAttribute("aria-sort");
-    const direction = before ? (before === "ascending" ? -1 : 1) : numeric ? -1 : 1; // numbers: the best first
+    const direction = before ? (before === "ascending" ? -1 : 1) : numeric ? -1 : 1; // numbers start with the largest
     headers.forEach((other) => other.removeAttribute("aria-sort"));
     header.setAttribute("aria-sort", direction === 1 ? "ascending" : "descending");
     const cell = (body) => body.rows[0].cells[column];

@@ -1,6 +1,6 @@
-"""A split with its references as one JSON file, and back: platforms take JSON, and workers get one file.
+"""Writes and reads a split with its references as one JSON file, which platforms give to their workers.
 
-Invariant: what comes back has the fingerprint of what was written, so it gives the same scores to the last bit.
+Invariant: the split that is read has the fingerprint of the one that was written, so scores are equal to the last bit.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ FORMAT = "caponimage-references/1"
 
 
 def write_references(split: Split, path: Path) -> None:
-    """Write a split, captions included; for the organiser's eyes only.
+    """Write a split with its captions; only the organiser and the worker may see the file.
 
     Raises:
         InputError: if its references are hidden.
@@ -37,21 +37,21 @@ def write_references(split: Split, path: Path) -> None:
 
 
 def open_references(path: Path, folder: Path) -> Split:
-    """Open what `write_references` wrote.
+    """Open a file that `write_references` wrote.
 
     Args:
-        path: of the file.
-        folder: where the split is laid out.
+        path: path of the file.
+        folder: folder in which to store the split.
 
     Raises:
-        InputError: if it is no such file, or was changed.
+        InputError: if the file has another format, or was changed.
     """
     try:
         about = orjson.loads(path.read_bytes())
     except (OSError, ValueError):
         about = None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise InputError(f"{path.name}: no references of format {FORMAT!r}; export the bundle again")
+        raise InputError(f"{path.name}: not a file of format {FORMAT!r}; export the bundle again")
     with SplitWriter(folder, about["split"]) as writer:
         for row in about["rows"]:
             writer.append(row)
