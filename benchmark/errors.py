@@ -10,3 +10,7 @@ class InputError(Exception):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class Interrupted(Exception):  # noqa: N818 (like KeyboardInterrupt, no error)
+    """Training was stopped by a signal; everything is saved, and the same command goes on."""

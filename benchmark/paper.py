@@ -19,6 +19,12 @@ COLUMNS = {
     "Div@2": "D@2",
 }
 
+#: What Table 2 shows, for tables that quote it.
+TABLE2_SOURCE = (
+    "Gao et al. (2022), CapOnImage: Context-driven Dense-Captioning on Image, Table 2: means of 5 runs on CapOnImage2M, "
+    "as printed"
+)
+
 _SPLITS = {"val": "validation", "test": "test"}
 
 
@@ -50,6 +56,17 @@ def value(table: str, row: str | None, split: str, metric: str) -> float | None:
             cells = entry.get(_SPLITS[split], entry if content.get("split") == _SPLITS[split] else {})
             return cells.get(column)
     raise KeyError(f"{table} of the paper has no row {row!r}")
+
+
+def table2_rows() -> list[tuple[str, dict[str, dict[str, float | None]]]]:
+    """Table 2 as printed: the label of each row, and its numbers by split and by our name of the metric."""
+    return [
+        (
+            row.get("name", row["label"]),
+            {split: {name: row[_SPLITS[split]].get(COLUMNS[name]) for name in COLUMNS} for split in _SPLITS},
+        )
+        for row in numbers()["table2"]["rows"]
+    ]
 
 
 def copying(order: int) -> float:

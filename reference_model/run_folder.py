@@ -25,10 +25,6 @@ if TYPE_CHECKING:  # torch takes seconds to import, and most of what is asked of
     from reference_model.training.vocabulary import Vocabulary
 
 
-class Interrupted(Exception):  # noqa: N818 (like KeyboardInterrupt, no error)
-    """Training was stopped by a signal; everything is saved, and the same command goes on."""
-
-
 def run_folder(runs: Path, config: Config, seed: int) -> Path:
     """The folder of a run with this configuration and seed."""
     return runs / config.name / config.hash / f"seed{seed}"

@@ -17,11 +17,10 @@ from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
-from benchmark.errors import InputError
+from benchmark.errors import InputError, Interrupted
 from benchmark.files import replace_when_complete
 from reference_model.config import Config, override, release
 from reference_model.registry import PROFILES, named, network, network_of, networks
-from reference_model.run_folder import Interrupted
 
 if TYPE_CHECKING:  # torch takes seconds to import, and --help needs none
     from reference_model.training.distributed import World

@@ -5,6 +5,7 @@ Names of systems are untrusted text; `grid` escapes them for each format.
 
 from collections.abc import Iterator, Sequence
 
+from .. import paper
 from ..grid import (
     SYNTHETIC_NOTE,
     Cell,
@@ -22,9 +23,10 @@ from ..grid import (
 from ..metrics import BOARD, HEADLINE
 from ..scoring.evaluation import METRIC_VERSION
 from ..scoring.receipt import other_versions
-from .board import DIVISIONS, METRICS, Board, Division, Listed, Place, paper_rows
+from .board import DIVISIONS, METRICS, Board, Division, Listed
 from .entries import SPLITS
 from .gather import claimed_score, inner
+from .ranking import Place
 from .result import printable
 
 RULE = (
@@ -91,11 +93,9 @@ def named(system: Listed) -> Cell:
 
 def paper_grid(split: str) -> Grid:
     """The rows of the paper's Table 2 as printed."""
-    paper = paper_rows()
-    columns = list(paper["rows"][0][split])
-    grid = Grid(f"{PAPER_TITLE}, {split}", ["system", *columns], notes=[paper["source"], PAPER_NOTE])
-    for row in paper["rows"]:
-        grid.add(row["label"], *(number(row[split][metric]) for metric in columns))
+    grid = Grid(f"{PAPER_TITLE}, {split}", ["system", *paper.COLUMNS], notes=[paper.TABLE2_SOURCE, PAPER_NOTE])
+    for label, printed in paper.table2_rows():
+        grid.add(label, *(number(printed[split][metric]) for metric in paper.COLUMNS))
     return grid
 
 
@@ -240,9 +240,9 @@ def _csv_rows(board: Board, split: str) -> Iterator[list[object]]:
             cells += [own.best, own.worst, system.status, len(system.metadata.seeds), system.metadata.n_params]
             cells += board.comparisons[split].interval(place.system)
         yield [*cells, *(value for pair in scores for value in pair), board.signatures[split]]
-    for row in paper_rows()["rows"]:
-        printed = [value for metric in METRICS for value in (row[split].get(metric), None)]
-        yield [split, "reported, not re-scored", "", row["label"], *[""] * 11, *printed, ""]
+    for label, printed in paper.table2_rows():
+        cells = [value for metric in METRICS for value in (printed[split].get(metric), None)]
+        yield [split, "reported, not re-scored", "", label, *[""] * 11, *cells, ""]
 
 
 def slices_csv(board: Board) -> str:

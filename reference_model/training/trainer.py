@@ -22,9 +22,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from benchmark.cli import stderr
-from benchmark.errors import InputError
+from benchmark.errors import InputError, Interrupted
 from reference_model.config import Config
-from reference_model.run_folder import Interrupted
 from reference_model.training.batches import UpdatePlan, Updates, training_batches
 from reference_model.training.checkpoint import load_checkpoint, save_checkpoint
 from reference_model.training.distributed import World

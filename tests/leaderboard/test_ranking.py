@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made_split import made_split
 
-from benchmark.leaderboard.board import rank
+from benchmark.leaderboard.ranking import rank
 from benchmark.leaderboard.statistics_cache import Statistics
 from benchmark.scoring.evaluation import Evaluation, evaluate
 from benchmark.scoring.receipt import make_receipt

@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from tiny_runs import TINY, prepared, tiny
 
 from benchmark.dataset.store import Split
-from benchmark.errors import InputError
+from benchmark.errors import InputError, Interrupted
 from reference_model.config import Config
-from reference_model.run_folder import Interrupted, build_model
+from reference_model.run_folder import build_model
 from reference_model.train import train
 from reference_model.training.batches import UpdatePlan, Updates
 from reference_model.training.checkpoint import load_checkpoint, save_checkpoint
