@@ -12,10 +12,9 @@ from .dataset import open_split
 from .errors import InputError
 from .grid import SYNTHETIC_NOTE
 from .predictions import read_predictions
-from .scoring.evaluation import Evaluation, evaluate
+from .scoring.evaluation import Evaluation, System, compare, evaluate
 from .scoring.receipt import plain
 from .scoring.significance import Difference
-from .scoring.systems import System, compare
 from .scoring.tables import difference_grid, scores_grid
 
 

@@ -16,7 +16,7 @@ from .dataset import open_dataset
 from .dataset.schema import EVALUATED_SPLITS
 from .errors import InputError
 from .metrics.caption_types import fit_type_model
-from .metrics.tokens import characters
+from .metrics.corpus import characters
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

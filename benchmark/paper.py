@@ -21,8 +21,8 @@ COLUMNS = {
 
 #: What Table 2 shows, for tables that quote it.
 TABLE2_SOURCE = (
-    "Gao et al. (2022), CapOnImage: Context-driven Dense-Captioning on Image, Table 2: means of 5 runs on CapOnImage2M, "
-    "as printed"
+    "Gao et al. (2022), CapOnImage: Context-driven Dense-Captioning on Image, Table 2: means of 5 runs on "
+    "CapOnImage2M, as printed"
 )
 
 _SPLITS = {"val": "validation", "test": "test"}

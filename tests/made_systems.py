@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from random import Random
 
 from benchmark.dataset.store import Split
-from benchmark.scoring.evaluation import evaluate
-from benchmark.scoring.systems import System
+from benchmark.scoring.evaluation import System, evaluate
 from reports.experiments import TableRow
 from reports.tables.measured import Measured
 

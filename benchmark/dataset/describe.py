@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..grid import SYNTHETIC_NOTE, Cell, Content, Grid, count, number, percent
-from ..metrics.tokens import characters
+from ..metrics.corpus import characters
 from .schema import EVALUATED_SPLITS
 from .store import Split
 

@@ -1,6 +1,14 @@
 """The board: ranked entries with their ties, the reference rows, and the entries that are not ranked.
 
 `gather` makes it from a folder of entries; `tables` and `site` show it.
+
+Ranks with honest ties, by CIDEr, mean over seeds: `scoring.ties` decides which systems differ, for all pairs at once:
+
+* the rank range of a system goes from 1 + the number of significantly better ones to the number of all systems - the
+  number of significantly worse ones;
+* tie groups: going down the ranks, a system opens a new group when it is significantly worse than the first of the
+  group above. "Not significantly different" is not transitive: the last of one group may tie with the first of the
+  next, which their rank ranges show.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,12 +18,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..dataset.store import Split
 from ..metrics import BOARD, HEADLINE
+from ..scoring.evaluation import System
 from ..scoring.receipt import signature
 from ..scoring.significance import mean_and_deviation
-from ..scoring.systems import System
 from ..scoring.ties import Comparison
 from .accepted import Status
-from .ranking import Place, rank
 from .statistics_cache import Statistics
 
 if TYPE_CHECKING:
@@ -28,6 +35,43 @@ HUMAN_METRICS = ("Div@1", "Div@2")
 
 Division = Literal["all", "closed", "open"]
 DIVISIONS: tuple[Division, ...] = ("all", "closed", "open")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Rank range and tie group of a system among those it was ranked with.
+
+    Attributes:
+        system: index of the system.
+        group: number of its tie group, 1 for the best.
+        best: highest rank that cannot be excluded.
+        worst: lowest rank that cannot be excluded.
+    """
+
+    system: int
+    group: int
+    best: int
+    worst: int
+
+    @property
+    def range(self) -> str:
+        """The rank range in words: "3" or "3-5"."""
+        return str(self.best) if self.best == self.worst else f"{self.best}-{self.worst}"
+
+
+def rank(comparison: Comparison, systems: Sequence[int] | None = None) -> list[Place]:
+    """Rank all systems or some of them, best first; the tests are those of the whole board either way."""
+    chosen = range(len(comparison.systems)) if systems is None else systems
+    ordered = sorted(chosen, key=lambda i: (-comparison.scores[i], comparison.systems[i].name))
+    places: list[Place] = []
+    leader, group = -1, 0
+    for system in ordered:
+        if leader < 0 or comparison.better(leader, system):
+            leader, group = system, group + 1
+        above = sum(comparison.better(other, system) for other in ordered)
+        below = sum(comparison.better(system, other) for other in ordered)
+        places.append(Place(system, group, 1 + above, len(ordered) - below))
+    return places
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 from ..dataset.mini import UNEXPLAINED
 from ..dataset.store import Split
 from ..errors import InputError
-from ..metrics.tokens import characters
+from ..metrics.corpus import characters
 from ..predictions import read_predictions
 from .entries import neighbours
 

@@ -25,7 +25,7 @@ from ..errors import InputError
 from ..files import cache_directory, replace_when_complete
 from ..metrics import METRICS
 from ..metrics import cider as metrics_cider
-from ..metrics.tokens import characters
+from ..metrics.corpus import characters
 from ..predictions import read_predictions
 from ..scoring.evaluation import METRIC_VERSION, Evaluation, evaluate
 from ..scoring.receipt import make_receipt
@@ -59,7 +59,7 @@ class Statistics:
     samples: list[str]
     boxes: np.ndarray
 
-    #: Names of the metrics that `aggregate` returns; see `scoring.systems.Seed`.
+    #: Names of the metrics that `aggregate` returns; see `scoring.evaluation.Seed`.
     names = metrics_cider.NAMES
 
     @property

@@ -23,10 +23,9 @@ from ..grid import (
 from ..metrics import BOARD, HEADLINE
 from ..scoring.evaluation import METRIC_VERSION
 from ..scoring.receipt import other_versions
-from .board import DIVISIONS, METRICS, Board, Division, Listed
+from .board import DIVISIONS, METRICS, Board, Division, Listed, Place
 from .entries import SPLITS
 from .gather import claimed_score, inner
-from .ranking import Place
 from .result import printable
 
 RULE = (

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import bleu
-from .corpus import Corpus
-from .tokens import characters
+from .corpus import Corpus, characters
 
 
 @dataclass(frozen=True)

@@ -86,16 +86,19 @@ class _Group:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass
 class Problems:
-    """Problems of one file; true if one of them is not harmless."""
+    """Problems of one file.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._groups: dict[Kind, _Group] = {}
-        self._sentences: list[str] = []
+    Attributes:
+        name: name of the file, for messages.
+        serious: whether one of them is not harmless.
+    """
 
-    def __bool__(self) -> bool:
-        return bool(self._sentences) or not all(kind.harmless for kind in self._groups)
+    name: str
+    serious: bool = False
+    _groups: dict[Kind, _Group] = field(default_factory=dict)
+    _sentences: list[str] = field(default_factory=list)
 
     def add(self, kind: Kind, line: int = 0, where: str = "", *, got: Any = _NOTHING, hint: str = "") -> None:
         """Record a problem.
@@ -109,6 +112,7 @@ class Problems:
         """
         group = self._groups.setdefault(kind, _Group())
         group.count += 1
+        self.serious |= not kind.harmless
         if len(group.examples) < EXAMPLES:
             found = "" if got is _NOTHING else f"got {shown(got)}"
             group.examples.append(_Example(line, f" ({where})" if where else "", found, hint))
@@ -125,6 +129,7 @@ class Problems:
     def add_sentence(self, sentence: str) -> None:
         """Record a problem of the whole file, given as a full sentence."""
         self._sentences.append(sentence)
+        self.serious = True
 
     def sentences(self, *, after_fix: bool = False) -> list[str]:
         """One message for each kind that is not harmless, in order of appearance; then those of the whole file.

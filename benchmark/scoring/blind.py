@@ -12,7 +12,7 @@ from random import Random
 import numpy as np
 
 from ..dataset.store import Split
-from ..metrics.tokens import characters
+from ..metrics.corpus import characters
 
 #: Nearest training box: training images searched, nearest images kept, hashed bigrams, images compared at once.
 _MAX_TRAIN_IMAGES, _NEIGHBOURS, _DIMENSIONS, _CHUNK = 20_000, 20, 2048, 500

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..dataset.store import Split
+from ..metrics.corpus import characters
 from ..metrics.length_fit import BIN_EDGES, aspect_bins
-from ..metrics.tokens import characters
 
 _ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "centre", "right")
 

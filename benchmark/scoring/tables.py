@@ -6,9 +6,8 @@ from ..dataset.store import Split
 from ..grid import SYNTHETIC_NOTE, Content, Grid, number, score, signed, span
 from ..metrics import METRICS
 from ..metrics.length_fit import BIN_EDGES
-from .evaluation import Evaluation
+from .evaluation import Evaluation, System
 from .significance import Difference, mean_and_deviation
-from .systems import System
 
 
 def tables(receipt: dict[str, Any], *, slices: bool) -> list[Grid]:

@@ -25,8 +25,8 @@ from functools import cached_property
 
 import numpy as np
 
+from .evaluation import Seed, System, resample
 from .significance import interval, step_down_max_t
-from .systems import Seed, System, resample
 
 #: Two systems differ below this p-value.
 ALPHA = 0.05

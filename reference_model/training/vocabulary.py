@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
-from benchmark.metrics.tokens import characters
+from benchmark.metrics.corpus import characters
 from reference_model.batch import EOS, SOS, SPECIALS, UNK
 
 

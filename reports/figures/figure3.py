@@ -17,7 +17,7 @@ from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.grid import Cell, Grid, number, write_tables
 from benchmark.metrics.caption_types import N_TYPES, TypeModel, jensen_shannon, load_type_model, type_map
-from benchmark.metrics.tokens import characters
+from benchmark.metrics.corpus import characters
 from reports.figures.drawing import COLOURS, MARKERS, canvas, save, shown
 from reports.figures.examples import SEED, sample_images
 from reports.figures.material import Material, MissingInputError

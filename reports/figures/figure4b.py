@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from benchmark.dataset.store import Split
+from benchmark.metrics.corpus import characters
 from benchmark.metrics.length_fit import BIN_EDGES, aspect_bins
-from benchmark.metrics.tokens import characters
 from benchmark.scoring.significance import interval, resampled_sums
 from reports.figures.drawing import COLOURS, canvas, save
 from reports.figures.material import Material

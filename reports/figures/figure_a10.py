@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmark.dataset.store import Split
-from benchmark.metrics.tokens import characters
+from benchmark.metrics.corpus import characters
 from reports.figures.drawing import COLOURS, HATCHES, canvas, save
 from reports.figures.material import Material
 

@@ -10,7 +10,7 @@ import numpy as np
 from benchmark import paper
 from benchmark.dataset.describe import statistics_table
 from benchmark.grid import Cell, Grid, count, number, write_tables
-from benchmark.metrics.tokens import characters
+from benchmark.metrics.corpus import characters
 from reports.figures.material import Material
 
 COLUMNS = ("data set", "images", "texts", "mean length", "source")

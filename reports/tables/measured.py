@@ -10,8 +10,7 @@ import numpy as np
 
 from benchmark.dataset.store import Split
 from benchmark.scoring import blind
-from benchmark.scoring.evaluation import Evaluation, evaluate
-from benchmark.scoring.systems import System
+from benchmark.scoring.evaluation import Evaluation, System, evaluate
 from reports.experiments import TableRow
 from reports.runs.stored import Run, check_data
 

@@ -13,7 +13,7 @@ from benchmark.dataset.store import Split
 from benchmark.grid import SYNTHETIC_NOTE, Cell, Content, Grid, csv_text, number, percent, score, signed
 from benchmark.metrics import METRICS
 from benchmark.metrics.copying import copy_check
-from benchmark.metrics.tokens import characters
+from benchmark.metrics.corpus import characters
 from benchmark.scoring.ties import comparisons
 from reports.experiments import Table
 from reports.tables.measured import Measured

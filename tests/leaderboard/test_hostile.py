@@ -24,7 +24,7 @@ from benchmark.leaderboard.comment import MARKER, MAX_BYTES, comment
 from benchmark.leaderboard.entries import MAX_ENTRIES, all_entries, list_entry, readme
 from benchmark.leaderboard.metadata import Metadata, as_yaml, read_metadata
 from benchmark.leaderboard.result import result, shown
-from benchmark.metrics import meteor_alignment
+from benchmark.metrics import meteor
 from benchmark.predictions import write_predictions
 
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(1)>[a](javascript:b) ![c](http://d) @e | `f` <!-- g"
@@ -147,7 +147,7 @@ def test_captions_that_make_meteor_search(
 ) -> None:
     """A few captions of a thousand characters among short ones: the work is bounded by the sum of their characters."""
     searched = []
-    align = meteor_alignment.align
+    align = meteor.align
     monkeypatch.setattr("benchmark.metrics.meteor.align", lambda p, r: searched.append(len(p)) or align(p, r))
     split = splits["test"]
     few = int(MAX_MEAN_LENGTH * split.n_boxes / 1000)

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from made_split import made_split
 
-from benchmark.leaderboard.ranking import rank
+from benchmark.leaderboard.board import rank
 from benchmark.leaderboard.statistics_cache import Statistics
-from benchmark.scoring.evaluation import Evaluation, evaluate
+from benchmark.scoring.evaluation import Evaluation, System, compare, evaluate
 from benchmark.scoring.receipt import make_receipt
-from benchmark.scoring.systems import System, compare
 from benchmark.scoring.ties import Comparison, seed_error
 
 N_IMAGES = 400

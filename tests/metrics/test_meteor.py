@@ -16,7 +16,7 @@ from benchmark.dataset.mini.copywriting import FORMS, all_phrases
 from benchmark.errors import InputError
 from benchmark.metrics import meteor
 from benchmark.metrics.corpus import Corpus
-from benchmark.metrics.meteor_alignment import align
+from benchmark.metrics.meteor import align
 from benchmark.scoring.original import find_java
 
 

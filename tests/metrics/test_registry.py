@@ -95,7 +95,7 @@ from pathlib import Path
 from benchmark.dataset.store import open_directory
 from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.receipt import make_receipt
-from benchmark.scoring.systems import System, compare
+from benchmark.scoring.evaluation import System, compare
 from benchmark.scoring.tables import difference_grid, scores_grid, tables
 split = open_directory(Path(sys.argv[1]))["test"]
 evaluation = evaluate(split, [caption[:3] for caption in split.captions])

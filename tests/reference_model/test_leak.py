@@ -11,7 +11,7 @@ from tiny_runs import prepared
 
 from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
-from benchmark.metrics.tokens import characters
+from benchmark.metrics.corpus import characters
 from benchmark.rendering import draw_captions
 from reference_model.config import override
 from reference_model.registry import named

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
-from ...metrics.tokens import characters
+from ...metrics.corpus import characters
 from ..schema import AnnotationRow
 
 Box = tuple[float, float, float, float]
