@@ -13,10 +13,11 @@ import typer
 
 from benchmark import cli
 from benchmark.dataset import open_dataset
+from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.leaderboard.check import Checker
-from benchmark.leaderboard.entries import SPLITS, entry_name
+from benchmark.leaderboard.entries import entry_name
 from benchmark.leaderboard.metadata import Metadata, read_metadata
 from benchmark.leaderboard.new_entry import fill_entry, temporary_folder
 from benchmark.scoring.evaluation import evaluate
@@ -123,8 +124,8 @@ def _make(
     target = submissions / entry_name(about)
     if target.exists() and not again:
         raise InputError(f"{target} is an entry of others, which is never replaced; choose another --date")
-    captions = [{split: run.captions(splits[split]) for split in SPLITS} for run in runs]
-    evaluations = [{split: evaluate(splits[split], one[split]) for split in SPLITS} for one in captions]
+    captions = [{split: run.captions(splits[split]) for split in EVALUATED_SPLITS} for run in runs]
+    evaluations = [{split: evaluate(splits[split], one[split]) for split in EVALUATED_SPLITS} for one in captions]
     with temporary_folder(submissions) as place:
         built = place / target.name
         fill_entry(built, about, captions, evaluations, splits)

@@ -6,8 +6,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
-from benchmark.leaderboard.entries import SPLITS, entry_name
+from benchmark.leaderboard.entries import entry_name
 from benchmark.leaderboard.metadata import Metadata
 from benchmark.leaderboard.new_entry import fill_entry
 from benchmark.scoring.evaluation import evaluate
@@ -41,8 +42,8 @@ def add_entry(submissions: Path, splits: dict[str, Split], name: str, share: flo
     """An entry whose captions are right to about `share`, one prediction file for each of its seeds."""
     metadata = Metadata(**ABOUT | {"name": name} | about)
     seeds: Sequence[int] = metadata.seeds
-    captions = [{split: partly_right(splits[split], share, seed) for split in SPLITS} for seed in seeds]
-    evaluations = [{split: evaluate(splits[split], one[split]) for split in SPLITS} for one in captions]
+    captions = [{split: partly_right(splits[split], share, seed) for split in EVALUATED_SPLITS} for seed in seeds]
+    evaluations = [{split: evaluate(splits[split], one[split]) for split in EVALUATED_SPLITS} for one in captions]
     submissions.mkdir(exist_ok=True)
     folder = submissions / entry_name(metadata)
     fill_entry(folder, metadata, captions, evaluations, splits)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dataset.schema import EVALUATED_SPLITS
 from ..dataset.store import Split
 from ..errors import InputError
 from ..predictions import read_predictions
@@ -28,7 +29,6 @@ from .entries import (
     ENTRY_NAME,
     HASH_LIST,
     MAX_NAME,
-    SPLITS,
     Entry,
     entry_name,
     list_entry,
@@ -84,7 +84,7 @@ class Checker:
         Raises:
             InputError: if val or test is missing or has hidden references.
         """
-        lacking = [name for name in SPLITS if name not in splits or not splits[name].has_references]
+        lacking = [name for name in EVALUATED_SPLITS if name not in splits or not splits[name].has_references]
         if lacking:
             raise InputError(f"the data set has no {' and '.join(lacking)} split with references, needed for scoring")
         self._splits, self._maintainer = splits, maintainer
@@ -101,7 +101,7 @@ class Checker:
 
     @cached_property
     def _references(self) -> dict[str, np.ndarray]:
-        return {name: hashed(self._splits[name].captions) for name in SPLITS}
+        return {name: hashed(self._splits[name].captions) for name in EVALUATED_SPLITS}
 
     #: Names of all checks, in the order in which they run; `receipts` takes the longest.
     CHECKS = ("name", "files", "sizes", "unchanged", "metadata", "readme", "complete", "predictions", "receipts",
@@ -314,7 +314,7 @@ class Checker:
 
 
 def _pairs(entry: Entry) -> list[tuple[int, str]]:
-    return [(seed, split) for seed in entry.seeds for split in SPLITS]
+    return [(seed, split) for seed in entry.seeds for split in EVALUATED_SPLITS]
 
 
 def _line(path: Path, place: str) -> int:

@@ -15,12 +15,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..dataset.schema import EVALUATED_SPLITS
 from ..errors import InputError
 from ..metrics import MORE_IS_BETTER
 from ..scoring.receipt import read_receipt
 from ..scoring.significance import mean_and_deviation
 from .accepted import Status, read_hashes
-from .entries import ENTRY_NAME, HASH_LIST, MAX_NAME, SPLITS, list_entry, receipt_of
+from .entries import ENTRY_NAME, HASH_LIST, MAX_NAME, list_entry, receipt_of
 from .result import FORMAT, MAX_PROBLEMS, printable
 
 MAX_BYTES = 4 << 20
@@ -76,7 +77,7 @@ def comment(path: Path, submissions: Path) -> str:
     if len(new) > _MAX_ENTRIES:
         lines.append(f"\n... and {len(new) - _MAX_ENTRIES} more entries")
     known = _accepted(submissions)
-    for split in reversed(SPLITS):
+    for split in reversed(EVALUATED_SPLITS):
         rows = [(entry.name, _means(entry.scores[split])) for entry in new[:_MAX_ENTRIES] if split in entry.scores]
         if rows:
             lines += ["", *_table(split, rows, known.get(split, []))]
@@ -127,7 +128,7 @@ def _accepted(submissions: Path) -> dict[str, list[tuple[str, dict[str, float]]]
     found: dict[str, list[tuple[str, dict[str, float]]]] = {}
     for name in read_hashes(submissions / HASH_LIST).entries:
         entry = list_entry(submissions / name)
-        for split in SPLITS:
+        for split in EVALUATED_SPLITS:
             there = [path for seed in entry.seeds if (path := entry.files.get(receipt_of(seed, split)))]
             scores = [read_receipt(path)["scores"] for path in there]
             if scores:  # an accepted entry that lacks files fails the check, so it is left out here

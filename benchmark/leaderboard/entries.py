@@ -23,7 +23,7 @@ from ..errors import InputError
 from .metadata import MAX_BYTES, MAX_SEEDS, Metadata
 
 #: The splits for which an entry has predictions.
-SPLITS = EVALUATED_SPLITS
+EVALUATED_SPLITS = EVALUATED_SPLITS
 ENTRY_NAME = re.compile(r"[0-9]{8}_[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_NAME = 80
 MAX_ENTRIES = 2000
@@ -69,7 +69,9 @@ def expected_files(seeds: list[int]) -> list[str]:
     """Paths of all files of an entry with these seeds, relative to its folder."""
     places = ["metadata.yaml", "README.md"]
     for seed in seeds:
-        places += [predictions_of(seed, split) for split in SPLITS] + [receipt_of(seed, split) for split in SPLITS]
+        places += [predictions_of(seed, split) for split in EVALUATED_SPLITS] + [
+            receipt_of(seed, split) for split in EVALUATED_SPLITS
+        ]
     return places
 
 
@@ -103,8 +105,8 @@ def list_entry(path: Path) -> Entry:
             _take(entry, item, item.name, LIMITS[item.name])
         elif seed and item.is_dir(follow_symlinks=False):
             entry.seeds.append(int(seed[1]))
-            for inner in _listed(entry, path / item.name, 2 * len(SPLITS)):
-                name = re.fullmatch(rf"(preds|scores)\.({'|'.join(SPLITS)})\.(jsonl\.gz|json)", inner.name)
+            for inner in _listed(entry, path / item.name, 2 * len(EVALUATED_SPLITS)):
+                name = re.fullmatch(rf"(preds|scores)\.({'|'.join(EVALUATED_SPLITS)})\.(jsonl\.gz|json)", inner.name)
                 belongs = name and (name[1] == "preds") == (name[3] == "jsonl.gz")
                 if name and belongs:
                     _take(entry, inner, f"{item.name}/{inner.name}", LIMITS[name[1]])

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dataset.schema import EVALUATED_SPLITS
 from ..dataset.store import Split
 from ..errors import InputError
 from ..metrics import HEADLINE
@@ -30,7 +31,6 @@ from .check import Checker, Report
 from .entries import (
     HASH_LIST,
     IN_THE_MAKING,
-    SPLITS,
     Entry,
     all_entries,
     list_entry,
@@ -82,7 +82,7 @@ class Draft:
         except InputError:  # the checker has reported it
             return cls(path, None, report, problems)
         draft = cls(path, entry, report, problems)
-        for seed, split in ((seed, split) for seed in entry.seeds for split in SPLITS):
+        for seed, split in ((seed, split) for seed in entry.seeds for split in EVALUATED_SPLITS):
             if (place := entry.files.get(receipt_of(seed, split))) is not None:
                 try:
                     draft.receipts[seed, split] = read_receipt(place)
@@ -102,14 +102,14 @@ class Draft:
         if self.entry is None:
             return []
         places = self.entry.files
-        pairs = ((seed, split) for seed in self.entry.seeds for split in SPLITS)
+        pairs = ((seed, split) for seed in self.entry.seeds for split in EVALUATED_SPLITS)
         return [(*pair, places[predictions_of(*pair)]) for pair in pairs if predictions_of(*pair) in places]
 
     @property
     def claimed(self) -> dict[str, float]:
         """CIDEr as the receipts claim it, mean over seeds, for each split on which all of them have a plain number."""
         found: dict[str, float] = {}
-        for split in SPLITS:
+        for split in EVALUATED_SPLITS:
             values = [claimed_score(receipt, HEADLINE) for (_, name), receipt in self.receipts.items() if name == split]
             numbers = [value for value in values if value is not None]
             if numbers and len(numbers) == len(values):
@@ -177,7 +177,7 @@ class Draft:
     def listed(self) -> Listed:
         """The row of an entry without problems."""
         seeds = sorted(self.metadata.seeds)
-        statistics = {split: [self.statistics[seed, split] for seed in seeds] for split in SPLITS}
+        statistics = {split: [self.statistics[seed, split] for seed in seeds] for split in EVALUATED_SPLITS}
         return Listed(self.path.name, self.metadata.name, statistics, self.metadata, self.report.status, self.older)
 
 
@@ -219,9 +219,9 @@ def gather(
     """
     cache = cache or StatisticsCache()
     # Without train: nothing here needs it, and it may be large.
-    known = {name: splits[name] for name in SPLITS if name in splits}
+    known = {name: splits[name] for name in EVALUATED_SPLITS if name in splits}
     checker = Checker(known, read_hashes(submissions / HASH_LIST), maintainer=True)
-    opened = {name: splits[name] for name in SPLITS}
+    opened = {name: splits[name] for name in EVALUATED_SPLITS}
     drafts, refused, elsewhere = [], [], []
     for path in all_entries(submissions) if submissions.exists() else ():
         if path.name.startswith(IN_THE_MAKING) or (candidate and path.name == candidate.name):
@@ -271,7 +271,7 @@ def _reference_rows(splits: dict[str, Split], cache: StatisticsCache) -> list[Li
                     lambda split=split, predict=predict: predict(train, splits[split]),  # type: ignore[misc]
                 )
             ]
-            for split in SPLITS
+            for split in EVALUATED_SPLITS
         }
         rows.append(Listed(label, label, statistics))
     return rows

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..citation import BIBTEX
+from ..dataset.schema import EVALUATED_SPLITS
 from ..dataset.store import Split, SplitWriter, open_directory, write_description
 from ..errors import InputError
 from ..files import folder_when_complete
@@ -32,7 +33,6 @@ from ..metrics.length_fit import BIN_EDGES
 from ..site.browser import link, write_browser
 from . import tables
 from .board import DIVISIONS, METRICS, Board, Division, Listed
-from .entries import SPLITS
 from .statistics_cache import sample_images
 
 if TYPE_CHECKING:
@@ -77,11 +77,11 @@ def _write_pages(board: Board, folder: Path, types: str | None) -> None:
     from ..site.pages import Site  # needs Jinja2
 
     navigation = [("Ranking", "index.html"), ("Slices", "slices-test.html")]
-    navigation += [(f"Samples of {split}", f"browser/{split}/index.html") for split in reversed(SPLITS)]
+    navigation += [(f"Samples of {split}", f"browser/{split}/index.html") for split in reversed(EVALUATED_SPLITS)]
     label = SYNTHETIC_NOTE if board.synthetic else ""
     site = Site(folder, "CapOnImage leaderboard", label, navigation, [_HERE / "templates"])
     shutil.copytree(_HERE / "static", folder / "static", dirs_exist_ok=True)
-    for split in SPLITS:
+    for split in EVALUATED_SPLITS:
         for division in DIVISIONS:
             _write_ranking(site, board, split, division)
         _write_slices(site, board, split)
@@ -101,7 +101,7 @@ def _ranking_place(split: str, division: Division) -> str:
 
 
 def _write_ranking(site: "Site", board: Board, split: str, division: Division) -> None:
-    views = [(tables.title(s, d), _ranking_place(s, d)) for s in reversed(SPLITS) for d in DIVISIONS]
+    views = [(tables.title(s, d), _ranking_place(s, d)) for s in reversed(EVALUATED_SPLITS) for d in DIVISIONS]
     place = _ranking_place(split, division)
     site.page(
         place,
@@ -126,7 +126,7 @@ def _write_slices(site: "Site", board: Board, split: str) -> None:
         heading=f"Slices of {split}",
         about="CIDEr on parts of the split, with the document frequencies of the whole: parts are comparable with each "
         "other and with the whole.",
-        views=[(f"{s}", f"slices-{s}.html") for s in reversed(SPLITS)],
+        views=[(f"{s}", f"slices-{s}.html") for s in reversed(EVALUATED_SPLITS)],
         slices=[tables.slice_grid(board, split, by) for by in tables.slice_kinds(board, split)],
     )
 
@@ -184,11 +184,13 @@ def _write_entry(
         "entry.html.j2",
         heading=entry.label,
         entry=entry,
-        places=[(split, place) for split in reversed(SPLITS) for place, s in board.ranked(split) if s is entry],
+        places=[
+            (split, place) for split in reversed(EVALUATED_SPLITS) for place, s in board.ranked(split) if s is entry
+        ],
         browser=f"browser/test/index.html{link(names[entry.name], names[rival.name])}",
         rival=rival.label,
-        neighbours=[tables.neighbours_grid(board, split, entry.name) for split in reversed(SPLITS)],
-        scores=[tables.seeds_grid(entry, split) for split in reversed(SPLITS)],
+        neighbours=[tables.neighbours_grid(board, split, entry.name) for split in reversed(EVALUATED_SPLITS)],
+        scores=[tables.seeds_grid(entry, split) for split in reversed(EVALUATED_SPLITS)],
         history=tables.history_grid([entry], METRICS),
         plot=_length_plot(entry),
         types=types,
@@ -224,7 +226,7 @@ def _facts(entry: Listed) -> Iterator[tuple[str, str, str]]:
 def _write_receipts(folder: Path, entry: Listed) -> Iterator[tuple[str, str]]:
     """Write the recomputed receipts; yields the label and the path in the site of each."""
     assert entry.metadata is not None
-    for split in SPLITS:
+    for split in EVALUATED_SPLITS:
         for seed, one in zip(sorted(entry.metadata.seeds), entry.statistics[split], strict=True):
             place = f"receipts/{entry.name}/seed{seed}.{split}.json"
             path = folder / place

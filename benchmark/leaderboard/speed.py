@@ -18,12 +18,13 @@ import numpy as np
 
 from ..dataset import open_dataset
 from ..dataset.mini.build import build
+from ..dataset.schema import EVALUATED_SPLITS
 from ..dataset.store import Split
 from ..grid import Content, Grid, number
 from ..scoring.blind import perturbed
 from ..scoring.evaluation import evaluate
 from .board import Board, Listed
-from .entries import SPLITS, entry_name
+from .entries import entry_name
 from .gather import gather
 from .metadata import Metadata
 from .new_entry import fill_entry
@@ -70,7 +71,7 @@ def measure(images: int, entries: int, large: int, jobs: int) -> Grid:
 
         for count in (large // 2, large):
             many = Board(board.splits, _made_systems(board, count), board.reference_rows)
-            _, cells = _timed(lambda many=many: [many.ranked(split) for split in SPLITS])  # type: ignore[misc]
+            _, cells = _timed(lambda many=many: [many.ranked(split) for split in EVALUATED_SPLITS])  # type: ignore[misc]
             grid.add(f"tests of all pairs of {count} entries, val and test", *cells)
             _, cells = _timed(lambda many=many: write_board(many, folder / "many"))  # type: ignore[misc]
             grid.add(f"Markdown, CSV and pages of {count} entries", *cells)
@@ -115,8 +116,8 @@ def _metadata(k: int) -> Metadata:
 
 def _add_entry(submissions: Path, splits: dict[str, Split], k: int) -> None:
     about = _metadata(k)
-    captions = {split: perturbed(splits[split], k) for split in SPLITS}
-    evaluations = {split: evaluate(splits[split], captions[split]) for split in SPLITS}
+    captions = {split: perturbed(splits[split], k) for split in EVALUATED_SPLITS}
+    evaluations = {split: evaluate(splits[split], captions[split]) for split in EVALUATED_SPLITS}
     fill_entry(submissions / entry_name(about), about, [captions], [evaluations], splits)
 
 
@@ -131,6 +132,6 @@ def _made_systems(board: Board, count: int) -> Sequence[Listed]:
     systems = []
     for k in range(count):
         like, about = board.entries[k % len(board.entries)], _metadata(k)
-        statistics = {split: [made(one, k / count) for one in like.statistics[split]] for split in SPLITS}
+        statistics = {split: [made(one, k / count) for one in like.statistics[split]] for split in EVALUATED_SPLITS}
         systems.append(Listed(entry_name(about), about.name, statistics, about, "self-scored"))
     return systems

@@ -6,6 +6,7 @@ Names of systems are untrusted text; `grid` escapes them for each format.
 from collections.abc import Iterator, Sequence
 
 from .. import paper
+from ..dataset.schema import EVALUATED_SPLITS
 from ..grid import (
     SYNTHETIC_NOTE,
     Cell,
@@ -24,13 +25,13 @@ from ..metrics import BOARD, HEADLINE
 from ..scoring.evaluation import METRIC_VERSION
 from ..scoring.receipt import other_versions
 from .board import DIVISIONS, METRICS, Board, Division, Listed, Place
-from .entries import SPLITS
 from .gather import claimed_score, inner
 from .result import printable
 
 RULE = (
-    "rank: the ranks that cannot be excluded at 5 %, all pairs of entries tested together, resampling images; group: "
-    "entries not significantly worse than the first of the group; ties are not transitive, as the ranks show"
+    "rank: the ranks that cannot be excluded at 5 %, all pairs of entries tested together, resampling images, and "
+    "differences within two standard errors over seeds taken for none; group: entries not significantly worse than the "
+    "first of the group; ties are not transitive, as the ranks show"
 )
 PAPER_TITLE = "Table 2 of the paper: reported, not re-scored"
 PAPER_NOTE = "These numbers are for other data: never compare them with the ones above."
@@ -206,13 +207,13 @@ def entry_slice_grids(entry: Listed) -> Iterator[Grid]:
 def markdown(board: Board) -> str:
     """The whole board as one Markdown page."""
     text = ["# Leaderboard", *([f"**{SYNTHETIC_NOTE}**"] if board.synthetic else [])]
-    for split in reversed(SPLITS):
+    for split in reversed(EVALUATED_SPLITS):
         text += [f"## {split}", f"`{board.signatures[split]}`", ranking_grid(board, split).markdown()]
         for division in DIVISIONS[1:]:
             short = ranking_grid(board, split, division, [HEADLINE])
             short.notes = []
             text.append(short.markdown())
-    text += ["## Paper", *(paper_grid(split).markdown() for split in reversed(SPLITS))]
+    text += ["## Paper", *(paper_grid(split).markdown() for split in reversed(EVALUATED_SPLITS))]
     more = [grid for grid in (history_grid(board.entries), refused_grid(board)) if grid.rows]
     text += ["## More", *(grid.markdown() for grid in more)] if more else []
     if board.elsewhere:

@@ -17,10 +17,11 @@ pytest.importorskip("yaml")
 
 import yaml
 
+from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
 from benchmark.leaderboard.accepted import read_hashes
 from benchmark.leaderboard.comment import MARKER, comment
-from benchmark.leaderboard.entries import HASH_LIST, SPLITS, list_entry, receipt_of
+from benchmark.leaderboard.entries import HASH_LIST, list_entry, receipt_of
 from benchmark.leaderboard.result import FORMAT
 
 ROOT = Path(__file__).parents[2]
@@ -166,7 +167,7 @@ def test_an_accepted_entry_that_has_lost_files(tmp_path: Path, splits: dict[str,
                         "status": "self-scored",
                         "failures": [],
                         "notes": [],
-                        "scores": {split: {"CIDEr": [1.0]} for split in SPLITS},
+                        "scores": {split: {"CIDEr": [1.0]} for split in EVALUATED_SPLITS},
                     }
                 ],
             }
