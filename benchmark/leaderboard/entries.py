@@ -23,7 +23,6 @@ from ..errors import InputError
 from .metadata import MAX_BYTES, MAX_SEEDS, Metadata
 
 #: The splits for which an entry has predictions.
-EVALUATED_SPLITS = EVALUATED_SPLITS
 ENTRY_NAME = re.compile(r"[0-9]{8}_[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_NAME = 80
 MAX_ENTRIES = 2000
