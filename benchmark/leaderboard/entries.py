@@ -22,7 +22,7 @@ from ..dataset.schema import EVALUATED_SPLITS
 from ..errors import InputError
 from .metadata import MAX_BYTES, MAX_SEEDS, Metadata
 
-#: The splits for which an entry has predictions.
+#: The form of the name of an entry's folder, and how long it may be.
 ENTRY_NAME = re.compile(r"[0-9]{8}_[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_NAME = 80
 MAX_ENTRIES = 2000
