@@ -131,8 +131,10 @@ def _run(command: list[str]) -> tuple[float, float]:
     """Wall seconds and peak resident megabytes of a process.
 
     Raises:
-        InputError: if the process fails; the message ends with its stderr.
+        InputError: if the process fails; the message ends with its stderr. On Windows, which does not tell the peak.
     """
+    if not hasattr(os, "wait4"):
+        raise InputError("the peak memory of a process is measured on Linux and macOS alone; run this command there")
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None

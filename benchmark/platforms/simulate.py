@@ -8,6 +8,7 @@ Invariants:
 
 import json
 import math
+import os
 import shlex
 import shutil
 import sys
@@ -81,8 +82,10 @@ def simulate(
         worker: interpreter and limits of the worker.
 
     Raises:
-        InputError: if the bundle is not a zip archive, or lacks the phase.
+        InputError: if the bundle is not a zip archive, or lacks the phase; on Windows, which cannot limit a worker.
     """
+    if os.name == "nt":
+        raise InputError("a worker's time and memory can be limited on Linux and macOS alone; simulate it there")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place).resolve()
         try:
