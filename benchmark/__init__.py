@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 #: In a checkout this folder is `benchmark`; installed, it is `caponimage`. If one process imported both, each would
 #: have its own classes, and an error raised by one would not be caught by the other.
+IS_CAPONIMAGE = True
 _other = sys.modules.get({"benchmark": "caponimage", "caponimage": "benchmark"}.get(__name__, ""))
-if _other is not None and getattr(_other, "__file__", None) == __file__:
-    raise ImportError(f"this process has imported {__file__} as {_other.__name__}; do not import it as {__name__} too")
+if _other is not None and getattr(_other, "IS_CAPONIMAGE", False):
+    raise ImportError(f"this process has imported the package as {_other.__name__}; do not import it as {__name__} too")
 
 from .version import __version__  # noqa: E402  # first the check above
 

@@ -9,7 +9,6 @@ Invariants of the embedded data set, mini:
 import os
 from pathlib import Path
 
-from ..cli import stderr
 from ..errors import InputError
 from ..files import cache_directory
 from .mini import NAME
@@ -41,6 +40,7 @@ def _open_mini() -> dict[str, Split]:
             return splits
     except InputError:
         pass
+    from ..cli import stderr  # the workers of other platforms have no terminal libraries, and never come here
     from .mini.build import build
 
     stderr.print(f"building {NAME}, the embedded synthetic data set, in {directory} (once)", markup=False)

@@ -211,7 +211,7 @@ def schema() -> None:
     cli.require_board_extra()
     from .metadata import json_schema
 
-    print(json.dumps(json_schema(), indent=1, ensure_ascii=False))
+    print(json.dumps(json_schema(), indent=1, ensure_ascii=False, default=str))
 
 
 @app.command()

@@ -22,7 +22,7 @@ from ..dataset.schema import EVALUATED_SPLITS
 from ..dataset.store import Split
 from ..errors import InputError
 from ..predictions import read_predictions
-from ..scoring.evaluation import METRIC_VERSION, evaluate
+from ..scoring.evaluation import MAX_MEAN_LENGTH, METRIC_VERSION, evaluate
 from ..scoring.receipt import first_difference, later_metrics, make_receipt, other_versions, read_receipt
 from .accepted import HashList, Status, status
 from .entries import (
@@ -38,11 +38,6 @@ from .entries import (
 )
 from .metadata import Metadata, read_metadata
 from .review import LEAKED, NEAR_DUPLICATE, Neighbours, equal_share, hashed, jumps, sameness
-
-#: Maximum mean caption length of predictions that are scored, in characters; references have about five. METEOR's
-#: alignment takes 10 to 20 microseconds per character of an adversarial caption, so this bounds the work: 23 s and
-#: 600 MB for the worst 20,000 images found, most of it on the longest references.
-MAX_MEAN_LENGTH = 15
 
 
 @dataclass

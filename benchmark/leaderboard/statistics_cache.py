@@ -27,9 +27,8 @@ from ..metrics import METRICS
 from ..metrics import cider as metrics_cider
 from ..metrics.corpus import characters
 from ..predictions import read_predictions
-from ..scoring.evaluation import METRIC_VERSION, Evaluation, evaluate
+from ..scoring.evaluation import MAX_MEAN_LENGTH, METRIC_VERSION, Evaluation, evaluate
 from ..scoring.receipt import make_receipt
-from .check import MAX_MEAN_LENGTH
 
 #: Version of the cache's file format.
 _FORM = 3

@@ -21,14 +21,12 @@ from ..errors import InputError
 from ..files import replace_when_complete
 from ..metrics import BOARD
 from ..predictions import read_predictions
-from ..scoring.evaluation import evaluate
+from ..scoring.evaluation import MAX_MEAN_LENGTH, evaluate
 from ..scoring.receipt import plain, signature
 from .archives import is_archive, unpack
 from .references import open_references
 
 NAMES = ("preds.jsonl", "preds.jsonl.gz", "preds.jsonl.zst")
-#: Maximum mean caption length of predictions that are scored, in characters (as in `leaderboard.check`).
-MAX_MEAN_LENGTH = 15
 
 _T = TypeVar("_T")
 

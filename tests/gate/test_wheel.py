@@ -104,6 +104,12 @@ def test_the_console_command_has_the_verbs_of_the_module(python: Path, tmp_path:
     assert "try `caponimage score preds.jsonl`" in wrong.stderr
 
 
+def test_the_installed_package_beside_a_checkout(python: Path) -> None:
+    """A script in a checkout that imports both names, which are two copies where the package is installed as well."""
+    done = subprocess.run([python, "-c", "import caponimage, benchmark"], cwd=ROOT, capture_output=True, text=True)
+    assert "do not import it as benchmark too" in done.stderr
+
+
 def test_one_process_never_holds_the_package_twice() -> None:
     """Two copies of every class: an error raised by one is not caught by the other."""
     code = "import sys; sys.path.insert(0, sys.argv[1]); import benchmark; sys.modules['benchmark'] = benchmark\n"
