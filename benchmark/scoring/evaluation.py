@@ -34,6 +34,9 @@ from .slices import slices
 #: unchanged predictions; each metric has its own version in the registry. See CHANGELOG.md, "Changes scores".
 METRIC_VERSION = "0.1"
 
+#: All values that METRIC_VERSION has had before; a receipt with any other value was made up.
+EARLIER_METRIC_VERSIONS: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True)
 class Part:
