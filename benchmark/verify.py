@@ -10,7 +10,14 @@ from .dataset import open_split
 from .errors import InputError
 from .predictions import read_predictions
 from .scoring.evaluation import evaluate
-from .scoring.receipt import first_difference, later_metrics, make_receipt, other_versions, read_receipt
+from .scoring.receipt import (
+    first_difference,
+    later_metrics,
+    make_receipt,
+    other_versions,
+    read_receipt,
+    version_problem,
+)
 
 
 def main(
@@ -21,7 +28,8 @@ def main(
     """Recompute a receipt from the predictions; the first difference, if any, is named (exit code 2).
 
     Metrics that were added after the receipt was made do not count as a difference. A metric whose version has changed
-    since then cannot be compared, so the receipt cannot be confirmed (exit code 2).
+    since then cannot be compared, so the receipt cannot be confirmed (exit code 2), and neither can one with metrics
+    that only a newer version of this package knows.
 
     Example::
 
@@ -29,6 +37,8 @@ def main(
         python -m benchmark.verify scores.json preds.jsonl
     """
     stored = read_receipt(receipt)
+    if problem := version_problem(stored):
+        raise InputError(f"{receipt}: {problem}")
     split_name = stored.get("data", {}).get("split") if isinstance(stored.get("data"), dict) else None
     if not isinstance(split_name, str):
         raise InputError(f"{receipt}: data.split: got {split_name!r:.80}, expected the name of a split")

@@ -1,6 +1,8 @@
 """Receipts: complete, recomputable, and unforgiving."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ from benchmark import verify
 from benchmark.errors import InputError
 from benchmark.metrics import METRICS, cider
 from benchmark.predictions import write_predictions
-from benchmark.scoring.evaluation import evaluate
+from benchmark.scoring import receipt as receipt_module
+from benchmark.scoring.evaluation import METRIC_VERSION, evaluate
 from benchmark.scoring.receipt import first_difference, make_receipt, other_versions, read_receipt, signature
 
 
@@ -45,11 +48,43 @@ def test_every_tampered_number_is_named(tmp_path: Path) -> None:
         assert str(place[-1]) in difference
 
 
-def test_versions_do_not_count(tmp_path: Path) -> None:
+def test_versions_of_other_programs_do_not_count(tmp_path: Path) -> None:
     """A receipt made with another Python must verify here."""
     split, predictions = made_split(tmp_path)
     receipt = make_receipt(split, evaluate(split, predictions))
-    assert first_difference(receipt | {"versions": {"python": "9"}}, receipt) is None
+    other = receipt | {"versions": {"python": "9", "metrics": METRIC_VERSION}}
+    assert first_difference(other, receipt) is None
+
+
+@pytest.mark.parametrize("versions", [{"metrics": "99"}, {"metrics": 0.1}, {"metrics": ["0.1"]}, {}, None, "0.1"])
+def test_the_common_version_is_verified(versions: Any, tmp_path: Path) -> None:
+    """A receipt of version "99", "verified, every number recomputed"; or blamed on the predictions instead."""
+    split, predictions = made_split(tmp_path / "data")
+    write_predictions(tmp_path / "preds.jsonl", split, predictions)
+    forged = make_receipt(split, evaluate(split, predictions)) | {"versions": versions, "signature": "anything"}
+    assert str(first_difference(forged, forged)).startswith("versions.metrics: got ")
+    (tmp_path / "scores.json").write_text(json.dumps(forged))
+    with pytest.raises(InputError) as error:
+        verify.main(tmp_path / "scores.json", tmp_path / "preds.jsonl", str(split.directory))
+    [problem] = error.value.problems
+    assert "json: versions.metrics: got " in problem
+    assert "expected '0.1', the version of what all metrics share (tokens, data, bootstrap)" in problem
+    assert "belong" not in problem
+
+
+def test_an_earlier_common_version_excuses_scores_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Data, hashes or metrics of an old receipt that are anything, since its scores cannot be compared."""
+    split, predictions = made_split(tmp_path)
+    receipt = make_receipt(split, evaluate(split, predictions))
+    old = json.loads(json.dumps(receipt)) | {"versions": {"metrics": "0.0"}, "signature": "caponimage|old"}
+    old["scores"]["CIDEr"] += 1
+    del old["slices"]
+    assert "versions.metrics" in str(first_difference(old, receipt))
+    monkeypatch.setattr(receipt_module, "EARLIER_METRIC_VERSIONS", ("0.0",))
+    assert first_difference(old, receipt) is None
+    assert first_difference(old_form(old), receipt) is None
+    for key, value in (("data", {}), ("sha256", {}), ("format", "x"), ("metrics", {"CIDEr": "0"}), ("more", 1)):
+        assert str(first_difference(old | {key: value}, receipt)).startswith(key)
 
 
 def test_one_changed_caption_changes_the_receipt(tmp_path: Path) -> None:
@@ -127,7 +162,12 @@ def _take(key: str, value: Any) -> Callable[[dict[str, Any]], object]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda r: r["metrics"].update(Best="1"), "metrics.Best: in the receipt, but not recomputed"),
+        (lambda r: r["metrics"].update(Best="1"), "metrics that this version does not know: Best; update the package"),
+        (lambda r: r["metrics"].update({"\x1b[1m": "1"}), r"does not know: \x1b[1m; update"),
+        (lambda r: r["metrics"].update({f"M{n}": "1" for n in range(99)}), "M0, M1, M2, M3, M4, ...; update"),
+        (lambda r: r["metrics"].update(CIDEr="0"), "metrics.CIDEr: the receipt says '0', recomputed '1'"),
+        (lambda r: r["metrics"].update(CIDEr="-1"), "metrics.CIDEr: the receipt says '-1', recomputed '1'"),
+        (lambda r: r["metrics"].update(CIDEr="9" * 5000), "metrics.CIDEr: the receipt says '999"),
         (lambda r: r["scores"].update(Best=1.0), "scores.Best: in the receipt, but not recomputed"),
         (lambda r: r["metrics"].update(CIDEr=1), "metrics.CIDEr: the receipt says 1, recomputed '1'"),
         (lambda r: r["metrics"].pop("CIDEr"), "metrics.CIDEr: missing in the receipt"),
@@ -145,6 +185,54 @@ def test_what_is_no_list_of_metrics(change: Callable[[dict[str, Any]], object], 
     forged = json.loads(json.dumps(receipt))
     change(forged)
     assert said in str(first_difference(forged, receipt))
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "01", "1.0", " 1", "\u0661", "1\n", "v1", ""])
+def test_versions_that_never_existed_excuse_nothing(
+    version: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Any score at all, behind a version of its metric that was made up."""
+    split, predictions = made_split(tmp_path)
+    set_versions(monkeypatch, {"CIDEr": "3"})
+    receipt = make_receipt(split, evaluate(split, predictions))
+    forged = json.loads(json.dumps(receipt))
+    forged["metrics"]["CIDEr"] = version
+    forged["scores"]["CIDEr"] = 9999.0
+    forged["signature"] = forged["signature"].replace("s6,v3", f"s6,v{version}")
+    assert other_versions(forged) == {}
+    assert str(first_difference(forged, receipt)).startswith("metrics.CIDEr: the receipt says")
+
+
+@pytest.mark.parametrize(
+    ("new", "version", "sign", "said"),
+    [("First", "1", "|first:v1|boot", "First"), ("CIDEr", "2", "|boot", "CIDEr version 2")],
+)
+def test_a_receipt_newer_than_the_package(new: str, version: str, sign: str, said: str, tmp_path: Path) -> None:
+    """An honest receipt of a newer package that "does not belong to FILE" for its signature."""
+    split, predictions = made_split(tmp_path / "data")
+    write_predictions(tmp_path / "preds.jsonl", split, predictions)
+    receipt = make_receipt(split, evaluate(split, predictions))
+    newer = json.loads(json.dumps(receipt))
+    newer["metrics"][new] = version
+    newer["scores"][new] = 1.0
+    newer["signature"] = newer["signature"].replace("|boot", sign).replace("s6|", f"s6{',v2' * (new == 'CIDEr')}|")
+    (tmp_path / "scores.json").write_text(json.dumps(newer))
+    arguments = [str(tmp_path / "scores.json"), str(tmp_path / "preds.jsonl"), "--data", str(split.directory)]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark.verify", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    told = f"the receipt has metrics that this version does not know: {said}; update the package"
+    assert told in " ".join(done.stderr.split())
+    assert "belong" not in done.stderr
+
+
+def test_metrics_are_compared_before_the_signature(tmp_path: Path) -> None:
+    """A signature that is named where the metrics from which it follows are wrong."""
+    split, predictions = made_split(tmp_path)
+    receipt = make_receipt(split, evaluate(split, predictions))
+    forged = receipt | {"metrics": receipt["metrics"] | {"CIDEr": "0"}, "signature": "anything"}
+    assert str(first_difference(forged, receipt)).startswith("metrics.CIDEr")
 
 
 def test_other_versions_are_not_compared(

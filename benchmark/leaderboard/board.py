@@ -84,7 +84,7 @@ class Listed:
         statistics: statistics of each seed, by split.
         metadata: metadata of an entry; None for the other rows.
         status: how an entry's scores were obtained, see `accepted.Status`; "" for the other rows.
-        older: submitted receipts with other metric versions, by (seed, split).
+        older: accepted receipts with earlier metric versions, by (seed, split).
     """
 
     name: str

@@ -22,8 +22,15 @@ from ..dataset.schema import EVALUATED_SPLITS
 from ..dataset.store import Split
 from ..errors import InputError
 from ..predictions import read_predictions
-from ..scoring.evaluation import MAX_MEAN_LENGTH, METRIC_VERSION, evaluate
-from ..scoring.receipt import first_difference, later_metrics, make_receipt, other_versions, read_receipt
+from ..scoring.evaluation import MAX_MEAN_LENGTH, evaluate
+from ..scoring.receipt import (
+    first_difference,
+    later_metrics,
+    make_receipt,
+    other_versions,
+    read_receipt,
+    version_problem,
+)
 from .accepted import HashList, Status, status
 from .entries import (
     ENTRY_NAME,
@@ -233,26 +240,23 @@ class Checker:
     ) -> list[str]:
         opened = self._splits[split]
         problems = []
-        about, versions = stored.get("data"), stored.get("versions")
+        about = stored.get("data")
         fingerprint = about.get("fingerprint") if isinstance(about, dict) else None
-        version = versions.get("metrics") if isinstance(versions, dict) else None
         here = opened.fingerprint.hexdigest()
         if fingerprint != here:
             problems.append(
                 f"{path}:{_line(path, 'data.fingerprint')}: data.fingerprint: got {fingerprint!r:.80}, expected "
                 f"{here!r} ({opened.dataset}/{split}); was it scored on other data?"
             )
-        if version != METRIC_VERSION:
-            problems.append(
-                f"{path}:{_line(path, 'versions.metrics')}: versions.metrics: got {version!r:.40}, expected "
-                f"{METRIC_VERSION!r}; score again"
-            )
+        if problem := version_problem(stored):
+            problems.append(f"{path}:{_line(path, problem.partition(': ')[0])}: {problem}")
         for name, (then, now) in other_versions(stored).items():
             problems.append(
                 f"{path}:{_line(path, f'metrics.{name}')}: version of {name}: got {then!r:.40}, expected {now!r}; "
                 "score again"
             )
-        if difference := first_difference(stored, recomputed):
+        difference = first_difference(stored, recomputed)
+        if difference and difference != problem:
             line = _line(path, difference.partition(": ")[0])
             problems.append(f"{path}:{line}: does not belong to its predictions: {difference}")
         return problems

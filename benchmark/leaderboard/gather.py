@@ -5,7 +5,8 @@ Invariants:
 * an entry is ranked only if every check passes; one that fails is listed with its failures and never stops the others;
 * of two entries with the same predictions the accepted one stays, otherwise the earlier by folder name, so that a copy
   cannot push an accepted original off the board, whatever date it has;
-* a receipt with other metric versions is no failure if it names the same captions: its scores become history;
+* a receipt with earlier metric versions is believed as history only in an accepted entry, whose files are unchanged
+  since all of its numbers were recomputed, and whatever these versions do not concern is compared all the same;
 * a metric that was added after a receipt was made is no difference;
 * folder names are as untrusted as other text of entries: unprintable characters are shown as codes.
 """
@@ -23,8 +24,7 @@ from ..dataset.store import Split
 from ..errors import InputError
 from ..metrics import HEADLINE
 from ..scoring import blind
-from ..scoring.evaluation import METRIC_VERSION
-from ..scoring.receipt import first_difference, other_versions, read_receipt
+from ..scoring.receipt import first_difference, other_versions, read_receipt, version_problem
 from .accepted import read_hashes
 from .board import Board, Listed, Refused
 from .check import Checker, Report
@@ -61,7 +61,7 @@ class Draft:
         problems: reasons why it cannot be ranked, one sentence each.
         receipts: submitted receipts by (seed, split).
         statistics: recomputed statistics by (seed, split).
-        older: submitted receipts with another version of a metric, or of the parts that all metrics share.
+        older: accepted receipts with an earlier version of a metric, or of the parts that all metrics share.
     """
 
     path: Path
@@ -162,16 +162,16 @@ class Draft:
 
     def _compare_receipt(self, seed: int, split: str, found: Statistics) -> None:
         stored = self.receipts.get((seed, split), {})
-        version = inner(stored, "versions", "metrics")
         where = receipt_of(seed, split)
-        if version == METRIC_VERSION:
-            if difference := first_difference(stored, found.receipt):
-                self.problems.append(f"{where} does not belong to its predictions: {difference}")
-            elif other_versions(stored):
-                self.older[seed, split] = stored
-        elif inner(stored, "sha256", "predictions") != found.receipt["sha256"]["predictions"]:
-            self.problems.append(f"{where} does not belong to its predictions: sha256.predictions differs")
-        else:
+        problem, others = version_problem(stored), other_versions(stored)
+        if difference := first_difference(stored, found.receipt):
+            about = where if difference == problem else f"{where} does not belong to its predictions"
+            self.problems.append(f"{about}: {difference}")
+        elif (problem or others) and self.report.status == "self-scored":
+            of_metrics = [f"version of {name}: got {then}, expected {now}" for name, (then, now) in others.items()]
+            reason = problem or f"{', '.join(of_metrics)}; score again"
+            self.problems.append(f"{where}: {reason} (only accepted entries may have earlier versions)")
+        elif problem or others:
             self.older[seed, split] = stored
 
     def listed(self) -> Listed:

@@ -116,14 +116,14 @@ def slice_kinds(board: Board, split: str) -> list[str]:
 
 
 def history_grid(systems: Sequence[Listed], metrics: Sequence[str] = (HEADLINE,)) -> Grid:
-    """Scores that were submitted with other metric versions, beside the current ones; no rows if there are none.
+    """Scores that were accepted with earlier metric versions, beside the current ones; no rows if there are none.
 
     The version is the common one of all metrics (`METRIC_VERSION`) where that has changed, else the metric's own.
     """
     grid = Grid(
         "scores with older metric versions, and now",
         ["system", "split", "seed", "metric", "version then", "then", "now", "change"],
-        notes=["Old scores are those of the submitted receipts; the ranking uses the new ones."],
+        notes=["Old scores are those of the accepted receipts; the ranking uses the new ones."],
     )
     for system in systems:
         seeds = sorted(system.metadata.seeds) if system.metadata else []

@@ -21,7 +21,11 @@ from typing import Literal
 #: Metric that ranks systems; it is the first column wherever they are ranked.
 HEADLINE = "CIDEr"
 
-_FOUNDING_RELEASE = "0.1"
+#: Metrics of the first release, which no receipt may lack. Frozen: with one name more, every older receipt would fail.
+_FOUNDING = frozenset({
+    "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "CIDEr", "Div@1", "Div@2", "Exact", "Length", "Length error",
+    "Overflow", "Underfill",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Metric:
     Attributes:
         name: name in every table and file.
         module: module of this package that computes it.
-        version: version, raised when the metric can give other values for unchanged captions.
+        version: whole number from 1, raised when the metric can give other values for unchanged captions.
         unit: unit in tables: "%" is printed times 100, "characters" unchanged.
         higher_is_better: whether more is better; None for a number that describes and does not judge.
         level: whether the statistics have a row per box or per image.
@@ -40,7 +44,7 @@ class Metric:
         slices: whether it is a column of the tables of scores by slice.
         summary: whether it is a column of the short report tables in the README.
         report: whether it is a column of the report tables although the paper does not print it.
-        since: release that introduced it. Every receipt has the metrics of the first release.
+        since: release that introduced it, for readers; empty for the first release.
     """
 
     name: str
@@ -54,7 +58,7 @@ class Metric:
     slices: bool = False
     summary: bool = False
     report: bool = False
-    since: str = _FOUNDING_RELEASE
+    since: str = ""
 
     @property
     def scale(self) -> float:
@@ -69,7 +73,7 @@ class Metric:
     @property
     def founding(self) -> bool:
         """Whether every receipt must contain it."""
-        return self.since == _FOUNDING_RELEASE
+        return self.name in _FOUNDING
 
 
 #: All metrics, in the order of the tables; those of one module are adjacent.

@@ -34,6 +34,9 @@ from .slices import slices
 #: unchanged predictions; each metric has its own version in the registry. See CHANGELOG.md, "Changes scores".
 METRIC_VERSION = "0.1"
 
+#: All values that METRIC_VERSION has had before; a receipt with any other value was made up.
+EARLIER_METRIC_VERSIONS: tuple[str, ...] = ()
+
 #: Maximum mean caption length of predictions that are scored, in characters; references have about five. METEOR's
 #: alignment takes 10 to 20 microseconds per character of an adversarial caption, so this bounds the work: 23 s and
 #: 600 MB for the worst 20,000 images found, most of it on the longest references.

@@ -6,13 +6,15 @@ Invariants:
 * two receipts of the same captions on the same data are equal but for `versions`, whatever the file's line order,
   compression or machine;
 * a receipt stays valid when metrics are added: it names its metrics, each with its version, and only these are
-  compared. The founding metrics cannot be left out.
+  compared. The founding metrics cannot be left out;
+* only a version that has existed excuses a number from being compared.
 """
 
 import hashlib
 import json
 import math
 import platform
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +29,7 @@ from ..metrics.copying import copy_check
 from ..metrics.corpus import MAX_ORDER
 from ..metrics.length_fit import BIN_EDGES
 from ..version import __version__
-from .evaluation import METRIC_VERSION, Evaluation
+from .evaluation import EARLIER_METRIC_VERSIONS, METRIC_VERSION, Evaluation
 from .significance import RESAMPLES, SEED
 
 FORMAT = "caponimage-receipt/1"
@@ -37,6 +39,12 @@ _FIRST = "1"
 
 #: Metric module -> its section in a receipt, where that does not have the module's name.
 _SECTIONS = {"bleu": "copying"}
+
+#: Sections that do not depend on the version of what all metrics share; those that it can change are the others.
+_WHATEVER_THE_VERSION = frozenset({"format", "data", "sha256", "metrics", "versions"})
+
+_WHOLE_NUMBER = re.compile("[1-9][0-9]{0,8}")
+_MAX_NAMES = 5
 
 #: Caption-type model that this package ships, trained on mini's training captions.
 DEFAULT_ENCODER = "mini"
@@ -218,30 +226,81 @@ def later_metrics(receipt: Mapping[str, Any]) -> list[str]:
 
 
 def other_versions(receipt: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Metrics that a receipt has in another version: name -> (version in the receipt, present version).
+    """Metrics that a receipt has in an earlier version: name -> (version in the receipt, present version).
 
-    `first_difference` ignores their values, so a receipt with such a metric is not confirmed.
+    `first_difference` ignores their values, so a receipt with such a metric is not confirmed. A version that has never
+    existed is no earlier one.
     """
     versions = metric_versions(receipt)
     pairs = {metric.name: (versions.get(metric.name, metric.version), metric.version) for metric in METRICS}
-    return {name: (then, now) for name, (then, now) in pairs.items() if isinstance(then, str) and then != now}
+    return {name: (then, now) for name, (then, now) in pairs.items() if 0 < _whole_number(then) < int(now)}
+
+
+def _whole_number(version: Any) -> int:
+    """A version as a number; 0 if it is not written as a whole number from 1."""
+    return int(version) if isinstance(version, str) and _WHOLE_NUMBER.fullmatch(version) else 0
+
+
+def _unknown_metrics(receipt: Mapping[str, Any]) -> list[str]:
+    """Metrics of a receipt that are not in the registry, or in a later version than there, in printable form."""
+    present = {metric.name: int(metric.version) for metric in METRICS}
+    unknown = []
+    for name, version in metric_versions(receipt).items():
+        if name not in present:
+            unknown.append(ascii(name[:40])[1:-1])
+        elif _whole_number(version) > present[name]:
+            unknown.append(f"{name} version {version}")
+    return unknown
+
+
+def version_problem(receipt: Mapping[str, Any]) -> str | None:
+    """Why the versions in a receipt prevent its confirmation, as place and reason; None if they do not.
+
+    Either it has another version of what all metrics share, or metrics that only a newer package can have. Earlier
+    versions of single metrics are no such problem: `other_versions` lists them.
+    """
+    common = _common_version(receipt)
+    if common != METRIC_VERSION:
+        return (
+            f"versions.metrics: got {common!r:.40}, expected {METRIC_VERSION!r}, the version of what all metrics share "
+            "(tokens, data, bootstrap); score again"
+        )
+    if unknown := _unknown_metrics(receipt):
+        names = ", ".join(unknown[:_MAX_NAMES]) + (", ..." if len(unknown) > _MAX_NAMES else "")
+        return f"metrics: the receipt has metrics that this version does not know: {names}; update the package"
+    return None
+
+
+def _common_version(receipt: Mapping[str, Any]) -> Any:
+    """The version of what all metrics share, as a receipt says it; None if it does not."""
+    versions = receipt.get("versions")
+    return versions.get("metrics") if isinstance(versions, dict) else None
 
 
 def first_difference(stored: dict[str, Any], recomputed: dict[str, Any]) -> str | None:
     """Describe the first difference, down to the last bit, of a receipt from a recomputed one; None if they agree.
 
-    The section `versions` is not compared, nor are metrics that the stored receipt does not have (`later_metrics`) or
-    has in another version (`other_versions`).
+    Versions come first (`version_problem`), then `metrics`, since the signature and all numbers follow from these. Not
+    compared are metrics that the stored receipt does not have (`later_metrics`) or has in an earlier version
+    (`other_versions`), all that depends on `versions.metrics` where that is an earlier one, and the rest of `versions`.
     """
+    common = _common_version(stored)
+    earlier = common != METRIC_VERSION and common in EARLIER_METRIC_VERSIONS
+    if not earlier and (problem := version_problem(stored)):
+        return problem
     others, later = other_versions(stored), later_metrics(stored)
     named = {module: {metric.name for metric in metrics} for module, metrics in by_module().items()}
     changed = {_SECTIONS.get(module, module) for module, names in named.items() if names.intersection(others)}
     unknown = {_SECTIONS.get(module, module) for module, names in named.items() if names.issubset(later)}
+    if earlier:
+        changed |= recomputed.keys() - _WHATEVER_THE_VERSION
     expected = _without(recomputed, {*others, *later}, changed | unknown)
     versions = {name: others.get(name, (now,))[0] for name, now in recomputed["metrics"].items() if name not in later}
-    expected["signature"] = signature_of(recomputed["data"], versions)
-    if "metrics" not in stored:
-        del expected["metrics"]
+    if not earlier:
+        expected["signature"] = signature_of(recomputed["data"], versions)
+    metrics = expected.pop("metrics")
+    if "metrics" in stored:
+        expected = {"metrics": metrics, **expected}
     return _difference(_without(stored, others, changed), expected)
 
 

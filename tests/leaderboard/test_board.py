@@ -31,6 +31,7 @@ from benchmark.leaderboard.site import write_board
 from benchmark.leaderboard.statistics_cache import StatisticsCache
 from benchmark.leaderboard.tables import board_csv, history_grid, markdown, neighbours_grid, slices_csv
 from benchmark.predictions import read_predictions
+from benchmark.scoring import receipt as receipt_module
 from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.significance import mean_and_deviation
 
@@ -192,14 +193,35 @@ def test_odd_names_of_folders_stop_nothing(submissions: Path, splits: dict[str, 
     markdown(found).encode()
 
 
-def test_old_metric_versions_are_rescored_and_shown(submissions: Path, splits: dict[str, Split]) -> None:
-    """History that vanishes, or old numbers that are ranked beside new ones."""
-    path = submissions / "20270131_open/seed1/scores.test.json"
+def change(path: Path, **sections: object) -> None:
+    """Change sections of a receipt; mappings are merged into them."""
     receipt = json.loads(path.read_text())
-    now = receipt["scores"]["CIDEr"]
-    receipt["scores"] |= {"CIDEr": now - 1.5, "METEOR": "<b>", "BLEU-4": float("nan")}
-    receipt["versions"]["metrics"] = "0.0"
+    for name, value in sections.items():
+        receipt[name] = receipt[name] | value if isinstance(value, dict) and value else value
     path.write_text(json.dumps(receipt))
+
+
+def accept(submissions: Path, name: str = "20270131_open") -> None:
+    """Make an entry, as it is, the only accepted one."""
+    (submissions / HASH_LIST).unlink(missing_ok=True)
+    read_hashes(submissions / HASH_LIST).accept(list_entry(submissions / name))
+
+
+def why_not_ranked(board: Board, name: str = "20270131_open") -> str:
+    """The reasons why an entry is not ranked; empty if it is."""
+    return " ".join(reason for one in board.refused if one.name == name for reason in one.reasons)
+
+
+def test_old_metric_versions_are_rescored_and_shown(
+    submissions: Path, splits: dict[str, Split], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """History that vanishes, or old numbers that are ranked beside new ones."""
+    monkeypatch.setattr(receipt_module, "EARLIER_METRIC_VERSIONS", ("0.0",))
+    path = submissions / "20270131_open/seed1/scores.test.json"
+    now = json.loads(path.read_text())["scores"]["CIDEr"]
+    scores = {"CIDEr": now - 1.5, "METEOR": "<b>", "BLEU-4": float("nan")}
+    change(path, scores=scores, versions={"metrics": "0.0"})
+    accept(submissions)
     found = gather(submissions, splits)
     entry = next(entry for entry in found.entries if entry.label == "Open")
     assert entry.score("test", "CIDEr")[0] == now
@@ -208,36 +230,99 @@ def test_old_metric_versions_are_rescored_and_shown(submissions: Path, splits: d
     assert [row[5] for row in rows[1:]] == ["-", "-"]
     assert "scores with older metric versions, and now" in markdown(found)
 
-    receipt["versions"]["metrics"] = "<b>\n\n# old"
-    receipt["scores"]["CIDEr"] = 1e308
-    path.write_text(json.dumps(receipt))
-    text = markdown(gather(submissions, splits))
-    assert not any(line.startswith("&#35; old") for line in text.splitlines())  # a line break ends the table
-    assert not re.search("[0-9]{100}", text)
+    change(path, scores={"CIDEr": 1e308})
+    accept(submissions)
+    assert not re.search("[0-9]{100}", markdown(gather(submissions, splits)))
 
-    receipt["sha256"]["predictions"] = "0" * 64
-    path.write_text(json.dumps(receipt))
-    assert "Open" not in {entry.label for entry in gather(submissions, splits).entries}
+    change(path, sha256={"predictions": "0" * 64})
+    accept(submissions)
+    assert "sha256.predictions" in why_not_ranked(gather(submissions, splits))
+
+
+@pytest.mark.parametrize("state", ["never accepted", "changed since"])
+def test_history_of_strangers_is_not_believed(
+    state: str, submissions: Path, splits: dict[str, Split], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry that was never accepted, and that `check` fails, publishes any number as its score of old."""
+    monkeypatch.setattr(receipt_module, "EARLIER_METRIC_VERSIONS", ("0.0",))
+    if state == "changed since":
+        accept(submissions)
+    for path in (submissions / "20270131_open/seed1").glob("scores.*"):
+        change(path, scores={"CIDEr": 899.5}, versions={"metrics": "0.0"})
+    found = gather(submissions, splits)
+    assert ("changed since" if state == "changed since" else "may have earlier versions") in why_not_ranked(found)
+    assert "899.5" not in markdown(found).split("not ranked")[0]
+    assert history_grid(found.entries).rows == []
+
+
+@pytest.mark.parametrize("version", ["0.0", "<b>\n\n# old", "", None, 0.1, {}])
+@pytest.mark.parametrize("accepted", [False, True])
+def test_common_versions_that_never_existed_are_no_history(
+    accepted: bool, version: object, submissions: Path, splits: dict[str, Split]
+) -> None:
+    """A made-up version that frees a receipt of every comparison but one hash, with 899.50 in the history table."""
+    path = submissions / "20270131_open/seed1/scores.test.json"
+    change(path, versions={"metrics": version}, data={}, intervals={}, signature="anything", scores={"CIDEr": 899.5})
+    if accepted:
+        accept(submissions)
+    found = gather(submissions, splits)
+    assert "versions.metrics: got " in why_not_ranked(found)
+    assert "899.5" not in markdown(found).split("not ranked")[0]
+    assert not any(line.startswith("&#35; old") for line in markdown(found).splitlines())
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "01", "3", "x"])
+@pytest.mark.parametrize("accepted", [False, True])
+def test_versions_of_metrics_that_never_existed_are_no_history(
+    accepted: bool, version: str, submissions: Path, splits: dict[str, Split], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CIDEr 9999.00 in the history table, as the score of a version 0 that never was."""
+    set_versions(monkeypatch, {"CIDEr": "2"})
+    path = submissions / "20270131_open/seed1/scores.test.json"
+    sign = json.loads(path.read_text())["signature"].replace("n4,s6", f"n4,s6,v{version}")
+    change(path, metrics={"CIDEr": version}, signature=sign, scores={"CIDEr": 9999.0})
+    if accepted:
+        accept(submissions)
+    found = gather(submissions, splits)
+    reason = why_not_ranked(found)
+    assert "metrics.CIDEr: the receipt says" in reason or "does not know: CIDEr version 3; update" in reason
+    assert "9999" not in markdown(found).split("not ranked")[0]
+
+
+@pytest.mark.parametrize("key", ["data", "intervals", "sha256", "signature", "scores"])
+def test_what_a_version_does_not_concern_is_compared(
+    key: str, submissions: Path, splits: dict[str, Split], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An accepted receipt with an earlier CIDEr, which is forged or broken elsewhere."""
+    set_versions(monkeypatch, {"CIDEr": "2"})
+    accept(submissions)
+    assert why_not_ranked(gather(submissions, splits)) == ""
+    change(submissions / "20270131_open/seed1/scores.test.json", **{key: {}})
+    accept(submissions)
+    assert f"does not belong to its predictions: {key}" in why_not_ranked(gather(submissions, splits))
 
 
 def test_a_raised_version_of_one_metric_is_history(
     submissions: Path, splits: dict[str, Split], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A whole board that is refused since one metric was mended; a forged number behind an old version of another."""
+    names = sorted(path.name for path in submissions.glob("*_*") if "peeked" not in path.name)
+    read_hashes(submissions / HASH_LIST).accept(*(list_entry(submissions / name) for name in names[:-1]))
     set_versions(monkeypatch, {"METEOR": "2"})
     found = gather(submissions, splits)
-    assert {entry.label for entry in found.entries} == {"Good", "Open", HOSTILE}
+    assert [entry.name for entry in found.entries] == names[:-1]
+    assert "version of METEOR: got 1, expected 2; score again" in why_not_ranked(found, names[-1])
     assert history_grid(found.entries).rows == []
-    entry = next(entry for entry in found.entries if entry.label == "Open")
+    entry = found.entries[0]
     rows = history_grid([entry], ["CIDEr", "METEOR"]).rows
-    assert [row.texts()[1:5] for row in rows] == [["test", "1", "METEOR", "1"], ["val", "1", "METEOR", "1"]]
+    assert {tuple(row.texts()[3:5]) for row in rows} == {("METEOR", "1")}
+    assert len(rows) == 2 * len(entry.statistics["test"])
     assert "meteor:1.5-en-norm,v2" in found.signatures["test"]
 
     path = submissions / "20270131_open/seed1/scores.test.json"
-    receipt = json.loads(path.read_text())
-    receipt["scores"]["CIDEr"] += 1
-    path.write_text(json.dumps(receipt))
-    assert "Open" not in {entry.label for entry in gather(submissions, splits).entries}
+    change(path, scores={"CIDEr": json.loads(path.read_text())["scores"]["CIDEr"] + 1})
+    accept(submissions)
+    assert "scores.CIDEr" in why_not_ranked(gather(submissions, splits))
 
 
 @pytest.mark.parametrize("of", ["all", "one"])

@@ -16,10 +16,13 @@ pytest.importorskip("jinja2")
 from board_entries import add_entry
 
 from benchmark.dataset.store import Split
+from benchmark.leaderboard.accepted import read_hashes
 from benchmark.leaderboard.board import Board
+from benchmark.leaderboard.entries import HASH_LIST, list_entry
 from benchmark.leaderboard.gather import gather
 from benchmark.leaderboard.site import bibtex, write_board
 from benchmark.leaderboard.statistics_cache import StatisticsCache, sample_images
+from benchmark.scoring import receipt as receipt_module
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -44,8 +47,11 @@ def board(tmp_path_factory: pytest.TempPathFactory, splits: dict[str, Split]) ->
     receipt = json.loads((old / "seed1/scores.test.json").read_text())
     receipt["versions"]["metrics"] = HOSTILE
     (old / "seed1/scores.test.json").write_text(json.dumps(receipt))
+    read_hashes(submissions / HASH_LIST).accept(list_entry(old))
     add_entry(submissions, splits, "Peeked", 0.7, trained_on_val_or_test=True)
-    return gather(submissions, splits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(receipt_module, "EARLIER_METRIC_VERSIONS", (HOSTILE,))
+        return gather(submissions, splits)
 
 
 @pytest.fixture(scope="module")

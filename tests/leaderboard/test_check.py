@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from made_entries import METADATA, NAME, failures
+from metric_versions import set_versions
 
 pytest.importorskip("pydantic")
 pytest.importorskip("yaml")
@@ -125,13 +126,22 @@ def test_tampered_receipt(checker: Checker, entry: Path, key: str) -> None:
     assert f"{key}.{field}" in found["receipts"] or f"{key}:" in found["receipts"]
 
 
-def test_another_version_of_a_metric(checker: Checker, entry: Path) -> None:
-    """Scores of an older version of a metric, handed in as those of now."""
+def test_another_version_of_a_metric(checker: Checker, entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores of an older version of a metric, handed in as those of now; or one told to score again for a newer one."""
     path = entry / "seed1/scores.test.json"
     receipt = json.loads(path.read_text())
-    receipt["metrics"]["CIDEr"] = "0"
+    for version, said in (
+        ("0", "metrics.CIDEr: the receipt says '0', recomputed '1'"),
+        ("2", "metrics: the receipt has metrics that this version does not know: CIDEr version 2; update the package"),
+    ):
+        receipt["metrics"]["CIDEr"] = version
+        path.write_text(json.dumps(receipt))
+        [found] = failures(checker, entry)["receipts"].splitlines()
+        assert found.endswith(said)
+    receipt["metrics"]["CIDEr"] = "1"
     path.write_text(json.dumps(receipt))
-    assert "version of CIDEr: got '0', expected '1'; score again" in failures(checker, entry)["receipts"]
+    set_versions(monkeypatch, {"CIDEr": "2"})
+    assert "version of CIDEr: got '1', expected '2'; score again" in failures(checker, entry)["receipts"]
 
 
 def test_a_receipt_is_wrong_in_a_line(checker: Checker, entry: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ pytest.importorskip("yaml")
 
 from benchmark.dataset.mini.build import build
 from benchmark.dataset.store import Split
-from benchmark.metrics import METRICS, by_module, load
+from benchmark.metrics import METRICS, Metric, by_module, load
 from benchmark.metrics.corpus import Corpus
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +47,7 @@ def aggregate(sums: np.ndarray) -> np.ndarray:
 '''
 _ENTRIES = """
     Metric("First", "first", board=True, slices=True, summary=True, report=True, since="0.2"),
-    Metric("Not first", "first", higher_is_better=False, since="0.2"),
+    Metric("Not first", "first", higher_is_better=False),
 """
 
 
@@ -256,7 +257,7 @@ from pathlib import Path
 from benchmark.metrics import METRICS
 from benchmark.scoring.receipt import first_difference, read_receipt, signature_of
 versions = {metric.name: metric.version for metric in METRICS}
-new = [metric.name for metric in METRICS if metric.since != "0.1"]
+new = [metric.name for metric in METRICS if not metric.founding]
 differences, count = [], 0
 for folder in sys.argv[1:]:
     for path in sorted(Path(folder).rglob("scores.*.json")):
@@ -304,11 +305,21 @@ def test_committed_receipts_are_recomputed_with_a_new_metric(tree: Path, mini: P
         assert "note: metrics added after this receipt was made: First, Not first" in verified.stdout
 
 
+def test_founding_metrics_are_those_of_the_first_release() -> None:
+    """A later metric without `since`, or a founding one renamed, for which every old receipt is refused."""
+    assert not Metric("First", "first").founding
+    assert [metric.name for metric in METRICS if metric.founding] == [
+        "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "CIDEr", "Div@1", "Div@2", "Exact", "Length",
+        "Length error", "Overflow", "Underfill",
+    ]  # fmt: skip
+
+
 def test_modules_and_registry_agree() -> None:
     """Scores under the names of other metrics, since the module returns them in another order."""
     modules = list(by_module())
     assert modules == list(dict.fromkeys(metric.module for metric in METRICS))
     assert [name for module in modules for name in load(module).NAMES] == [metric.name for metric in METRICS]
+    assert all(re.fullmatch("[1-9][0-9]*", metric.version) for metric in METRICS)
     for metrics in by_module().values():
         for attribute in ("level", "needs_aspect_ratios"):
             assert len({getattr(metric, attribute) for metric in metrics}) == 1
