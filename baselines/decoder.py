@@ -15,7 +15,7 @@ KeysValues = tuple[Tensor, Tensor]
 
 @dataclass
 class Seen:
-    """What one decoder layer attends to beside the caption.
+    """Keys and values that one decoder layer attends to besides the caption.
 
     Attributes:
         levels: keys and values, (B, H, S, D / H) each, of the encoder's layers that the decoder layer attends to: of
@@ -41,7 +41,7 @@ class Seen:
         self.info_mask = info[1][image_of_box][:, None, None]
 
     def reorder(self, rows: Tensor) -> None:
-        """Keep some rows, in a new order (beams)."""
+        """Select and reorder rows, as beam search requires."""
         self.levels = [(keys[rows], values[rows]) for keys, values in self.levels]
         if self.info is not None and self.info_mask is not None:
             self.info, self.info_mask = (self.info[0][rows], self.info[1][rows]), self.info_mask[rows]
@@ -55,7 +55,7 @@ class DecoderState:
     caches: list[LayerCache]
 
     def reorder(self, rows: Tensor) -> None:
-        """Keep some rows, in a new order (beams)."""
+        """Select and reorder rows, as beam search requires."""
         for seen in self.seen:
             seen.reorder(rows)
         for cache in self.caches:

@@ -7,6 +7,7 @@ import runpy
 import sys
 
 from .cli import as_called, stderr, stdout
+from .version import __version__
 
 VERBS = {
     "score": "score prediction files",
@@ -30,6 +31,9 @@ def main() -> None:
         for verb, meaning in VERBS.items():
             stdout.print(f"  {verb:12} {meaning}")
         stdout.print(as_called("\nEach has --help with examples: python -m benchmark score --help"))
+        stdout.print(as_called("The version: python -m benchmark --version"))
+    elif arguments[0] == "--version":
+        print(f"caponimage {__version__}")
     elif arguments[0] in VERBS:
         # Started with -m, typer puts the name of the package before the verb itself.
         program = arguments[0] if __name__ == "__main__" else as_called(f"python -m benchmark.{arguments[0]}")

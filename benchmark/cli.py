@@ -33,6 +33,7 @@ def group() -> typer.Typer:
         add_completion=False,
         rich_markup_mode="markdown",
         no_args_is_help=True,
+        pretty_exceptions_show_locals=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
@@ -41,7 +42,7 @@ def run(command: Callable[..., Any] | typer.Typer) -> None:
     """Run a typer application, or one function as an application, turning bad input into exit code 2."""
     app = command
     if not isinstance(app, typer.Typer):
-        app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+        app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_show_locals=False)
         app.command(context_settings={"help_option_names": ["-h", "--help"]})(command)
     if app.registered_callback is not None:
         app.registered_callback.help = as_called(inspect.getdoc(app.registered_callback.callback) or "")

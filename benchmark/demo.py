@@ -33,7 +33,8 @@ def main(
         grid.columns = ["system", *evaluation.names]
         grid.add(name, *map(number, evaluation.scores.values()))
     grid.notes = [
-        f"the prediction files are in {out}/; to score one: python -m benchmark.score {out}/title_copy.{split}.jsonl",
+        f"the prediction files are in {out}/; "
+        + cli.as_called(f"to score one: python -m benchmark.score {out}/title_copy.{split}.jsonl"),
         f"the highest CIDEr on this split is {cider.ceiling(evaluation.corpus) * 100:.2f}, not 1000: "
         "captions of fewer than four characters have no 3- or 4-grams",
         *([SYNTHETIC_NOTE] if evaluated.synthetic else []),

@@ -279,8 +279,8 @@ def write_tables(folder: Path, name: str, grids: Sequence[Grid], csv: str | None
 def csv_text(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     """The text of a CSV file, with numbers in full precision, empty undefined values and valid UTF-8.
 
-    Spreadsheets run text that begins like a formula, some also with full-width signs; such text gets an apostrophe in
-    front.
+    Spreadsheets run text that begins like a formula, some also with full-width signs or behind blanks; such text gets
+    an apostrophe in front. Control characters and line breaks become blanks, as in the other forms of a table.
 
     Args:
         columns: headings of the columns.
@@ -288,7 +288,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(map(_csv, columns))
     writer.writerows(map(_csv, row) for row in rows)
     return text.getvalue().encode("utf-8", "backslashreplace").decode()
 
@@ -300,8 +300,14 @@ def _csv(value: object) -> str:
         return ""
     if isinstance(value, float):
         return repr(float(value))
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(tuple("=+-@\uff1d\uff0b\uff0d\uff20")) else text
+    if not isinstance(value, str):
+        return str(value)
+    text = _one_line(value)
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+#: The beginning of a formula; a spreadsheet may drop what is blank before it.
+_FORMULA = re.compile(r"[\s\ufeff]*[=+@\uff1d\uff0b\uff0d\uff20-]")
 
 
 def markdown_text(text: str) -> str:
@@ -354,8 +360,12 @@ _TEX = {
 
 
 def _one_line(text: str) -> str:
-    """Replace control characters and line breaks, which would end a row or reach the terminal, by blanks."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
+    r"""Replace control characters and line breaks, which would end a row or reach the terminal, by blanks.
+
+    Controls of the direction of writing, which would reorder the rest of the line, are written as codes: \u202e.
+    """
+    text = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
+    return re.sub(r"[\u202a-\u202e\u2066-\u2069]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _defined(value: float | None) -> bool:

@@ -56,7 +56,7 @@ def main(
     ] = None,
     lens: Annotated[bool, typer.Option(help="Also print scores under other recipes of the same metrics.")] = False,
     engine: Annotated[
-        str, typer.Option(help="caponimage, or pycocoevalcap to compare with the original scorer too.")
+        str, typer.Option(help="Scorer: caponimage, or pycocoevalcap to show both side by side.")
     ] = "caponimage",
     citation: cli.Citation = False,
 ) -> None:

@@ -63,7 +63,7 @@ def _imports() -> Grid:
 
 def _whole_process(folder: Path, sizes: list[int]) -> Grid:
     grid = Grid(
-        "python -m benchmark.score, whole process with 1,000-fold bootstrap",
+        cli.as_called("python -m benchmark.score, whole process with 1,000-fold bootstrap"),
         ["images", "captions", "seconds", "peak MB", "microseconds per caption"],
     )
     for size in sizes:

@@ -201,7 +201,7 @@ def _git_commands(target: Path) -> str:
 if __name__ == "__main__":
     # A first argument `init` is the subcommand; a prediction file of that name is given as ./init.
     if sys.argv[1:2] == ["init"]:
-        del sys.argv[1]
+        sys.argv[:2] = [f"{sys.argv[0].removesuffix('.py')} init"]  # the name of the command in the usage line
         cli.run(init)
     else:
         cli.run(main)

@@ -68,12 +68,12 @@ class GridFeatures(nn.Module):
 
     @staticmethod
     def normalised(images: Tensor) -> Tensor:
-        """Pixels from uint8 to ImageNet's mean and deviation; a blacked-out one becomes about -2."""
+        """Pixels from uint8 to ImageNet's mean and deviation; a black pixel becomes about -2."""
         mean, std = (255 * torch.tensor(values, device=images.device)[:, None, None] for values in (_MEAN, _STD))
         return (images - mean) / std
 
     def forward(self, images: Tensor) -> Tensor:
-        """(I, 3, H, W) uint8 to (I, G, C)."""
+        """Grid features of images: (I, 3, H, W) uint8 to (I, G, C)."""
         features = self.backbone(self.normalised(images))
         return nn.functional.adaptive_avg_pool2d(features, self.cells_per_side).flatten(2).transpose(1, 2)
 

@@ -167,7 +167,7 @@ class ReferenceState:
         self.cache, self.real = cache, real
 
     def reorder(self, rows: Tensor) -> None:
-        """Keep some rows, in a new order (beams)."""
+        """Select and reorder rows, as beam search requires."""
         for layer in self.cache:
             layer.reorder(rows)
         self.real = self.real[rows]

@@ -66,7 +66,7 @@ class Reading:
     cache: list[LayerCache]
 
     def reorder(self, rows: Tensor) -> None:
-        """Keep some rows, in a new order (beams)."""
+        """Select and reorder rows, as beam search requires."""
         self.real, self.characters = self.real[rows], self.characters[rows]
         for layer in self.cache:
             layer.reorder(rows)

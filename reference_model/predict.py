@@ -1,5 +1,6 @@
 """`python -m reference_model.predict`: writes the captions of a trained run for a split as a prediction file."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,8 @@ def main(
     model.to(default_device())
     opened = open_split(data, split)
     write_predictions(output, opened, caption_split(model, config, vocabulary, opened, seed=seed, beam=beam))
-    cli.stdout.print(f"wrote {output}; score it: python -m benchmark.score {output} --split {split}", markup=False)
+    command = ["python", "-m", "benchmark.score", str(output), *(["--data", data] if data else []), "--split", split]
+    cli.stdout.print(f"wrote {output}; score it: {shlex.join(command)}", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def networks() -> dict[str, Network]:
 
 
 def network(name: str) -> Network:
-    """The network with a name, as it stands in `Config.system`.
+    """Find a network by name, as written in `Config.system`.
 
     Raises:
         InputError: if there is none.

@@ -54,7 +54,7 @@ def read_config(folder: Path) -> tuple[Config, int]:
     """Configuration and seed of a run.
 
     Raises:
-        InputError: if the folder holds no run of this program.
+        InputError: if the folder holds no run folder.
     """
     try:
         content = json.loads((folder / "config.json").read_text(encoding="utf-8"))

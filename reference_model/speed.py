@@ -50,7 +50,7 @@ def main(
         str, typer.Option(help="wall, or cpu: seconds of this process, for one thread on a busy machine.")
     ] = "wall",
     data_loading: Annotated[
-        int, typer.Option(help="Pictures of the embedded data set to load, too; 0: none.", min=0, max=1000)
+        int, typer.Option(help="Also time the loading of this many pictures (0: skip).", min=0, max=1000)
     ] = 0,
 ) -> None:
     """Compare the naive form with ours, and both with the machine's peak; minutes at paper size, seconds at mini size.
@@ -58,8 +58,9 @@ def main(
     Examples::
 
         python -m reference_model.speed --size mini
-        python -m reference_model.speed --threads 1 --clock cpu               # where others compute, too
-        OMP_WAIT_POLICY=PASSIVE python -m reference_model.speed --threads 2   # likewise
+        # on a machine that is busy with other work
+        python -m reference_model.speed --threads 1 --clock cpu
+        OMP_WAIT_POLICY=PASSIVE python -m reference_model.speed --threads 2
         python -m reference_model.speed --size paper --data-loading 500
     """
     if size not in (*VOCABULARY, "both"):

@@ -37,7 +37,8 @@ def main(
     preset: Annotated[
         str,
         typer.Option(
-            help="paper, release (as the paper's authors' code), or official (the recipe of a baseline's authors)."
+            help="Preset of settings: paper, release (as the paper's authors' code), "
+            "or official (the recipe of a baseline's authors)."
         ),
     ] = "paper",
     data: cli.Data = None,
@@ -133,7 +134,7 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
     if is_complete(folder):
         made = made_by(folder).get("version", "unknown")
         other = f" (made by version {made} of {config.system}, which now has version {version})"
-        cli.stderr.print(f"complete: {folder}{other if made != version else ''}", markup=False)
+        cli.stderr.print(f"complete: {folder}{other if made != version else ''}", markup=False, soft_wrap=True)
         return folder
     with join_world() as world:
         split = splits["train"]
@@ -174,9 +175,12 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
         if world.is_main:
             _, best, _ = load_run(folder)
             best = best.to(world.device)
+            reached = ""
             for name in EVALUATED_SPLITS:
                 if name in splits:
-                    predict_and_score(best, config, vocabulary, splits[name], folder, seed=seed)
+                    receipt = predict_and_score(best, config, vocabulary, splits[name], folder, seed=seed)
+                    reached = f" (CIDEr on {name}: {receipt['scores']['CIDEr']:.2f})" if name == "test" else ""
+            cli.stderr.print(f"complete: {folder}{reached}", markup=False, soft_wrap=True)
         world.barrier()
     return folder
 

@@ -88,7 +88,7 @@ class LayerCache:
         return self.keys[:, :, : self.length], self.values[:, :, : self.length]
 
     def reorder(self, rows: Tensor) -> None:
-        """Keep some rows, in a new order (beams)."""
+        """Select and reorder rows, as beam search requires."""
         self.keys, self.values = self.keys[rows], self.values[rows]
 
 

@@ -62,6 +62,11 @@ class Chapter:
         return any(m.row.variant and not m.row.control for measured in self.rows.values() for m in measured)
 
     @property
+    def any_tested(self) -> bool:
+        """Whether any claim could be tested on the rows that were measured."""
+        return any(self.findings.values())
+
+    @property
     def missing(self) -> list[str]:
         """Labels of the rows without a run."""
         there = {m.row.id for measured in self.rows.values() for m in measured}
@@ -137,14 +142,16 @@ class Chapter:
         narrow = [self.score_grid(split) for split in splits]
         wide = [self.score_grid(*splits)] if len(splits) > 1 else narrow
         title = f"{self.short_title}: claims of the paper"
-        more = [*([self.claims_grid(title)] if self.findings else []), *(own or self.role_grids(*splits))]
+        more = [*([self.claims_grid(title)] if self.any_tested else []), *(own or self.role_grids(*splits))]
         csv = self.csv if splits else own[0].csv(exact=False)
         write_tables(folder, self.table.name, [*wide, *more], csv)
         if self.findings:
             summary = summary_grid(self.table, self.rows[self.split.name], self.split.name, self.notes)
-            grids = [summary, verdict_grid(self.findings, title, self.notes)]
+            verdicts = [verdict_grid(self.findings, title, self.notes)] if self.any_tested else []
             with replace_when_complete(folder / f"{self.table.name}_summary.md") as partial:
-                partial.write_text("\n\n".join(grid.markdown() for grid in grids) + "\n", encoding="utf-8")
+                partial.write_text(
+                    "\n\n".join(grid.markdown() for grid in [summary, *verdicts]) + "\n", encoding="utf-8"
+                )
         label = "; ".join(note.partition(":")[0].lower() for note in self.notes)
         if self._is_figure4:
             from reports.figures import figure4a

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from made_split import made_split
 
+from benchmark import cli, demo, speed
 from benchmark.__main__ import VERBS
+from benchmark.leaderboard.metadata import template
 from benchmark.predictions import write_predictions
+from benchmark.version import __version__
 
 Run = subprocess.CompletedProcess[str]
 
@@ -39,6 +42,68 @@ def test_every_example_has_a_line_of_its_own() -> None:
 def test_the_usage_line_is_a_command(command: tuple[str, ...]) -> None:
     """`Usage: python -m benchmark.python -m benchmark`, which nobody can type."""
     assert "Usage: python -m benchmark.score [OPTIONS]" in run(*command, "--help").stdout
+
+
+@pytest.mark.parametrize("command", [("benchmark", "submit"), ("benchmark.submit",)])
+def test_the_usage_line_names_the_subcommand(command: tuple[str, ...]) -> None:
+    """`Usage: python -m benchmark.submit [OPTIONS] [out]` for `init`: typed so, it asks for prediction files."""
+    shown = run(*command, "init", "--help").stdout
+    assert "Usage: python -m benchmark.submit init [OPTIONS]" in shown
+    refused = run(*command, "init", "--nothing")
+    assert refused.returncode == 2
+    assert "python -m benchmark.submit init -h" in refused.stderr
+
+
+def test_the_installed_command_names_the_subcommand() -> None:
+    """The same line of `caponimage submit init --help`, whose program is no module."""
+    code = (
+        "import sys; sys.argv = ['caponimage submit', 'init', '--help']; from pathlib import Path; import benchmark;"
+        "path = Path(benchmark.__file__).with_name('submit.py');"
+        "exec(compile(path.read_text(), path, 'exec'), {'__name__': '__main__', '__package__': 'benchmark'})"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "Usage: caponimage submit init [OPTIONS]" in shown
+
+
+def test_the_version() -> None:
+    """A report of a fault that cannot say which release it is about."""
+    shown = run("benchmark", "--version")
+    assert (shown.returncode, shown.stdout) == (0, f"caponimage {__version__}\n")
+
+
+def test_commands_in_output_are_those_of_the_installed_program(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`python -m benchmark.score`, which somebody who installed the program does not have."""
+    monkeypatch.setattr(cli, "__package__", "caponimage")
+    demo.main(data=str(directory), out=tmp_path / "demo")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "to score one: caponimage score " in shown
+    assert "python -m benchmark" not in shown + template()
+    assert "then: caponimage submit --help" in template()
+    assert speed._whole_process(tmp_path, []).title.startswith("caponimage score, ")
+
+
+def test_a_traceback_shows_no_variables() -> None:
+    """Thousands of lines of arrays and captions between a user and the error."""
+    code = (
+        "from benchmark import cli\n"
+        "def main() -> None:\n"
+        "    secret = 'a variable of the program'\n"
+        "    raise RuntimeError(len(secret))\n"
+        "app = cli.group()\n"
+        "app.command()(main)\n"
+        "app.callback()(lambda: None)\n"
+        "cli.run({})"
+    )
+    for runs in ("main", "app"):
+        arguments = [] if runs == "main" else ["main"]
+        failed = subprocess.run(
+            [sys.executable, "-c", code.format(runs), *arguments], capture_output=True, text=True, check=False
+        )
+        assert failed.returncode == 1
+        assert "RuntimeError: 25" in failed.stderr
+        assert "locals" not in failed.stderr
 
 
 def test_the_list_of_verbs() -> None:

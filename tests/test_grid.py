@@ -154,7 +154,43 @@ def test_csv_holds_full_precision_and_starts_no_formula() -> None:
         ["'\uff0bx", "", "5", "'-x"],
     ]
     assert list(csv.reader(io.StringIO(grid.csv(exact=False))))[2] == ["'\uff0bx", "'-", "5", "'-x"]
+    assert csv_text(["a", "=b"], []) == "a,'=b\n"
     assert csv_text(["a"], [[-1.5], [None], ["\udcff"]]) == "a\n-1.5\n\n\\udcff\n".replace("\n\n", '\n""\n')
+
+
+@pytest.mark.parametrize("sign", "=+-@\uff1d\uff0b\uff0d\uff20")
+@pytest.mark.parametrize("before", ["", " ", "\t", "\r", "\n", "\ufeff", " \t\ufeff\r ", "\u3000", "\x00"])
+def test_no_blank_hides_a_formula(before: str, sign: str) -> None:
+    """A spreadsheet that drops what is blank before a sign, and then runs the name of a stranger."""
+    for row in ([f"{before}{sign}1+1"], [Cell(f"{before}{sign}1+1")]):
+        [[text]] = csv.reader(io.StringIO(csv_text(["a"], [row])[2:]))
+        assert text.startswith("'")
+        assert text.endswith(f"{sign}1+1")
+        assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", text)
+
+
+def test_csv_keeps_rows_on_their_lines_and_numbers_numbers() -> None:
+    """A name that adds a line to the file, or colours the terminal that shows it; a number that becomes text."""
+    assert (
+        csv_text(["a\nb"], [["x\r\n=1\x1b[2J\u2028y"], [-1], [-1.5], [" a-b"]]) == "a b\nx =1 [2J y\n-1\n-1.5\n a-b\n"
+    )
+
+
+@pytest.mark.parametrize("code", [*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+def test_no_name_turns_the_direction_of_writing(code: int) -> None:
+    """A name that shows the scores behind it from right to left, so that 12.34 reads 43.21."""
+    control, shown = chr(code), f"\\u{code:04x}"
+    grid = grid_of((f"a{control}b", number(12.34)), title=f"t{control}")
+    grid.columns = ["system", f"c{control}"]
+    console = Console(width=120, record=True, file=io.StringIO())
+    grid.show(console)
+    terminal, markdown, latex, table = console.export_text(), grid.markdown(), grid.latex(), grid.csv()
+    assert not any(control in text for text in (terminal, markdown, latex, table))
+    for text in (terminal, table):
+        assert {f"a{shown}b", f"c{shown}"} <= set(re.split(r"[\s,│┃]+", text))
+    assert f"a{shown}b" in MarkdownIt("commonmark").enable("table").render(markdown)
+    assert rf"a\textbackslash{{}}{shown[1:]}b & 12.34" in latex
+    assert str(grid.rows[0].cells[0]) == f"a{control}b"  # pages, which set each name apart, show it as it is
 
 
 def test_the_terminal_shows_text_as_it_is() -> None:

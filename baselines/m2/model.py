@@ -90,7 +90,7 @@ class M2DecoderLayer(nn.Module):
         Args:
             x: the new positions.
             mask: True where a new position may look in the caption so far, (B or 1, 1, Q, S).
-            seen: what there is to attend to beside the caption.
+            seen: encoder outputs to attend to.
             cache: keys and values of earlier positions; those of the new ones are added.
         """
         keys_values = self.self_attention.keys_values(x)
@@ -137,19 +137,19 @@ class M2Transformer(Captioner):
         return [cast(M2DecoderLayer, layer).look(levels, info, batch.image_of_box) for layer in self.decoder]
 
     def hidden(self, batch: Batch, given: Tensor) -> Tensor:
-        """See `Captioner.hidden`. Padding stands behind all real characters, so the causal mask hides it."""
+        """Decoder states at all positions. Padding stands behind all real characters, so the causal mask hides it."""
         x, mask = self.words(given), causal_mask(given.shape[1], given.device)
         for layer, seen in zip(self.decoder, self._look(batch), strict=True):
             x = layer(x, mask, seen)
         return x
 
     def start(self, batch: Batch) -> DecoderState:
-        """See `Captioner.start`."""
+        """Encode the batch, and begin with empty caches of the decoder layers."""
         capacity = self.config.inputs.max_caption
         return DecoderState(self._look(batch), [LayerCache(capacity) for _ in self.decoder])
 
     def step(self, state: DecoderState, characters: Tensor, position: int) -> Tensor:
-        """See `Captioner.step`."""
+        """Run the decoder on one new character of each caption, and return the logits of the next."""
         x = self.words(characters[:, None], position)
         mask = x.new_ones(1, 1, 1, position + 1, dtype=torch.bool)
         for layer, seen, cache in zip(self.decoder, state.seen, state.caches, strict=True):

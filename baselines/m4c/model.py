@@ -60,7 +60,7 @@ class M4CState(ReferenceState):
     pointed: Pointed
 
     def reorder(self, rows: Tensor) -> None:
-        """Keep some rows, in a new order (beams)."""
+        """Select and reorder rows, as beam search requires."""
         super().reorder(rows)
         self.pointed = self.pointed[rows]
 
@@ -120,7 +120,7 @@ class M4CCaptioner(ReferenceModel):
         )
 
     def start(self, batch: Batch) -> M4CState:
-        """See `ReferenceModel.start`."""
+        """Run the transformer over the prefix, and keep what can be copied beside its cache."""
         prefix, real = self.prefix(batch)
         cache = self.transformer.cache(capacity=prefix.shape[1] + self.config.inputs.max_caption)
         info = slice(prefix.shape[1] - batch.info.shape[1], prefix.shape[1])
@@ -130,7 +130,7 @@ class M4CCaptioner(ReferenceModel):
         return state
 
     def step(self, state: ReferenceState, characters: Tensor, position: int) -> Tensor:
-        """See `ReferenceModel.step`; the logits are log-probabilities."""
+        """Run the transformer on one new character of each caption; the logits of the next are log-probabilities."""
         assert isinstance(state, M4CState)
         tokens = self._typed(
             self.captions(characters[:, None], position), characters[:, None], state.pointed.characters
@@ -140,7 +140,7 @@ class M4CCaptioner(ReferenceModel):
         return self._score(hidden[:, 0], state.pointed)
 
     def full_logits(self, batch: Batch, captions: Tensor) -> Tensor:
-        """See `ReferenceModel.full_logits`; padding counts as read, as there."""
+        """Logits after every character of complete captions, without a cache; padding counts as read."""
         hidden, pointed = self._states(batch, captions)
         rows = torch.arange(len(captions), device=captions.device).repeat_interleave(captions.shape[1])
         return self._score(hidden.flatten(0, 1), pointed[rows]).reshape(*captions.shape, -1)

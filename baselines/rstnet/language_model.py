@@ -91,7 +91,7 @@ class BertModel(nn.Module):
         self.register_buffer("ids", torch.zeros(vocabulary_size, dtype=torch.long))
 
     def use(self, vocabulary: Vocabulary) -> None:
-        """Look up the characters of a vocabulary; the special ones are its own."""
+        """Token ids of a vocabulary's characters; special characters map to the tokenizer's own special tokens."""
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(self.path, local_files_only=True)

@@ -101,7 +101,7 @@ class RSTNetDecoderLayer(nn.Module):
         Args:
             x: the new positions.
             mask: True where a new position may look in the caption so far, (B or 1, 1, Q, S).
-            seen: what there is to attend to beside the caption.
+            seen: encoder outputs to attend to.
             signal: the language signal at the new positions, (B, Q, D), for the adaptive layer.
             cache: keys and values of earlier positions; those of the new ones are added.
         """
@@ -141,7 +141,7 @@ class RSTNetState(DecoderState):
     signal: SignalState
 
     def reorder(self, rows: Tensor) -> None:
-        """Keep some rows, in a new order (beams)."""
+        """Select and reorder rows, as beam search requires."""
         super().reorder(rows)
         self.signal.reorder(rows)
 
@@ -193,7 +193,7 @@ class RSTNet(Captioner):
         return [cast(RSTNetDecoderLayer, layer).look(x, positions, info, batch.image_of_box) for layer in self.decoder]
 
     def hidden(self, batch: Batch, given: Tensor) -> Tensor:
-        """See `Captioner.hidden`. Padding stands behind all real characters, so the causal masks hide it."""
+        """Decoder states at all positions. Padding stands behind all real characters, so the causal masks hide it."""
         x, mask = self.words(given), causal_mask(given.shape[1], given.device)
         signal = self.signal(given, self.words)
         for layer, seen in zip(self.decoder, self._look(batch), strict=True):
@@ -201,13 +201,13 @@ class RSTNet(Captioner):
         return x
 
     def start(self, batch: Batch) -> RSTNetState:
-        """See `Captioner.start`."""
+        """Encode the batch, and begin with empty caches of the decoder layers and of the language signal."""
         capacity = self.config.inputs.max_caption
         caches = [LayerCache(capacity) for _ in self.decoder]
         return RSTNetState(self._look(batch), caches, self.signal.start(capacity))
 
     def step(self, state: RSTNetState, characters: Tensor, position: int) -> Tensor:
-        """See `Captioner.step`."""
+        """Run language signal and decoder on one new character of each caption; returns the logits of the next."""
         x = self.words(characters[:, None], position)
         mask = x.new_ones(1, 1, 1, position + 1, dtype=torch.bool)
         signal = self.signal(characters[:, None], self.words, position, state.signal)

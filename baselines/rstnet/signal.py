@@ -24,7 +24,7 @@ class SignalState:
     characters: Tensor | None = None
 
     def reorder(self, rows: Tensor) -> None:
-        """Keep some rows, in a new order (beams)."""
+        """Select and reorder rows, as beam search requires."""
         for cache in [*self.caches, self.own]:
             if cache is not None and cache.length:
                 cache.reorder(rows)

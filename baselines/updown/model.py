@@ -60,7 +60,7 @@ class UpDownState:
     c2: Tensor
 
     def reorder(self, rows: Tensor) -> None:
-        """Keep some rows, in a new order (beams)."""
+        """Select and reorder rows, as beam search requires."""
         self.fixed = tuple(x[rows] for x in self.fixed)
         self.cells = tuple(x[rows] for x in self.cells)
         self.info = tuple(x[rows] for x in self.info) if self.info is not None else None
@@ -90,7 +90,7 @@ class UpDown(Captioner):
             nn.init.ones_(lstm.bias_ih[d : 2 * d])  # the forget gate's
 
     def start(self, batch: Batch) -> UpDownState:
-        """See `Captioner.start`; LSTM states are zero."""
+        """Encode the batch, and begin with LSTM states of zero."""
         cells, box = self.inputs.cells(batch)[batch.image_of_box], self.inputs.box(batch)
         mean = cells.mean(dim=1)
         if self.config.updown.attend_location:
@@ -112,12 +112,12 @@ class UpDown(Captioner):
         return self.drop(state.h2)
 
     def hidden(self, batch: Batch, given: Tensor) -> Tensor:
-        """See `Captioner.hidden`; computed one step after the other."""
+        """States at all given positions, computed one step after the other."""
         state, words = self.start(batch), self._embed(given)
         return torch.stack([self._advance(state, words[:, t]) for t in range(given.shape[1])], dim=1)
 
     def step(self, state: UpDownState, characters: Tensor, position: int) -> Tensor:
-        """See `Captioner.step`."""
+        """Advance both LSTMs by one character of each caption, and return the logits of the next."""
         return self.output(self._advance(state, self._embed(characters)))
 
     def _embed(self, characters: Tensor) -> Tensor:

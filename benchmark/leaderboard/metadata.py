@@ -22,6 +22,7 @@ from unicodedata import category
 import yaml  # type: ignore[import-untyped]
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ..cli import as_called
 from ..errors import InputError
 
 MAX_BYTES = 1 << 16
@@ -255,7 +256,7 @@ def template(values: Mapping[str, Any] | None = None) -> str:
         Content of the file.
     """
     values = values or {}
-    lines = ["# Metadata of a submission. Fill in every field; then: python -m benchmark.submit --help"]
+    lines = [as_called("# Metadata of a submission. Fill in every field; then: python -m benchmark.submit --help")]
     for name, field in Metadata.model_fields.items():
         if name in MAINTAINERS:
             continue

@@ -30,7 +30,7 @@ from .result import printable
 
 RULE = (
     "rank: the ranks that cannot be excluded at 5 %, all pairs of entries tested together, resampling images, and "
-    "differences within two standard errors over seeds taken for none; group: entries not significantly worse than the "
+    "differences within two standard errors over seeds count as ties; group: entries not significantly worse than the "
     "first of the group; ties are not transitive, as the ranks show"
 )
 PAPER_TITLE = "Table 2 of the paper: reported, not re-scored"

@@ -61,7 +61,7 @@ VERSATILE = frozenset(SYNONYMS).union(*(word for entry in PARAPHRASES for word i
 
 ALPHA, BETA, GAMMA = 0.85, 0.2, 0.6
 
-# Weights as integers: delta = 0.75 makes words count 3 or 1 quarters, modules count fifths.
+# Weights as integers: delta = 0.75 content words weigh 3/4, function words 1/4; module weights are fifths.
 _CONTENT, _FUNCTION = 3, 1
 _MODULE = {EXACT: 5, SYNONYM: 4, PARAPHRASE: 3}
 _FULL = _MODULE[EXACT]
@@ -96,8 +96,8 @@ def _word(point: int) -> int:
     point = ord(lower)
     if point < 0x10000:
         return point
-    # Java hashes an astral character as 31 x high surrogate + low surrogate: one less of the former and 31 more of
-    # the latter, which is 993 code points down, is the same word.
+    # Java hashes an astral character as 31 x high surrogate + low surrogate: (high - 1, low + 31) has the same hash, so
+    # the code point 993 lower is the same word to Java.
     high, low = divmod(point - 0x10000, 0x400)
     return point - 993 * min(high, (0x3FF - low) // 31)
 
@@ -215,8 +215,8 @@ class Match(NamedTuple):
 #: An alignment's matches so far, the latest first: (match, those before it), or None.
 _Chain = tuple[Match, "_Chain"] | None
 
-#: A partial alignment: its cost (chunks still open are not in it), where in the prediction a match would go on with the
-#: open chunk, the prediction's words in use (a bit each), the next free word of the reference, all matches.
+#: A partial alignment: its cost (chunks still open are not in it), prediction position at which the open chunk would
+#: continue, the prediction's words in use (a bit each), the next free word of the reference, all matches.
 _Partial = tuple[int, int, int, int, _Chain]
 
 _NOWHERE = -1

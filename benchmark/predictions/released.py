@@ -125,7 +125,7 @@ def _captions_of_boxes(items: list[tuple[Any, Any]], split: Split, report: Impor
 def _placed(
     items: list[tuple[Any, Any]], split: Split, report: ImportReport
 ) -> Iterator[tuple[int, list[int], str | None]]:
-    """Index of the image, indices of its boxes with that name, and caption, of each item with a valid name."""
+    """For each item with a valid name: image index, indices of the boxes it names, and caption."""
     parsed = [_parsed_name(name) for name, _ in items]
     in_pixels = [exceeds_one([box]) for _, box in filter(None, parsed)]
     pixels = 2 * sum(in_pixels) > len(in_pixels)  # as for annotations, the majority decides

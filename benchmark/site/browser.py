@@ -167,7 +167,7 @@ def _bounded(text: str) -> str:
 
 
 def _write(data: Path, key: str, value: Any) -> None:
-    """Write a script that passes on one value; a lone surrogate, which UTF-8 lacks, becomes an escape."""
+    """Write a script that hands one JSON value to the page; a lone surrogate, which UTF-8 lacks, becomes an escape."""
     path = data / f"{key}.js"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,7 +1,10 @@
 """Training: the same weights through any interruption and on any number of processes."""
 
+import json
 import os
 import random
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,6 +18,7 @@ from tiny_runs import TINY, prepared, tiny
 
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError, Interrupted
+from reference_model import predict
 from reference_model.config import Config
 from reference_model.run_folder import build_model
 from reference_model.train import train
@@ -235,11 +239,29 @@ def test_damaged_and_foreign_checkpoints_are_refused(splits: Splits, vocabulary:
         load_checkpoint(tmp_path / "nothing.safetensors", model)
 
 
-def test_a_complete_run_is_left_alone(splits: Splits, tmp_path: Path) -> None:
-    """Training twice what is there would waste days, and could change a published score."""
+def test_a_complete_run_is_left_alone(splits: Splits, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Training twice what is there would waste days, and could change a published score; or a run ends in silence."""
     config = tiny("no-image")
     folder = train(config, splits, seed=1, runs=tmp_path)
+    cider = json.loads((folder / "scores.test.json").read_text(encoding="utf-8"))["scores"]["CIDEr"]
+    assert capsys.readouterr().err.endswith(f"complete: {folder} (CIDEr on test: {cider:.2f})\n")
     files = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     assert {"scores.val.json", "scores.test.json", "preds.val.jsonl", "preds.test.jsonl"} <= {p.name for p in files}
     assert train(config, splits, seed=1, runs=tmp_path) == folder
+    assert capsys.readouterr().err == f"complete: {folder}\n"
     assert files == {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_command_that_predict_names_scores_what_it_wrote(
+    directory: Path, splits: Splits, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A command without --data, which scores the captions of one data set on another."""
+    folder, output = train(tiny("no-image"), splits, seed=1, runs=tmp_path), tmp_path / "my captions.jsonl"
+    predict.main(folder, data=str(directory), split="val", output=output)
+    said = re.search(r"score it: python (.*)", capsys.readouterr().out)
+    assert said
+    scored = subprocess.run(
+        [sys.executable, *shlex.split(said[1]), "--json"], capture_output=True, text=True, check=True, timeout=120
+    )
+    stored = json.loads((folder / "scores.val.json").read_text(encoding="utf-8"))
+    assert json.loads(scored.stdout)["scores"] == stored["scores"]

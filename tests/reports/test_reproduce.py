@@ -125,6 +125,19 @@ def test_the_stored_tables_are_rebuilt_bit_for_bit(tmp_path: Path) -> None:
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
+@pytest.mark.skipif(not STORED, reason="no results are stored yet")
+@pytest.mark.usefixtures("embedded")
+def test_without_a_claim_to_test_there_is_no_table_of_claims(tmp_path: Path) -> None:
+    """A head without rows, and notes on tests that nobody made."""
+    done = reproduce("table2", "--stored", "--only", "T2-full", "--runs", tmp_path / "none", "--output", tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir() if path.suffix != ".png"}
+    assert {"table2.md", "table2.tex", "table2_summary.md"} <= written.keys()
+    for text in (done.stdout, *written.values()):
+        assert "full" in text
+        assert "claim" not in text
+
+
 @pytest.mark.skipif(not (RESULTS / "mini/table2_summary.md").exists(), reason="no tables are stored yet")
 def test_the_readme_shows_the_stored_table() -> None:
     """A README whose numbers are older than the results."""
