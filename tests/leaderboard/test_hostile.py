@@ -299,7 +299,7 @@ def test_the_comment_is_never_too_long(splits: dict[str, Split], entry: Path, tm
     assert len(comment(tmp_path / "result.json", entry.parent)) < 65_000
 
 
-def test_look_at_opens_nothing(entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_list_entry_opens_nothing(entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A listing that reads the files it lists."""
     monkeypatch.setattr("builtins.open", lambda *_: 1 / 0)
     monkeypatch.setattr("io.open", lambda *_: 1 / 0)
