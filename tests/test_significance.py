@@ -56,7 +56,7 @@ def test_interval_covers() -> None:
 
 
 def test_interval_ends_are_order_statistics() -> None:
-    """Of 1,000 values the 26th smallest and largest: an interpolation rule would differ between libraries."""
+    """The 26th smallest and largest of 1,000 values: an interpolation rule would differ between libraries."""
     values = np.random.default_rng(0).permutation(1000)[:, None].astype(float)
     low, high = interval(values)
     assert (low[0], high[0]) == (25.0, 974.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("benchmark", "reference_model", "baselines", "reports")
+PACKAGES = ("benchmark", "reference_model", "baselines", "reports", "tests")
 
 _SECTION = re.compile(r"(Args|Attributes|Returns|Yields):\s*")
 _ENTRY = re.compile(r"(?:\*{0,2}\w+(?:, )?)+: ?(.*)")

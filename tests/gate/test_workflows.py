@@ -14,33 +14,11 @@ from chromium import NAMES
 
 pytest.importorskip("yaml")
 
-import yaml
+from workflow_files import FOLDER, jobs, script, steps, triggers, workflow
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / ".github/workflows"
 TESTS, PUBLISH = FOLDER / "tests.yml", FOLDER / "publish.yml"
 CHECK_WHEEL = ROOT / ".ci/check_wheel.py"
-
-
-def workflow(path: Path) -> dict[str, Any]:
-    return dict(yaml.safe_load(path.read_text()))
-
-
-def triggers(path: Path) -> dict[str, Any]:
-    return dict(workflow(path)[True])  # YAML 1.1 reads `on` as true
-
-
-def jobs(path: Path) -> dict[str, dict[str, Any]]:
-    return dict(workflow(path)["jobs"])
-
-
-def steps(path: Path) -> list[dict[str, Any]]:
-    return [step for job in jobs(path).values() for step in job.get("steps", [])]
-
-
-def script(path: Path, name: str) -> str:
-    [found] = [step["run"] for step in steps(path) if step.get("name") == name]
-    return str(found)
 
 
 def project() -> dict[str, Any]:

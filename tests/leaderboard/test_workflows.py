@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from made_entries import made_entry
@@ -15,7 +14,7 @@ from made_entries import made_entry
 pytest.importorskip("pydantic")
 pytest.importorskip("yaml")
 
-import yaml
+from workflow_files import FOLDER, script, steps, triggers, workflow
 
 from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
@@ -25,25 +24,7 @@ from benchmark.leaderboard.entries import HASH_LIST, list_entry, receipt_of
 from benchmark.leaderboard.result import FORMAT
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / ".github/workflows"
 CHECK, COMMENT = FOLDER / "submission-check.yml", FOLDER / "submission-comment.yml"
-
-
-def workflow(path: Path) -> dict[str, Any]:
-    return dict(yaml.safe_load(path.read_text()))
-
-
-def triggers(path: Path) -> dict[str, Any]:
-    return dict(workflow(path)[True])  # YAML 1.1 reads `on` as true
-
-
-def steps(path: Path) -> list[dict[str, Any]]:
-    return [step for job in workflow(path)["jobs"].values() for step in job["steps"]]
-
-
-def script(path: Path, name: str) -> str:
-    [found] = [step["run"] for step in steps(path) if step.get("name") == name]
-    return str(found)
 
 
 def shell(text: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:

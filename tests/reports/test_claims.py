@@ -25,7 +25,7 @@ NOT_ABOVE = Claim("a is not above b", ("a",), ("b",), kind="not above")
 
 
 def verdicts(split: Split, a: float, b: float) -> list[str]:
-    """Of the three kinds of claims, when the systems get the given shares of captions wrong."""
+    """Verdicts on the three kinds of claims, when the systems get the given shares of captions wrong."""
     rows = [system("a", split, a, (1, 2)), system("b", split, b, (3, 4))]
     return [finding.verdict for finding in findings([ABOVE, SAME, NOT_ABOVE], rows)]
 

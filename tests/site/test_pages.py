@@ -172,7 +172,7 @@ def test_colours_can_be_read() -> None:
 
 
 def contrast(a: str, b: str) -> float:
-    """Of two colours, "#rrggbb" (WCAG 2.1)."""
+    """Contrast ratio of two colours, each "#rrggbb" (WCAG 2.1, from 1 to 21)."""
 
     def luminance(colour: str) -> float:
         parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
