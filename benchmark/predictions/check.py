@@ -34,7 +34,7 @@ _NAN = re.compile(rb"[\[:,]\s*-?(NaN|Infinity)\b")
 _OTHER_SPLIT_IMAGES = 200_000  # splits with more images are not searched for a hint
 
 
-def read_predictions(path: Path, split: Split) -> list[str]:
+def read_predictions(path: str | Path, split: Split) -> list[str]:
     """Read the predicted caption of each box, in the data set's order, length n_boxes, without outer white space.
 
     Args:
@@ -60,11 +60,11 @@ class PredictionCheck:
         stopped: whether the file could not be read to its end.
     """
 
-    def __init__(self, path: Path, split: Split) -> None:
+    def __init__(self, path: str | Path, split: Split) -> None:
         self.captions: list[str | None] = [None] * split.n_boxes
         self.problems = Problems("stdin" if str(path) == "-" else str(path))
         self.stopped = False
-        self._path = path
+        self._path = Path(path)
         self._split = split
         self._offsets: list[int] = split.offsets.tolist()
         self._line_of = [0] * split.n_boxes  # the line that predicts a box; 0: none so far
