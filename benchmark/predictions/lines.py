@@ -121,6 +121,8 @@ def open_lines(path: Path, n_boxes: int) -> Iterator[PredictionLines]:
         ReadingStoppedError: see `PredictionLines`.
     """
     if str(path) == "-":
+        if sys.stdin is None:
+            raise InputError("-: stdin is closed; pipe the predictions into this command, or name a file")
         yield PredictionLines("stdin", cast(io.BufferedReader, sys.stdin.buffer), n_boxes)
         return
     try:
