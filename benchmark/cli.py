@@ -5,11 +5,13 @@ reader that leaves early (`| head`) changes none of them.
 """
 
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -101,6 +103,22 @@ def guarded() -> Iterator[None]:
     except OSError as error:
         fail(f"{error.strerror or error}: {error.filename or ''}")
         sys.exit(2)
+
+
+def file_named(name: str) -> Callable[[str | Path], Path]:
+    """Parser of an option that names a file to write; a folder's name means the file `name` in it, `-` is stdout."""
+
+    def parse(text: str | Path) -> Path:
+        folder = str(text).endswith(("/", os.sep)) or Path(text).is_dir()
+        return Path(text, name) if folder else Path(text)
+
+    return parse
+
+
+def say_written(path: Path, more: str = "") -> None:
+    """Print that a file or folder was written, unless it is stdout itself."""
+    if str(path) != "-":
+        say(f"wrote {path}{more}")
 
 
 def require_board_extra() -> None:

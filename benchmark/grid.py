@@ -271,7 +271,7 @@ class Grid:
         return csv_text(self.columns, rows)
 
 
-#: A word of up to this width is not broken, where a table has to be made narrower.
+#: A word of up to this width in the first column is not broken, where a table has to be made narrower.
 _TOGETHER = 16
 
 
@@ -293,7 +293,8 @@ def _layout(
     if room is None or _framed(natural) <= room:
         yield list(range(len(columns))), natural
         return
-    least = [_least(texts, numbers) for texts, numbers in zip(columns, numeric, strict=True)]
+    together = [_TOGETHER, *[room] * (len(columns) - 1)]
+    least = list(map(_least, columns, numeric, together))
     part = [0]
     for i in range(1, len(columns)):
         if len(part) > 1 and _framed([least[k] for k in (*part, i)]) > room:
@@ -308,11 +309,12 @@ def _framed(widths: Sequence[int]) -> int:
     return sum(widths) + 3 * len(widths) + 1
 
 
-def _least(texts: Sequence[str], numbers: bool) -> int:
-    """The smallest width of a column that leaves its numbers and words whole, but for very long words."""
+def _least(texts: Sequence[str], numbers: bool, together: int) -> int:
+    """The smallest width of a column that breaks none of its numbers, and no word of up to `together` characters."""
     heading, *cells = texts
-    words = heading.split() if numbers else [word for text in texts for word in text.split()]
-    return max(1, min(_TOGETHER, max(map(cell_len, words), default=1)), *(map(cell_len, cells) if numbers else ()))
+    words = [*heading.split(), *([] if numbers else " ".join(cells).split())]
+    whole = cells if numbers else []
+    return max(1, *map(cell_len, whole), *(min(cell_len(word), together) for word in words))
 
 
 def _narrowed(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
