@@ -8,11 +8,12 @@ Invariants:
 
 import os
 import signal
+import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from types import FrameType
@@ -51,6 +52,36 @@ def end_after(wait: Callable[[], object]) -> None:
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def program(command: Sequence[str], **named: Any) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start a program, which ends with the block, and with it what it has started itself; Ctrl-C does not reach it.
+
+    Args:
+        command: the program and its arguments.
+        named: further arguments of `subprocess.Popen`.
+    """
+    process = subprocess.Popen(command, start_new_session=True, **named)
+    try:
+        yield process
+    finally:
+        kill(process)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                with suppress(OSError):
+                    stream.close()
+        process.wait()
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a `program` if it still runs, and what it has started itself where the system knows which that is."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            if hasattr(os, "killpg"):
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
 
 
 class Workers(ProcessPoolExecutor):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -19,7 +20,7 @@ from rich.progress import Progress
 from ...cli import stderr
 from ...errors import InputError
 from ...files import folder_when_complete
-from ...processes import end_after
+from ...processes import end_after, program
 from ...rendering import draw_captions
 from ..store import SplitWriter, write_description
 from . import NAME, SIZES
@@ -78,21 +79,15 @@ def _draw_in_processes(images: Path, sizes: dict[str, int]) -> Iterator[int]:
     root = str(Path(__file__).parents[3])
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
     command = [sys.executable, "-m", f"{__package__}.build", str(images), json.dumps(sizes), str(n)]
-    processes: list[subprocess.Popen[bytes]] = []
-    try:
-        for k in range(n):
-            processes.append(
-                subprocess.Popen([*command, str(k)], env=env, stdin=subprocess.PIPE, start_new_session=True)
-            )
+    with ExitStack() as running:
+        processes = [
+            running.enter_context(program([*command, str(k)], env=env, stdin=subprocess.PIPE)) for k in range(n)
+        ]
         while any(process.poll() is None for process in processes):
             time.sleep(0.2)
             yield sum(1 for _ in images.iterdir())
         if any(process.returncode for process in processes):
             raise InputError(f"a process that draws pictures into {images} failed; its messages are above")
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
 
 
 def _draw_share(images: Path, sizes: dict[str, int], n: int, k: int) -> None:
