@@ -28,6 +28,8 @@ from .evaluation import Evaluation
 _WITHOUT = "leave --engine out: our METEOR needs none"
 #: Seconds in which Java must say its version, and METEOR its next line.
 _ANSWERS, _SILENT = 20, 120
+#: Bytes of an answer that are read.
+_LINE = 10_000
 
 NAMES = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "CIDEr")
 
@@ -66,7 +68,7 @@ def find_java() -> str:
             why = f"no answer in {_ANSWERS} seconds" if isinstance(error, subprocess.TimeoutExpired) else error.strerror
             raise InputError(f"`{java} -version` failed: {why}; try another Java, or {_WITHOUT}") from None
         if code:
-            why = _last_line(said) or f"exit code {code}"
+            why = _message(said) or f"exit code {code}"
             raise InputError(f"`{java} -version` failed: {why}; try another Java, or {_WITHOUT}")
     return java
 
@@ -86,7 +88,7 @@ def _meteor(java: str, jar: Path, pairs: Sequence[tuple[str, str]]) -> tuple[flo
     environment = os.environ | {"_JAVA_OPTIONS": " ".join([os.environ.get("_JAVA_OPTIONS", ""), *options])}
     # It does not find its paraphrases by itself where there are blanks in the path.
     arguments = ["-jar", "-Xmx2G", jar.name, "-", "-", "-stdio", "-l", "en", "-norm", "-a", "data/paraphrase-en.gz"]
-    heard = time.monotonic()
+    heard, silent = time.monotonic(), ""
     with (
         tempfile.TemporaryFile() as errors,
         program(
@@ -102,13 +104,15 @@ def _meteor(java: str, jar: Path, pairs: Sequence[tuple[str, str]]) -> tuple[flo
 
         def answer() -> str:
             nonlocal heard
-            line = answers.readline().decode("utf-8", "replace").strip()
+            line = answers.readline(_LINE).decode("utf-8", "replace").strip()
             heard = time.monotonic()
             return line
 
         def watch() -> None:
+            nonlocal silent
             while process.poll() is None:
                 if time.monotonic() - heard > _SILENT:
+                    silent = f"it said nothing for {_SILENT} seconds"
                     kill(process)
                 time.sleep(0.2)
 
@@ -126,16 +130,16 @@ def _meteor(java: str, jar: Path, pairs: Sequence[tuple[str, str]]) -> tuple[flo
             if not all(0 <= score <= 1 for score in (*each, total)):
                 raise ValueError
         except (OSError, ValueError):
-            silent = f"it said nothing for {_SILENT} seconds" if time.monotonic() - heard > _SILENT else ""
-            why = silent or _last_line(errors) or "its answers are no scores"
+            why = silent or _message(errors) or "its answers are no scores"
             raise InputError(f"the original METEOR failed: {why}; try another Java, or {_WITHOUT}") from None
     return total, each
 
 
-def _last_line(file: IO[bytes]) -> str:
+def _message(file: IO[bytes]) -> str:
+    """The first two lines that Java has written, but for those that say which options it has found."""
     file.seek(0)
-    lines = file.read(10_000).decode("utf-8", "replace").split("\n")
-    return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
+    lines = [line.strip() for line in file.read(10_000).decode("utf-8", "replace").split("\n")]
+    return "; ".join([line for line in lines if line and not line.startswith(("Picked up ", "at "))][:2])[:300]
 
 
 def original_scores(corpus: Corpus, names: tuple[str, ...] = NAMES) -> OriginalScores:
