@@ -18,3 +18,8 @@ class DamagedError(InputError):
 
 class Interrupted(Exception):  # noqa: N818 (like KeyboardInterrupt, no error)
     """Training was stopped by a signal; everything is saved, and the same command goes on."""
+
+
+def printable(text: str) -> str:
+    """Text from outside for a terminal or a log: what cannot be printed is shown as codes; line breaks stay."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

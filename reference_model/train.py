@@ -80,7 +80,7 @@ def main(
             value = content
             for part in path.split("."):
                 value = value[part]
-            print(f"{path}={','.join(map(str, value)) if isinstance(value, list) else value}")
+            cli.say(f"{path}={','.join(map(str, value)) if isinstance(value, list) else value}")
         return
     splits = open_dataset(data)
     if dry_run:
@@ -134,7 +134,7 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
     if is_complete(folder):
         made = made_by(folder).get("version", "unknown")
         other = f" (made by version {made} of {config.system}, which now has version {version})"
-        cli.stderr.print(f"complete: {folder}{other if made != version else ''}", markup=False, soft_wrap=True)
+        cli.note(f"complete: {folder}{other if made != version else ''}")
         return folder
     with join_world() as world:
         split = splits["train"]
@@ -180,7 +180,7 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
                 if name in splits:
                     receipt = predict_and_score(best, config, vocabulary, splits[name], folder, seed=seed)
                     reached = f" (CIDEr on {name}: {receipt['scores']['CIDEr']:.2f})" if name == "test" else ""
-            cli.stderr.print(f"complete: {folder}{reached}", markup=False, soft_wrap=True)
+            cli.note(f"complete: {folder}{reached}")
         world.barrier()
     return folder
 
@@ -211,7 +211,7 @@ def _entry() -> None:
     try:
         cli.run(main)
     except Interrupted as stop:
-        cli.stderr.print(str(stop), markup=False)
+        cli.note(str(stop))
 
 
 if __name__ == "__main__":

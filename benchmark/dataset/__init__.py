@@ -47,10 +47,10 @@ def _open_mini() -> dict[str, Split]:
             return splits
     except InputError:
         pass
-    from ..cli import stderr  # the workers of other platforms have no terminal libraries, and never come here
+    from ..cli import note  # the workers of other platforms have no terminal libraries, and never come here
     from .mini.build import build
 
-    stderr.print(f"building {NAME}, the embedded synthetic data set, in {directory} (once)", markup=False)
+    note(f"building {NAME}, the embedded synthetic data set, in {directory} (once)")
     build(directory)
     return open_directory(directory)
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from .. import cli
-from ..cli import stderr, stdout
+from ..cli import stdout
 from ..errors import InputError
 
 app = cli.group()
@@ -64,7 +64,7 @@ def build_command(
     if problems:
         raise InputError(*problems)
     build(out, sizes, annotations_only=annotations_only)
-    stdout.print(f"wrote {out}", markup=False)
+    cli.say(f"wrote {out}")
 
 
 @app.command("describe")
@@ -111,7 +111,7 @@ def show_command(
     opened = open_split(data, split)
     captions = read_predictions(predictions, opened) if predictions else None
     show(opened, image or opened.image_ids[0], captions).save(out)
-    stdout.print(f"wrote {out}", markup=False)
+    cli.say(f"wrote {out}")
 
 
 @app.command("import-released")
@@ -175,18 +175,17 @@ def import_released_command(
     options = Options(images, copy_images, (int(width_height[1]), int(width_height[2])), info_separator)
     imported = import_released(annotations, lists, out, options, name=name, overwrite=overwrite)
     if imported.report.counts:
-        stdout.print(imported.report.table())
+        imported.report.table().show(stdout)
     for warning in imported.warnings:
-        stderr.print("warning:", style="bold yellow", end=" ")
-        stderr.print(warning, markup=False)
-    stdout.print(f"boxes in {annotations} are {imported.box_form}", markup=False)
+        cli.note(f"warning: {warning}")
+    cli.say(f"boxes in {annotations} are {imported.box_form}")
     for split, summary in imported.splits.items():
         references = "with captions" if summary["references"] else "captions hidden"
-        stdout.print(
+        cli.say(
             f"{split}: {summary['images']:,} images, {summary['boxes']:,} boxes, {references}, "
             f"fingerprint {summary['fingerprint']}"
         )
-    stdout.print(f"wrote {out}", markup=False)
+    cli.say(f"wrote {out}")
 
 
 @app.command("import-predictions")
@@ -212,8 +211,8 @@ def import_predictions_command(
     opened = open_split(data, split)
     report = import_predictions(predictions, opened, output)
     if report.counts:
-        stdout.print(report.table())
-    stdout.print(f"wrote {output}: {opened.n_boxes:,} captions of {opened.dataset}/{split}", markup=False)
+        report.table().show(stdout)
+    cli.say(f"wrote {output}: {opened.n_boxes:,} captions of {opened.dataset}/{split}")
 
 
 @app.command("fingerprint")
@@ -224,16 +223,15 @@ def fingerprint_command(data: _DataArgument = None) -> None:
 
     Example: `python -m benchmark.dataset fingerprint data/caponimage2m`
     """
-    from rich.table import Table
-
+    from ..grid import Grid, count
     from . import open_dataset
     from .store import known_split
 
-    table = Table("split", "images", "boxes", "fingerprint", "known as")
+    grid = Grid("", ["split", "images", "boxes", "fingerprint", "known as"])
     changed = []
     for name, split in open_dataset(data).items():
         found = split.fingerprint.hexdigest()
-        table.add_row(name, f"{split.n_images:,}", f"{split.n_boxes:,}", found, known_split(found) or "unpinned")
+        grid.add(name, count(split.n_images), count(split.n_boxes), found, known_split(found) or "unpinned")
         description = split.directory / "dataset.json"
         claimed = json.loads(description.read_text(encoding="utf-8"))["splits"][name].get("fingerprint")
         if claimed != found:
@@ -241,7 +239,7 @@ def fingerprint_command(data: _DataArgument = None) -> None:
                 f"{split.directory / name}.parquet was changed after it was written: its fingerprint is {found}, "
                 f"{description} says {claimed}; import or build the data set again"
             )
-    stdout.print(table)
+    grid.show(stdout)
     if changed:
         raise InputError(*changed)
 
