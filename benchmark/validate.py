@@ -8,7 +8,8 @@ import typer
 from . import cli
 from .dataset import open_split
 from .errors import InputError
-from .predictions import read_predictions, repair_predictions
+from .predictions import repair_predictions
+from .predictions.check import PredictionCheck
 
 
 def main(
@@ -41,12 +42,15 @@ def main(
         if repaired.problems:
             raise InputError(*repaired.problems)
         predictions = fix
-    captions = read_predictions(predictions, opened)
+    check = PredictionCheck(predictions, opened)
+    captions = check.read()
     empty = sum(not caption for caption in captions)
     cli.say(
         f"{predictions}: fine, {len(captions):,} captions for {opened.n_images:,} images of {opened.dataset}/{split}"
         + (f", {empty:,} of them empty" if empty else "")
     )
+    if invisible := check.invisible():
+        print(invisible)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 Each verb is a small function on `app` that imports what it needs itself, so that `--help` stays fast.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ import typer
 from .. import cli
 from ..cli import stdout
 from ..errors import InputError
+from ..files import check_outputs, replace_when_complete
 
 app = cli.group()
 
@@ -92,7 +92,7 @@ def show_command(
     data: _DataArgument = None,
     split: Annotated[str, typer.Option(help="Split of the data set: train, val or test.")] = "test",
     image: Annotated[str | None, typer.Option(help="Id of the image. [default: first image of the split]")] = None,
-    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("shown.png"),
+    out: Annotated[Path, typer.Option(help="PNG file to write; - is stdout.")] = Path("shown.png"),
     predictions: Annotated[
         Path | None, typer.Option(help="Prediction file whose captions are shown beside the references.")
     ] = None,
@@ -109,9 +109,12 @@ def show_command(
     from .show import show
 
     opened = open_split(data, split)
+    check_outputs({"--out": out}, [opened.directory, predictions])
     captions = read_predictions(predictions, opened) if predictions else None
-    show(opened, image or opened.image_ids[0], captions).save(out)
-    cli.say(f"wrote {out}")
+    shown = show(opened, image or opened.image_ids[0], captions)
+    with replace_when_complete(out) as partial:
+        shown.save(partial, "PNG")
+    cli.say_written(out)
 
 
 @app.command("import-released")
@@ -209,6 +212,7 @@ def import_predictions_command(
     from . import open_split
 
     opened = open_split(data, split)
+    check_outputs({"--output": output}, [predictions, opened.directory])
     report = import_predictions(predictions, opened, output)
     if report.counts:
         report.table().show(stdout)
@@ -219,7 +223,8 @@ def import_predictions_command(
 def fingerprint_command(data: _DataArgument = None) -> None:
     """Print the fingerprint of every split, recomputed from its rows, and the public split it belongs to.
 
-    The exit code is 2 if a split differs from its entry in `dataset.json`: a file was changed or replaced.
+    The exit code is 2 if a split differs from its entry in `dataset.json` (a file was changed or replaced), or has rows
+    that cannot be used.
 
     Example: `python -m benchmark.dataset fingerprint data/caponimage2m`
     """
@@ -228,20 +233,17 @@ def fingerprint_command(data: _DataArgument = None) -> None:
     from .store import known_split
 
     grid = Grid("", ["split", "images", "boxes", "fingerprint", "known as"])
-    changed = []
+    problems: list[str] = []
     for name, split in open_dataset(data).items():
-        found = split.fingerprint.hexdigest()
+        try:
+            found = split.fingerprint.hexdigest()
+        except InputError as error:
+            problems += error.problems
+            continue
         grid.add(name, count(split.n_images), count(split.n_boxes), found, known_split(found) or "unpinned")
-        description = split.directory / "dataset.json"
-        claimed = json.loads(description.read_text(encoding="utf-8"))["splits"][name].get("fingerprint")
-        if claimed != found:
-            changed.append(
-                f"{split.directory / name}.parquet was changed after it was written: its fingerprint is {found}, "
-                f"{description} says {claimed}; import or build the data set again"
-            )
     grid.show(stdout)
-    if changed:
-        raise InputError(*changed)
+    if problems:
+        raise InputError(*problems)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def build(directory: Path, sizes: dict[str, int] = SIZES, *, annotations_only: b
                 for _ in range(sizes[split]):
                     writer.append(next(sampled)[1].row)
                     bars.advance(task)
-            summaries[split] = writer.summary()
+            summaries[split] = {**writer.summary(), "pictures": not annotations_only}
         if not annotations_only:
             task = bars.add_task("drawing pictures", total=total)
             for drawn in _draw_in_processes(folder / "images", sizes):
