@@ -3,7 +3,8 @@
 Invariants:
 * a run's folder belongs to one process at a time (`benchmark.locks`);
 * a run of another version of its network is not reused; it is moved aside, never deleted;
-* Ctrl-C, SIGTERM and SIGHUP reach every training, which saves and ends; SIGKILL loses the updates since the last checkpoint;
+* Ctrl-C, SIGTERM and SIGHUP reach every training, which saves and ends; SIGKILL loses the updates since the last
+  checkpoint;
 * a run that fails does not stop the others.
 """
 
