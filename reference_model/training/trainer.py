@@ -4,7 +4,7 @@ Invariants:
 * an update's samples, negatives and dropout are functions of (seed, update, rank), and weights and optimiser state are
   saved exactly, so a resumed run ends with the weights of an uninterrupted one, bit for bit (on a CPU, or a GPU with
   `train.deterministic`);
-* SIGTERM and Ctrl-C save and end; SIGKILL loses what came after the last save.
+* SIGTERM, SIGHUP and Ctrl-C save and end; SIGKILL loses what came after the last save.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from benchmark.cli import stderr
 from benchmark.errors import InputError, Interrupted
+from benchmark.processes import ending_signals
 from reference_model.config import Config
 from reference_model.training.batches import UpdatePlan, Updates, training_batches
 from reference_model.training.checkpoint import load_checkpoint, save_checkpoint
@@ -199,14 +200,14 @@ class Trainer:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Let SIGTERM and Ctrl-C finish the update, save and stop; a second Ctrl-C stops at once."""
+        """Let SIGTERM, SIGHUP and Ctrl-C finish the update, save and stop; a second Ctrl-C stops at once."""
 
         def ask(number: int, frame: FrameType | None) -> None:
             if self._stop and number == signal.SIGINT:
                 raise KeyboardInterrupt
             self._stop = True
 
-        before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.signal(number, ask) for number in (*ending_signals(), signal.SIGINT)}
         try:
             yield
         finally:
