@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -66,6 +67,22 @@ def run(command: Callable[..., Any] | typer.Typer) -> None:
         stderr.print("error:", style="bold red", end=" ")
         stderr.print(f"{error.strerror or error}: {error.filename or ''}", markup=False)
         sys.exit(2)
+
+
+def file_named(name: str) -> Callable[[str | Path], Path]:
+    """Parser of an option that names a file to write; a folder's name means the file `name` in it, `-` is stdout."""
+
+    def parse(text: str | Path) -> Path:
+        folder = str(text).endswith(("/", os.sep)) or Path(text).is_dir()
+        return Path(text, name) if folder else Path(text)
+
+    return parse
+
+
+def say_written(path: Path, more: str = "") -> None:
+    """Print that a file or folder was written, unless it is stdout itself."""
+    if str(path) != "-":
+        stdout.print(f"wrote {path}{more}", markup=False, soft_wrap=True)
 
 
 def require_board_extra() -> None:

@@ -12,5 +12,9 @@ class InputError(Exception):
         self.problems = problems
 
 
+class DamagedError(InputError):
+    """A file or folder does not hold what was once written there; it can be made again, or copied from elsewhere."""
+
+
 class Interrupted(Exception):  # noqa: N818 (like KeyboardInterrupt, no error)
     """Training was stopped by a signal; everything is saved, and the same command goes on."""

@@ -89,7 +89,9 @@ def main(
 
 
 def init(
-    out: Annotated[Path, typer.Argument(help="Metadata file to write.")] = Path("metadata.yaml"),
+    out: Annotated[
+        Path, typer.Argument(parser=cli.file_named("metadata.yaml"), metavar="FILE", help="Metadata file to write.")
+    ] = Path("metadata.yaml"),
     interactive: Annotated[
         bool, typer.Option("--interactive", "-i", help="Ask for every field in the terminal.")
     ] = False,

@@ -24,9 +24,10 @@ from torch import Tensor, nn
 
 from baselines.attention import causal_mask
 from baselines.rstnet.config import LanguageModelOptions
+from benchmark.cache import cache_directory
 from benchmark.cli import stderr
 from benchmark.errors import InputError
-from benchmark.files import cache_directory, replace_when_complete
+from benchmark.files import replace_when_complete
 from reference_model.batch import PAD
 from reference_model.embeddings import is_real
 from reference_model.training.inputs import PreparedSplit

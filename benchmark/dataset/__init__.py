@@ -9,8 +9,8 @@ Invariants of the embedded data set, mini:
 import os
 from pathlib import Path
 
+from ..cache import cache_directory
 from ..errors import InputError
-from ..files import cache_directory
 from .mini import NAME
 from .store import Split, known_split, open_directory
 

@@ -15,7 +15,7 @@ import typer
 from .. import cli
 from ..dataset import open_dataset
 from ..errors import InputError
-from ..files import replace_when_complete
+from ..files import check_outputs, replace_when_complete
 from ..platforms.export import Platform
 
 app = cli.group()
@@ -45,7 +45,15 @@ def check(
         bool, typer.Option("--new", help="For accepted entries, check only that nothing has changed.")
     ] = False,
     maintainer: Annotated[bool, typer.Option(help="Allow metadata to set `checked` and `reproduced` to true.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="File to write the result to, as JSON.")] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json",
+            parser=cli.file_named("result.json"),
+            metavar="FILE",
+            help="File to write the result to, as JSON.",
+        ),
+    ] = None,
 ) -> None:
     """Run every check on entries, list all failures, and exit with 1 if there is one.
 
@@ -61,6 +69,7 @@ def check(
     from .entries import HASH_LIST, all_entries
     from .result import printable, result, shown
 
+    check_outputs({"--json": json_file}, [submissions, *(entries or []), accepted])
     mine = (entries[0].absolute().parent if entries else submissions) / HASH_LIST
     hashes = read_hashes(accepted or mine)
     problems = []
@@ -217,7 +226,16 @@ def schema() -> None:
 @app.command()
 def export(
     platform: _PLATFORM,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Zip archive to write, such as bundle.zip.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            parser=cli.file_named("bundle.zip"),
+            metavar="FILE",
+            help="Zip archive to write, such as bundle.zip.",
+        ),
+    ],
     data: cli.Data = None,
     title: Annotated[str, typer.Option(help="Title of the challenge, at most 64 characters.")] = "CapOnImage",
     start: Annotated[str | None, typer.Option(help="First day of val, as YYYY-MM-DD. [default: today]")] = None,

@@ -20,9 +20,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from ..cache import cache_directory
 from ..dataset.store import Split, open_directory
 from ..errors import InputError
-from ..files import cache_directory, replace_when_complete
+from ..files import replace_when_complete
 from ..metrics import METRICS
 from ..metrics import cider as metrics_cider
 from ..metrics.corpus import characters

@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
+from ..cache import cache_directory
 from ..errors import InputError
-from ..files import cache_directory
 from .corpus import Corpus
 
 FORMAT = "caponimage-types/1"

@@ -21,10 +21,11 @@ import numpy as np
 from PIL import Image
 from rich.progress import Progress
 
+from benchmark.cache import cache_directory
 from benchmark.cli import stderr
 from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split
-from benchmark.files import cache_directory, folder_when_complete
+from benchmark.files import folder_when_complete
 from benchmark.rendering import Boxes, mask_boxes
 from reference_model.batch import SEP
 from reference_model.config import InputConfig

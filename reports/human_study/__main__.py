@@ -9,7 +9,7 @@ import typer
 from benchmark import cli
 from benchmark.dataset import open_split
 from benchmark.errors import InputError
-from benchmark.files import replace_when_complete
+from benchmark.files import check_outputs, replace_when_complete
 from benchmark.grid import Grid
 from benchmark.predictions import read_predictions
 from reports.human_study.answers import read_answers, simulate
@@ -80,7 +80,13 @@ def collect_command(
     latex: Annotated[bool, typer.Option("--latex", help="Print the tables as LaTeX.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="File to write the tables to: LaTeX if it ends in .tex, else Markdown."),
+        typer.Option(
+            "-o",
+            "--output",
+            parser=cli.file_named("table4.md"),
+            metavar="FILE",
+            help="File to write the tables to: LaTeX if it ends in .tex, else Markdown (- is stdout).",
+        ),
     ] = None,
     citation: cli.Citation = False,
 ) -> None:
@@ -91,9 +97,12 @@ def collect_command(
         python -m reports.human_study collect study answers/*.json
         python -m reports.human_study collect study answers/*.json -o table4.tex
     """
+    check_outputs({"--output": output}, [study / "key.json", study / "pages", *answers])
     key = Key.read(study)
     grids = tables(key, read_answers(key, answers))
-    if output:
+    if str(output) == "-":
+        markdown = not latex
+    elif output:
         with replace_when_complete(output) as partial:
             partial.write_text(_text(grids, output.suffix == ".tex") + "\n", encoding="utf-8")
     if markdown or latex:

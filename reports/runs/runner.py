@@ -1,7 +1,7 @@
 """Trains one run: reuses it if it is complete, continues it if it was interrupted, else trains it from scratch.
 
 Invariants:
-* a run's folder belongs to one process at a time (`locks`);
+* a run's folder belongs to one process at a time (`benchmark.locks`);
 * a run of another version of its network is not reused; it is moved aside, never deleted;
 * Ctrl-C and SIGTERM reach every training, which saves and ends; SIGKILL loses the updates since the last checkpoint;
 * a run that fails does not stop the others.
@@ -20,8 +20,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
+from benchmark.locks import locked
 from reports.runs.code_version import code_version
-from reports.runs.locks import locked
 from reports.runs.plan import Job
 from reports.runs.stored import Run, set_aside, state
 
@@ -102,7 +102,7 @@ def work(job: Job, *, wait: bool = True) -> Outcome | None:
     Returns:
         The outcome; None if another process holds the lock and `wait` is false.
     """
-    with CHILDREN.signals(), locked(job.run.folder, wait=wait, stop=lambda: CHILDREN.stopping) as lock:
+    with CHILDREN.signals(), locked(job.run.folder, wait=wait, stop=lambda: CHILDREN.stopping, inherited=True) as lock:
         if CHILDREN.stopping:
             return Outcome(job, "interrupted")
         if lock is None:
