@@ -44,12 +44,13 @@ class _CheckedEntry(_Strict):
     name: Annotated[str, Field(max_length=1100)]
     status: Status
     failures: Annotated[list[tuple[Annotated[str, Field(max_length=40)], _Text]], Field(max_length=MAX_PROBLEMS)]
+    warnings: _Texts
     notes: _Texts
     scores: dict[Literal["val", "test"], _Scores]
 
 
 class _Result(_Strict):
-    format: Literal["caponimage-check/1"]
+    format: Literal["caponimage-check/2"]
     passed: bool
     problems: _Texts
     entries: Annotated[list[_CheckedEntry], Field(max_length=2000)]
@@ -70,10 +71,14 @@ def comment(path: Path, submissions: Path) -> str:
     lines = [MARKER, f"### Check of submissions: {'passed' if checked.passed else 'failed'}", ""]
     lines += _block(checked.problems)
     for entry in new[:_MAX_ENTRIES]:
-        lines += ["", f"{_name(entry.name)} ({entry.status}): **{'failed' if entry.failures else 'passed'}**", ""]
+        verdict = (
+            "failed" if entry.failures else "passed, but look before you accept it" if entry.warnings else "passed"
+        )
+        lines += ["", f"{_name(entry.name)} ({entry.status}): **{verdict}**", ""]
         odd = [] if ENTRY_NAME.fullmatch(entry.name) else [f"name: {entry.name}"]
         found = [f"{name}: {problem}" for name, problem in entry.failures]
-        lines += _block([*odd, *found, *(f"note: {note}" for note in entry.notes)])
+        remarks = [*(f"LOOK: {text}" for text in entry.warnings), *(f"note: {text}" for text in entry.notes)]
+        lines += _block([*odd, *found, *remarks])
     if len(new) > _MAX_ENTRIES:
         lines.append(f"\n... and {len(new) - _MAX_ENTRIES} more entries")
     known = _accepted(submissions)

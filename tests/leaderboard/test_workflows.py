@@ -118,7 +118,7 @@ def test_check_and_comment_on_a_pull_request(base: Path, splits: dict[str, Split
     assert written.returncode == 0, written.stderr
     text = (base / "comment.md").read_text()
     assert text.startswith(MARKER + "\n### Check of submissions: failed")
-    assert "`20270131_two` (self-scored): **passed**" in text
+    assert "`20270131_two` (self-scored): **passed, but look before you accept it**" in text
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert [row.split(" | ")[0] for row in rows] == [
         "| test",
@@ -147,6 +147,7 @@ def test_an_accepted_entry_that_has_lost_files(tmp_path: Path, splits: dict[str,
                         "name": "20270131_three",
                         "status": "self-scored",
                         "failures": [],
+                        "warnings": [],
                         "notes": [],
                         "scores": {split: {"CIDEr": [1.0]} for split in EVALUATED_SPLITS},
                     }
