@@ -79,6 +79,21 @@ def file_named(name: str) -> Callable[[str | Path], Path]:
     return parse
 
 
+def name_and_files(argument: str) -> tuple[str, list[Path]]:
+    """Read `FILE,FILE`, or `NAME=FILE,FILE`: a name, "" if there is none, and files.
+
+    What exists under the whole text is a file, so names of files and folders may contain `=` and commas.
+    """
+
+    def files(text: str) -> list[Path]:
+        return [Path(text)] if Path(text).exists() else [Path(part) for part in text.split(",")]
+
+    name, sign, rest = argument.partition("=")
+    if not sign or all(file.exists() for file in files(argument)):
+        return "", files(argument)
+    return name, files(rest)
+
+
 def say_written(path: Path, more: str = "") -> None:
     """Print that a file or folder was written, unless it is stdout itself."""
     if str(path) != "-":

@@ -138,8 +138,10 @@ def _text(grids: Sequence[Grid], latex: bool) -> str:
 
 
 def _name_and_file(option: str) -> tuple[str, Path]:
-    name, _, file = option.rpartition("=")
-    return name or Path(file).name.split(".")[0], Path(file)
+    name, files = cli.name_and_files(option)
+    if len(files) > 1:
+        raise InputError(f"got {len(files)} files in {option!r}, expected one: --a NAME=FILE")
+    return name or files[0].name.split(".")[0], files[0]
 
 
 if __name__ == "__main__":
