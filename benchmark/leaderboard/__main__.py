@@ -147,17 +147,18 @@ def accept(
 def comment(
     result: Annotated[Path, typer.Argument(help="The JSON file that `check --json` wrote.")],
     submissions: _SUBMISSIONS = Path("submissions"),
+    commit: Annotated[str | None, typer.Option(help="The commit that was checked, which the comment names.")] = None,
 ) -> None:
     """Print a comment on a pull request: failures, notes, and new entries beside accepted ones, in Markdown.
 
     Example::
 
-        python -m benchmark.leaderboard comment result.json > comment.md
+        python -m benchmark.leaderboard comment result.json --commit "$(git rev-parse HEAD)" > comment.md
     """
     cli.require_board_extra()
     from .comment import comment
 
-    print(comment(result, submissions), end="")
+    print(comment(result, submissions, commit), end="")
 
 
 @app.command()

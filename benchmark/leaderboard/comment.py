@@ -1,6 +1,6 @@
 """Writes the comment on a pull request from the result of `check --json` and the entries accepted before.
 
-The result is untrusted, since a pull request may change the workflow that makes it.
+The result is treated as text of a stranger, although code of the base branch makes it: it quotes the request.
 
 Invariants:
 * the result is bounded in size, must have exactly the format of `result`, and contains only finite numbers;
@@ -9,6 +9,7 @@ Invariants:
 * the comment is shorter than GitHub allows.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -56,16 +57,19 @@ class _Result(_Strict):
     entries: Annotated[list[_CheckedEntry], Field(max_length=2000)]
 
 
-def comment(path: Path, submissions: Path) -> str:
+def comment(path: Path, submissions: Path, commit: str | None = None) -> str:
     """Write the comment, in Markdown.
 
     Args:
         path: path of the result of `check --json`, which is untrusted.
         submissions: folder of the base branch's entries; the accepted ones are shown for comparison.
+        commit: the commit that was checked, in hex digits; None if the comment names none.
 
     Raises:
-        InputError: if the result has another format, or is too large.
+        InputError: if the result has another format or is too large, or the commit is none.
     """
+    if commit is not None and not re.fullmatch("[0-9a-f]{7,64}", commit):
+        raise InputError(f"--commit: got {commit!r:.80}, expected 7 to 64 hex digits")
     checked = _read(path)
     new = [entry for entry in checked.entries if entry.status == "self-scored" or entry.failures]
     lines = [MARKER, f"### Check of submissions: {'passed' if checked.passed else 'failed'}", ""]
@@ -86,7 +90,11 @@ def comment(path: Path, submissions: Path) -> str:
         rows = [(entry.name, _means(entry.scores[split])) for entry in new[:_MAX_ENTRIES] if split in entry.scores]
         if rows:
             lines += ["", *_table(split, rows, known.get(split, []))]
-    lines += ["", "Recomputed by the check from the predictions of the pull request; accepted entries for comparison."]
+    of = f"commit `{commit}`" if commit else "the pull request"
+    lines += [
+        "",
+        f"Recomputed from the predictions of {of}, by code of the base branch; accepted entries for comparison.",
+    ]
     text = "\n".join(lines) + "\n"
     return (
         text
