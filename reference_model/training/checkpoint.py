@@ -68,7 +68,9 @@ def spare(path: Path) -> Path:
     return path.with_name(f"{path.stem}.spare{path.suffix}")
 
 
-def save_last(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, state: dict[str, Any], *, keep: bool) -> None:
+def save_last(
+    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, state: dict[str, Any], *, keep: bool
+) -> None:
     """Write a checkpoint to go on from.
 
     Args:
@@ -92,8 +94,13 @@ def save_best(path: Path, model: nn.Module, state: dict[str, Any]) -> None:
     """Write the weights of a model, twice; see `save_last`."""
     with replace_when_complete(spare(path)) as partial:
         _write(partial, model, None, state)
+    copy_best(spare(path), path)
+
+
+def copy_best(source: Path, path: Path) -> None:
+    """Make one of the two files of the best weights from the other."""
     with replace_when_complete(path) as partial:
-        shutil.copyfile(spare(path), partial)
+        shutil.copyfile(source, partial)
 
 
 def _write(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer | None, state: dict[str, Any]) -> None:
@@ -117,7 +124,7 @@ def find_checkpoint(path: Path, belongs: Mapping[str, Any]) -> Checkpoint | None
     Raises:
         InputError: if none is whole, or it belongs to something else.
     """
-    problems = []
+    problems: list[str] = []
     for each in (path, spare(path)):
         try:
             found = Checkpoint(each, _state(each), "; ".join(problems))

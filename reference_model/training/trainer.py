@@ -28,13 +28,12 @@ from benchmark.errors import InputError, Interrupted
 from benchmark.files import replace_when_complete
 from reference_model.config import Config
 from reference_model.training.batches import UpdatePlan, Updates, training_batches
-from reference_model.training.checkpoint import Checkpoint, find_checkpoint, save_best, save_last
+from reference_model.training.checkpoint import Checkpoint, copy_best, find_checkpoint, save_best, save_last
 from reference_model.training.distributed import World
 from reference_model.training.evaluation import validate
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.schedule import rates
 from reference_model.training.vocabulary import Vocabulary
-
 
 #: Signals that ask a training to save and end.
 STOPPING = (signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
@@ -233,10 +232,11 @@ class Trainer:
                 f"{self.best_weights} is missing, the weights with the best validation score so far; copy it here, or "
                 f"delete the folder {self.best_weights.parent} to train again from the start"
             )
-        self._told(best)
+        if self._told(best) and self.world.is_main:
+            copy_best(best.path, self.best_weights)
 
     def _told(self, found: Checkpoint) -> str:
-        """Say why the first of two files was not used; returns it."""
+        """Say why the first of two files was not used, if it was not; returns what was said."""
         text = f"{found.warning}; using {found.path.name}" if found.warning else ""
         if text and self.world.is_main:
             stderr.print(f"warning: {text}", markup=False, soft_wrap=True)
