@@ -16,6 +16,8 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from benchmark import cli
 from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.errors import DamagedError, InputError
@@ -91,7 +93,7 @@ def _disagreement(receipt: Path, predictions: Path, *state: tuple[int, ...]) -> 
         return f"{receipt}: damaged (it is no receipt of scores)"
     try:
         with (gzip.open if predictions.suffix == ".gz" else open)(predictions, "rb") as file:
-            lines = [json.loads(line) for line in file]
+            lines = [orjson.loads(line) for line in file]
         ids = {line["image_id"] for line in lines}
         found = captions_digest(characters(line["caption"]) for line in lines)
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
