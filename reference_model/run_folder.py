@@ -105,7 +105,7 @@ def _disagreement(receipt: Path, predictions: Path, *state: tuple[int, ...]) -> 
 
 @cache
 def _warn(sentence: str) -> None:
-    cli.stderr.print(f"warning: {sentence}", markup=False, soft_wrap=True)
+    cli.note(f"warning: {sentence}")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def main(
             value = content
             for part in path.split("."):
                 value = value[part]
-            print(f"{path}={','.join(map(str, value)) if isinstance(value, list) else value}")
+            cli.say(f"{path}={','.join(map(str, value)) if isinstance(value, list) else value}")
         return
     splits = open_dataset(data)
     if dry_run:
@@ -128,7 +128,7 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
                 return folder
     made = made_by(folder).get("version", "unknown")
     other = f" (made by version {made} of {config.system}, which now has version {version})"
-    cli.stderr.print(f"complete: {folder}{other if made != version else ''}", markup=False, soft_wrap=True)
+    cli.note(f"complete: {folder}{other if made != version else ''}")
     return folder
 
 
@@ -202,7 +202,7 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
                 except (FileNotFoundError, DamagedError):
                     receipt = predict_and_score(best, config, vocabulary, splits[name], folder, seed=seed)
                 reached = f" (CIDEr on {name}: {receipt['scores']['CIDEr']:.2f})" if name == "test" else ""
-        cli.stderr.print(f"complete: {folder}{reached}", markup=False, soft_wrap=True)
+        cli.note(f"complete: {folder}{reached}")
     world.barrier()
 
 
@@ -225,7 +225,7 @@ def _write_vocabulary(folder: Path, config: Config, train: Split, sha256: str | 
             why = f"{path}: was damaged or changed after it was written"
         except InputError as error:
             why = error.problems[0]
-        cli.stderr.print(f"warning: {why}; making it anew", markup=False, soft_wrap=True)
+        cli.note(f"warning: {why}; making it anew")
     Vocabulary.of_split(train, config.inputs.vocabulary).save(path)
 
 
@@ -257,7 +257,7 @@ def _entry() -> None:
     try:
         cli.run(main)
     except Interrupted as stop:
-        cli.stderr.print(str(stop), markup=False)
+        cli.note(str(stop))
         sys.exit(128 + stop.signal)
 
 

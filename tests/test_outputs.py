@@ -1,4 +1,4 @@
-"""Outputs of the commands: never over an input, `-` is stdout, a folder's name means a file in it."""
+"""Names of files that commands take: outputs are no inputs, `-` is stdout, `=` and commas may stand in a name."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ import pytest
 from made_split import made_split
 from typer.testing import CliRunner, Result
 
-from benchmark import cli, score
+from benchmark import cli, compare, score
 from benchmark.errors import InputError
 from benchmark.predictions import write_predictions
 
@@ -65,3 +65,30 @@ def test_one_name_is_not_two_outputs(data: Path, tmp_path: Path) -> None:
     result = run(tmp_path / "preds.jsonl", "--data", data, "-o", same, "--segments", same)
     assert "is also the output of --output" in str(result.exception)
     assert not same.exists()
+
+
+def test_names_of_files_may_hold_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder `lr=0.1` of a sweep, which was taken for a system of that name and a folder `0.1`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lr=0.1,b=2").mkdir()
+    for name in ("lr=0.1,b=2/p.jsonl", "a.jsonl", "b.jsonl"):
+        Path(name).touch()
+    sweep = Path("lr=0.1,b=2/p.jsonl")
+    assert cli.name_and_files("lr=0.1,b=2/p.jsonl") == ("", [sweep])
+    assert cli.name_and_files("mine=lr=0.1,b=2/p.jsonl") == ("mine", [sweep])
+    assert cli.name_and_files("a.jsonl,b.jsonl") == ("", [Path("a.jsonl"), Path("b.jsonl")])
+    assert cli.name_and_files("mine=a.jsonl,b.jsonl") == ("mine", [Path("a.jsonl"), Path("b.jsonl")])
+
+
+def test_systems_in_a_comparison_have_names_apart(data: Path, tmp_path: Path) -> None:
+    """Two files of one name in two folders, of which a table shows two and JSON one."""
+    for folder in ("lr=0.1", "lr=0.2"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "p.jsonl").write_bytes((tmp_path / "preds.jsonl").read_bytes())
+    app = cli.group()
+    app.command()(compare.main)
+    files = [f"{tmp_path}/{folder}/p.jsonl" for folder in ("lr=0.1", "lr=0.2")]
+    compared = CliRunner().invoke(app, [*files, "--data", str(data), "--json"])
+    assert list(json.loads(compared.stdout)["systems"]) == files
+    refused = CliRunner().invoke(app, [f"a={files[0]}", f"a={files[1]}", "--data", str(data)])
+    assert "two systems are named 'a'" in str(refused.exception)

@@ -11,9 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Self
 from zipfile import BadZipFile
@@ -28,6 +26,7 @@ from ..metrics import METRICS
 from ..metrics import cider as metrics_cider
 from ..metrics.corpus import characters
 from ..predictions import read_predictions
+from ..processes import Workers
 from ..scoring.evaluation import MAX_MEAN_LENGTH, METRIC_VERSION, Evaluation, evaluate
 from ..scoring.receipt import make_receipt
 
@@ -182,7 +181,7 @@ class StatisticsCache:
             log(f"scoring {len(missing)} of {len(files)} prediction files; the others are in the cache")
         work = [(path, digests[path], split.directory, split.name, self._folder) for path, split in missing]
         if jobs > 1 and len(missing) >= _WORTH_PROCESSES:
-            with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            with Workers(jobs) as pool:
                 outcomes = list(pool.map(_score, work))
         else:
             outcomes = list(map(_score, work))

@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from benchmark.cli import stderr
+from benchmark.cli import note, stderr
 from benchmark.errors import InputError, Interrupted
 from benchmark.files import replace_when_complete
 from reference_model.config import Config
@@ -239,7 +239,7 @@ class Trainer:
         """Say why the first of two files was not used, if it was not; returns what was said."""
         text = f"{found.warning}; using {found.path.name}" if found.warning else ""
         if text and self.world.is_main:
-            stderr.print(f"warning: {text}", markup=False, soft_wrap=True)
+            note(f"warning: {text}")
         return text
 
     @contextlib.contextmanager
