@@ -28,6 +28,7 @@ from benchmark.cache import cached
 from benchmark.cli import stderr
 from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split
+from benchmark.errors import InputError
 from benchmark.integrity import check_manifest, write_manifest
 from benchmark.rendering import Boxes, mask_boxes
 from reference_model.batch import SEP
@@ -112,19 +113,22 @@ class PreparedSplit:
     ) -> None:
         self.split, self.inputs = split, inputs
         self.keep_images = keep_images and inputs.image
+        pictures = split.pictures_state() if self.keep_images else None
         decides = {
             "format": FORMAT,
             "data": split.fingerprint.hexdigest(),
             "vocabulary": vocabulary.entries,
             "inputs": dataclasses.asdict(inputs),
             "seed": seed if inputs.neighbours == "random" else None,
-            "pictures": split.pictures_state() if self.keep_images else None,
+            "pictures": pictures,
             "libraries": [np.__version__, PIL.__version__],
         }
         key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
 
         def make(folder: Path) -> None:
             self._write(folder, vocabulary, seed)
+            if pictures and split.pictures_state() != pictures:
+                raise InputError(f"pictures of {split.name} changed while they were prepared; try again")
             write_manifest(folder)
 
         self.folder = cached(f"prepared/{split.dataset}-{split.name}-{key}", _checked, make, folder=True)
