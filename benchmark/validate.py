@@ -37,15 +37,15 @@ def main(
             raise InputError("--fix: got -, expected a file to write")
         repaired = repair_predictions(predictions, opened, fix)
         for repair in repaired.repairs or ["nothing to repair"]:
-            print(repair)
-        print(f"wrote {fix}")
+            cli.say(repair)
+        cli.say(f"wrote {fix}")
         if repaired.problems:
             raise InputError(*repaired.problems)
         predictions = fix
     check = PredictionCheck(predictions, opened)
     captions = check.read()
     empty = sum(not caption for caption in captions)
-    print(
+    cli.say(
         f"{predictions}: fine, {len(captions):,} captions for {opened.n_images:,} images of {opened.dataset}/{split}"
         + (f", {empty:,} of them empty" if empty else "")
     )

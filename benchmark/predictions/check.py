@@ -287,13 +287,12 @@ def missing_boxes(split: Split, predicted: list[Any]) -> str:
 def _split_with(ids: list[str], split: Split) -> str | None:
     """Name of another split of the data set that has most of these images, if there is one."""
     try:
-        others = open_directory(split.directory)
-    except InputError:
-        return None
-    for name, other in others.items():
-        small = name != split.name and other.n_images <= _OTHER_SPLIT_IMAGES
-        if small and 2 * sum(image_id in other.index for image_id in ids) > len(ids):
-            return name
+        for name, other in open_directory(split.directory).items():
+            small = name != split.name and other.n_images <= _OTHER_SPLIT_IMAGES
+            if small and 2 * sum(image_id in other.index for image_id in ids) > len(ids):
+                return name
+    except InputError:  # this split is fine, another one is damaged
+        pass
     return None
 
 

@@ -126,7 +126,7 @@ def open_lines(path: Path, n_boxes: int) -> Iterator[PredictionLines]:
     """
     if str(path) == "-":
         if sys.stdin is None:
-            raise InputError("cannot read stdin: it is closed; expected a prediction file (preds.jsonl)")
+            raise InputError("-: stdin is closed; pipe the predictions into this command, or name a file")
         yield PredictionLines("stdin", cast(io.BufferedReader, sys.stdin.buffer), n_boxes)
         return
     try:

@@ -1,9 +1,10 @@
 """Trains one run: reuses it if it is complete, continues it if it was interrupted, else trains it from scratch.
 
 Invariants:
-* a run's folder belongs to one process at a time (`locks`);
+* a run's folder belongs to one process at a time (`benchmark.locks`);
 * a run of another version of its network is not reused; it is moved aside, never deleted;
-* Ctrl-C and SIGTERM reach every training, which saves and ends; SIGKILL loses the updates since the last checkpoint;
+* Ctrl-C, SIGTERM and SIGHUP reach every training, which saves and ends; SIGKILL loses the updates since the last
+  checkpoint;
 * a run that fails does not stop the others.
 """
 
@@ -20,8 +21,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
+from benchmark.locks import locked
+from benchmark.processes import ending_signals
 from reports.runs.code_version import code_version
-from reports.runs.locks import locked
 from reports.runs.plan import Job
 from reports.runs.stored import Run, set_aside, state
 
@@ -68,7 +70,7 @@ class Children:
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
-        """Let Ctrl-C and SIGTERM ask all trainings to save and end; does nothing outside the main thread."""
+        """Let Ctrl-C, SIGTERM and SIGHUP ask all trainings to save and end; does nothing outside the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -81,7 +83,7 @@ class Children:
                 for process in self._running:
                     process.send_signal(passed)
 
-        before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.signal(number, pass_on) for number in (*ending_signals(), signal.SIGINT)}
         try:
             yield
         finally:
@@ -102,7 +104,7 @@ def work(job: Job, *, wait: bool = True) -> Outcome | None:
     Returns:
         The outcome; None if another process holds the lock and `wait` is false.
     """
-    with CHILDREN.signals(), locked(job.run.folder, wait=wait, stop=lambda: CHILDREN.stopping) as lock:
+    with CHILDREN.signals(), locked(job.run.folder, wait=wait, stop=lambda: CHILDREN.stopping, inherited=True) as lock:
         if CHILDREN.stopping:
             return Outcome(job, "interrupted")
         if lock is None:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.locks import locked
 from reference_model.config import Config, override
 from reference_model.run_folder import run_folder
 from reports.runs.code_version import code_version
 from reports.runs.launchers import local
-from reports.runs.locks import locked
 from reports.runs.plan import Job
 from reports.runs.runner import Outcome, work
 from reports.runs.stored import Run
