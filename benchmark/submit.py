@@ -6,7 +6,6 @@ Invariants:
 """
 
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -22,6 +21,7 @@ from .files import replace_when_complete
 from .predictions import read_predictions
 from .scoring.evaluation import Evaluation, evaluate
 from .scoring.tables import seeds_table
+from .shell import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,7 +194,7 @@ def _git_commands(target: Path) -> str:
     return "\n".join(
         [
             f"  git switch -c submit/{target.name}",
-            f"  git add {shlex.quote(str(target))}",
+            f"  git add {quoted(target)}",
             f"  git commit -m 'Submit {target.name}'",
             f"  git push -u origin submit/{target.name}",
             "\nthen open a pull request from that branch",

@@ -200,7 +200,7 @@ def read_receipt(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a receipt: not JSON ({error})") from None
     if not isinstance(receipt, dict) or receipt.get("format") != FORMAT:
         raise InputError(
-            f"{path}: not a receipt of format {FORMAT!r}; make one: `python -m benchmark.score preds.jsonl -o {path}`"
+            f"{path}: not a receipt of format {FORMAT!r}; `python -m benchmark.score PREDS -o scores.json` makes one"
         )
     return receipt
 
