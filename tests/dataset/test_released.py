@@ -95,7 +95,13 @@ def broken(**changes: Any) -> Callable[[dict[str, Any]], Any]:
 @pytest.mark.parametrize(
     ("change", "outcome", "reason", "captions"),
     [
-        (lambda r: ["not", "an", "object"], "image dropped", "record is not a JSON object in UTF-8", None),
+        (
+            lambda r: ["not", "an", "object"],
+            "image dropped",
+            "record is not a JSON object in UTF-8; JSON has no NaN",
+            None,
+        ),
+        (broken(info=float("nan")), "image dropped", "record is not a JSON object in UTF-8; JSON has no NaN", None),
         (broken(ocr_locs="0_0_1_1"), "image dropped", "ocr_locs is not a list", None),
         (broken(ocr_txts=["护眼"]), "image dropped", "ocr_locs and ocr_txts differ in length", None),
         (broken(ocr_txts="护眼"), "image dropped", "ocr_locs and ocr_txts differ in length", None),
@@ -279,7 +285,9 @@ def test_broken_utf8_costs_one_record(tmp_path: Path) -> None:
     released = write_release(tmp_path, text, SPLITS)
     import_released(released.annotations, released.names, tmp_path / "out")
     assert open_split(tmp_path / "out", "test").image_ids == ["7_shoe", "a_0.5_b"]
-    assert [case["reason"] for case in cases(tmp_path / "out")] == ["record is not a JSON object in UTF-8"]
+    assert [case["reason"] for case in cases(tmp_path / "out")] == [
+        "record is not a JSON object in UTF-8; JSON has no NaN"
+    ]
 
 
 def test_nothing_is_left_of_a_failed_import(tmp_path: Path) -> None:

@@ -136,7 +136,11 @@ def _row(
         return None
     record = read_record(value)
     if record is None:
-        add("image dropped", "record is not a JSON object in UTF-8", got=value[:60].decode("utf-8", "replace"))
+        add(
+            "image dropped",
+            "record is not a JSON object in UTF-8; JSON has no NaN",
+            got=value[:60].decode("utf-8", "replace"),
+        )
         return None
     size = options.size
     if options.images:
