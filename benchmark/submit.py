@@ -124,7 +124,7 @@ def init(
     if not complete:
         cli.say(f"wrote {out} with the answers so far; fill in the rest")
         raise typer.Exit(130)
-    then = "python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl"
+    then = f"python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl --metadata {quoted(out)}"
     cli.say(f"wrote {out}; {'then' if interactive else 'fill it in, then'}: {then}")
 
 
