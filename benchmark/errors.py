@@ -17,7 +17,16 @@ class DamagedError(InputError):
 
 
 class Interrupted(Exception):  # noqa: N818 (like KeyboardInterrupt, no error)
-    """Training was stopped by a signal; everything is saved, and the same command goes on."""
+    """Training was stopped by a signal; everything is saved, and the same command goes on.
+
+    Args:
+        message: what was stopped, and where.
+        signal: number of the signal.
+    """
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.signal = signal
 
 
 def printable(text: str) -> str:
