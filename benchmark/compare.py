@@ -2,7 +2,6 @@
 
 import json
 from itertools import combinations
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -43,22 +42,26 @@ def main(
             f"got {len(systems)} system, expected two or more; to score one, use `python -m benchmark.score`"
         )
     opened = open_split(data, split)
+    named = [cli.name_and_files(argument) for argument in systems]
+    names = [name or files[0].name for name, files in named]
+    if len(set(names)) < len(names):  # files of one name in several folders
+        names = [name or str(files[0]) for name, files in named]
+    if doubled := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise InputError(*(f"two systems are named {name!r}; name them apart: NAME=FILE" for name in doubled))
     evaluated: list[System[Evaluation]] = []
-    for argument in systems:
-        name, _, files = argument.rpartition("=")
-        seeds = [evaluate(opened, read_predictions(Path(file), opened)) for file in files.split(",")]
-        evaluated.append(System(name or Path(files.split(",")[0]).name, seeds))
+    for name, (_, files) in zip(names, named, strict=True):
+        evaluated.append(System(name, [evaluate(opened, read_predictions(file, opened)) for file in files]))
 
     pairs = [(a, b, compare(a, b)) for a, b in combinations(evaluated, 2)]
     if as_json:
-        print(json.dumps(plain(_as_json(evaluated, pairs)), ensure_ascii=False, indent=1))
+        cli.document(json.dumps(plain(_as_json(evaluated, pairs)), ensure_ascii=False, indent=1))
         return
     grids = [scores_grid(evaluated), *(difference_grid(a, b, difference) for a, b, difference in pairs)]
     if opened.synthetic:
         grids[0].notes.append(SYNTHETIC_NOTE)
     for grid in grids:
         if markdown or latex:
-            print(grid.latex() if latex else grid.markdown(), end="\n\n")
+            cli.document(f"{grid.latex() if latex else grid.markdown()}\n")
         else:
             grid.show(cli.stdout)
 

@@ -113,10 +113,10 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path | No
             continue
         place = _target(Path(output)).absolute()
         for path in read:
-            inside = path.is_dir() and path.resolve() in [place.resolve(), *place.resolve().parents]
-            if inside or _same(place, path):
-                where = f"lies in the input folder {path}" if inside else f"is the input {path}"
-                problems.append(f"{option}: {output} {where} and would overwrite it; take another name")
+            if path.is_dir() and path.resolve() in [place.resolve(), *place.resolve().parents]:
+                problems.append(f"{option}: {output} lies in the input folder {path}; take a place outside it")
+            elif _same(place, path):
+                problems.append(f"{option}: {output} is the input {path} and would overwrite it; take another name")
         if place in seen:
             problems.append(f"{option}: {output} is also the output of {seen[place]}; take two names")
         seen[place] = option
@@ -178,7 +178,7 @@ def _pour(source: Path, path: Path) -> None:
         if str(path) != "-":
             with path.open("wb") as file:
                 shutil.copyfileobj(content, file)
-        elif sys.stdout is None:
+        elif sys.__stdout__ is None:
             raise InputError("- is stdout, which is closed; expected a file to write")
         else:
             sys.stdout.flush()

@@ -12,7 +12,7 @@ from . import cli
 from .dataset import open_split
 from .dataset.store import Split
 from .errors import InputError
-from .files import replace_when_complete
+from .files import check_outputs, replace_when_complete
 from .grid import Grid
 from .predictions import read_predictions
 from .scoring.evaluation import Evaluation, evaluate
@@ -37,9 +37,23 @@ def main(
     data: cli.Data = None,
     split: cli.SplitName = "test",
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write the score receipt to this JSON file.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            parser=cli.file_named("scores.json"),
+            metavar="FILE",
+            help="Write the score receipt to this JSON file (- is stdout, instead of the table).",
+        ),
     ] = None,
-    segments: Annotated[Path | None, typer.Option(help="Write the scores of each box to this JSONL file.")] = None,
+    segments: Annotated[
+        Path | None,
+        typer.Option(
+            parser=cli.file_named("segments.jsonl"),
+            metavar="FILE",
+            help="Write the scores of each box to this JSONL file (- is stdout, instead of the table).",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the receipt as JSON instead of a table.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print the table as LaTeX.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
@@ -79,9 +93,13 @@ def main(
         raise InputError(f"--engine: got {engine!r}, expected caponimage or pycocoevalcap")
     if len(predictions) > 1 and (output or segments or as_json):
         raise InputError("-o, --segments and --json take one prediction file; score the files one by one")
+    as_json, printed = as_json or str(output) == "-", str(segments) == "-"
+    if as_json and printed:
+        raise InputError("--segments -: stdout takes the receipt already; name a file for one of them")
     style = Style.json if as_json else Style.latex if latex else Style.markdown if markdown else Style.terminal
 
     opened = open_split(data, split)
+    check_outputs({"--output": output, "--segments": segments}, [*predictions, opened.directory])
     captions = [read_predictions(path, opened) for path in predictions]
     evaluations = [evaluate(opened, one) for one in captions]
     if len(evaluations) > 1:
@@ -96,13 +114,14 @@ def main(
         copying_from=open_split(data, "train") if copying else None,
         type_encoder=(encoder or DEFAULT_ENCODER) if types else None,
     )
-    if output:
+    if output and str(output) != "-":
         with replace_when_complete(output) as partial:
             partial.write_text(json.dumps(receipt, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     if segments:
         _write_segments(segments, opened, evaluation)
     if as_json:
-        print(json.dumps(receipt, ensure_ascii=False, indent=1))
+        cli.document(json.dumps(receipt, ensure_ascii=False, indent=1))
+    if as_json or printed:
         return
     for grid in tables(receipt, slices=slices):
         _show(grid, style)
@@ -120,7 +139,7 @@ def _show(grid: Grid, style: Style) -> None:
     if style is Style.terminal:
         grid.show(cli.stdout)
     else:
-        print(grid.latex() if style is Style.latex else grid.markdown(), end="\n\n")
+        cli.document(f"{grid.latex() if style is Style.latex else grid.markdown()}\n")
 
 
 def _write_segments(path: Path, split: Split, evaluation: Evaluation) -> None:

@@ -101,13 +101,13 @@ def main(
     }
     notes = [f"{file}: read as {read.unit}" for file, read in ((boxes, found), (masked, hidden)) if read]
     for note in notes + _notes(row, config, vocabulary):
-        cli.stderr.print(note, markup=False, soft_wrap=True)
+        cli.note(note)
     captions = caption_image(model.to(default_device()), config, vocabulary, row, picture, seed=seed, beam=beam)
     for box, caption in zip(found.given, captions, strict=True):
-        cli.stdout.print(json.dumps(box), caption, markup=False, highlight=False, soft_wrap=True)
+        cli.say(f"{json.dumps(box)} {caption}")
     with replace_when_complete(output) as partial:
         draw_captions(picture, found.ratios, captions).save(partial, "PNG")
-    cli.stderr.print(f"wrote {output}", markup=False, soft_wrap=True)
+    cli.note(f"wrote {output}")
 
 
 def caption_image(

@@ -26,10 +26,17 @@ def open_dataset(data: str | Path | None = None) -> dict[str, Split]:
             variable CAPONIMAGE_DATA, else "mini".
 
     Raises:
+        TypeError: if `data` is no path.
         InputError: if there is no such data set.
     """
-    data = data or os.environ.get("CAPONIMAGE_DATA") or "mini"
+    data = _in_use(data)
     return _open_mini() if str(data) == "mini" else open_directory(Path(data))
+
+
+def _in_use(data: str | Path | None) -> str | Path:
+    if data is not None and not isinstance(data, str | Path):
+        raise TypeError(f"data: got {data!r:.80} ({type(data).__name__}), expected a folder or the name of a data set")
+    return data or os.environ.get("CAPONIMAGE_DATA") or "mini"
 
 
 def _open_mini() -> dict[str, Split]:
@@ -64,10 +71,10 @@ def _lost_pictures(split: Split) -> int:
 
 
 def _build_mini(folder: Path) -> None:
-    from ..cli import stderr  # the workers of other platforms have no terminal libraries, and never come here
+    from ..cli import note  # the workers of other platforms have no terminal libraries, and never come here
     from .mini.build import build
 
-    stderr.print(f"building {NAME}, the embedded synthetic data set, in the cache (once)", markup=False)
+    note(f"building {NAME}, the embedded synthetic data set, in {folder.parents[1]} (once)")
     build(folder)
 
 
@@ -75,9 +82,12 @@ def open_split(data: str | Path | None, split: str) -> Split:
     """Open one split of a data set; see `open_dataset`.
 
     Raises:
+        TypeError: if `data` is no path or `split` no string.
         InputError: if the data set or the split does not exist.
     """
+    if not isinstance(split, str):
+        raise TypeError(f"split: got {split!r:.80} ({type(split).__name__}), expected the name of a split")
     splits = open_dataset(data)
     if split not in splits:
-        raise InputError(f"data set {str(data or 'mini')!r} has no split {split!r}; it has {', '.join(splits)}")
+        raise InputError(f"data set {str(_in_use(data))!r} has no split {split!r}; it has {', '.join(splits)}")
     return splits[split]

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from .. import cli
-from ..cli import stderr, stdout
+from ..cli import stdout
 from ..errors import InputError
 from ..files import check_outputs, replace_when_complete
 
@@ -64,7 +64,7 @@ def build_command(
     if problems:
         raise InputError(*problems)
     build(out, sizes, annotations_only=annotations_only)
-    stdout.print(f"wrote {out}", markup=False)
+    cli.say(f"wrote {out}")
 
 
 @app.command("describe")
@@ -114,7 +114,7 @@ def show_command(
     shown = show(opened, image or opened.image_ids[0], captions)
     with replace_when_complete(out) as partial:
         shown.save(partial, "PNG")
-    stderr.print(f"wrote {out}", markup=False)
+    cli.say_written(out)
 
 
 @app.command("import-released")
@@ -178,18 +178,17 @@ def import_released_command(
     options = Options(images, copy_images, (int(width_height[1]), int(width_height[2])), info_separator)
     imported = import_released(annotations, lists, out, options, name=name, overwrite=overwrite)
     if imported.report.counts:
-        stdout.print(imported.report.table())
+        imported.report.table().show(stdout)
     for warning in imported.warnings:
-        stderr.print("warning:", style="bold yellow", end=" ")
-        stderr.print(warning, markup=False)
-    stdout.print(f"boxes in {annotations} are {imported.box_form}", markup=False)
+        cli.note(f"warning: {warning}")
+    cli.say(f"boxes in {annotations} are {imported.box_form}")
     for split, summary in imported.splits.items():
         references = "with captions" if summary["references"] else "captions hidden"
-        stdout.print(
+        cli.say(
             f"{split}: {summary['images']:,} images, {summary['boxes']:,} boxes, {references}, "
             f"fingerprint {summary['fingerprint']}"
         )
-    stdout.print(f"wrote {out}", markup=False)
+    cli.say(f"wrote {out}")
 
 
 @app.command("import-predictions")
@@ -216,8 +215,8 @@ def import_predictions_command(
     check_outputs({"--output": output}, [predictions, opened.directory])
     report = import_predictions(predictions, opened, output)
     if report.counts:
-        stdout.print(report.table())
-    stdout.print(f"wrote {output}: {opened.n_boxes:,} captions of {opened.dataset}/{split}", markup=False)
+        report.table().show(stdout)
+    cli.say(f"wrote {output}: {opened.n_boxes:,} captions of {opened.dataset}/{split}")
 
 
 @app.command("fingerprint")
@@ -229,12 +228,11 @@ def fingerprint_command(data: _DataArgument = None) -> None:
 
     Example: `python -m benchmark.dataset fingerprint data/caponimage2m`
     """
-    from rich.table import Table
-
+    from ..grid import Grid, count
     from . import open_dataset
     from .store import known_split
 
-    table = Table("split", "images", "boxes", "fingerprint", "known as")
+    grid = Grid("", ["split", "images", "boxes", "fingerprint", "known as"])
     problems: list[str] = []
     for name, split in open_dataset(data).items():
         try:
@@ -242,8 +240,8 @@ def fingerprint_command(data: _DataArgument = None) -> None:
         except InputError as error:
             problems += error.problems
             continue
-        table.add_row(name, f"{split.n_images:,}", f"{split.n_boxes:,}", found, known_split(found) or "unpinned")
-    stdout.print(table)
+        grid.add(name, count(split.n_images), count(split.n_boxes), found, known_split(found) or "unpinned")
+    grid.show(stdout)
     if problems:
         raise InputError(*problems)
 

@@ -297,16 +297,17 @@ class Split:
         return self.directory / "images" / f"{image_id}.png"
 
     def pictures_state(self) -> str:
-        """Digest of the id, size and time of change of every picture, 64 hex digits.
+        """Digest of the id, size, times of change and inode of every picture, 64 hex digits.
 
-        It tells a replaced, added or removed picture without reading any; 8,000 pictures take a few hundredths of a
-        second.
+        It tells a replaced, added or removed picture without reading any, also if the other one has the same size and
+        bears the same date; 8,000 pictures take a few hundredths of a second.
         """
         state = hashlib.sha256()
         for image_id in self.image_ids:
             try:
                 found = self.image_path(image_id).stat()
-                state.update(f"{image_id} {found.st_size} {found.st_mtime_ns}\n".encode())
+                facts = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+                state.update(f"{image_id} {facts}\n".encode())
             except OSError:
                 state.update(f"{image_id} none\n".encode())
         return state.hexdigest()

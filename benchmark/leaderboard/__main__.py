@@ -15,7 +15,7 @@ import typer
 from .. import cli
 from ..dataset import open_dataset
 from ..errors import InputError
-from ..files import replace_when_complete
+from ..files import check_outputs, replace_when_complete
 from ..platforms.export import Platform
 
 app = cli.group()
@@ -45,7 +45,23 @@ def check(
         bool, typer.Option("--new", help="For accepted entries, check only that nothing has changed.")
     ] = False,
     maintainer: Annotated[bool, typer.Option(help="Allow metadata to set `checked` and `reproduced` to true.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="File to write the result to, as JSON.")] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="Revision of the base branch, such as origin/main: the commit that is checked out may add entries to "
+            "it and change nothing else, unless --maintainer is given; entries in which it changes nothing are not "
+            "scored again."
+        ),
+    ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--json",
+            parser=cli.file_named("result.json"),
+            metavar="FILE",
+            help="File to write the result to, as JSON.",
+        ),
+    ] = None,
 ) -> None:
     """Run every check on entries, list all failures, and exit with 1 if there is one.
 
@@ -53,14 +69,16 @@ def check(
 
         python -m benchmark.leaderboard check                                    # all of submissions/
         python -m benchmark.leaderboard check submissions/20270131_my-system --data DIR
-        python -m benchmark.leaderboard check --new --json result.json           # as on a pull request
+        python -m benchmark.leaderboard check --new --base origin/main           # as on a pull request
     """
     cli.require_board_extra()
     from .accepted import read_hashes
+    from .base import read_request
     from .check import Checker
     from .entries import HASH_LIST, all_entries
     from .result import printable, result, shown
 
+    check_outputs({"--json": json_file}, [submissions, *(entries or []), accepted])
     mine = (entries[0].absolute().parent if entries else submissions) / HASH_LIST
     hashes = read_hashes(accepted or mine)
     problems = []
@@ -69,17 +87,21 @@ def check(
         problems += hashes.gone(submissions)
     if accepted and not maintainer:
         problems += hashes.altered(read_hashes(mine))
+    request = read_request(mine.parent, base) if base is not None else None
+    if request and not maintainer:
+        problems += request.problems
     checker = Checker(open_dataset(data), hashes, maintainer=maintainer)
     reports = []
     for path in entries:
+        done = (new and path.name in hashes.entries) or (request is not None and path.name not in request.touched)
         # Entries in another folder are compared with those of their own folder.
-        reports.append(checker.check(path, without=checker.DONE if new and path.name in hashes.entries else ()))
-        print(shown(reports[-1]))
+        reports.append(checker.check(path, without=checker.DONE if done else ()))
+        cli.say(shown(reports[-1]))
     for problem in problems:
-        print(f"FAIL {printable(problem)}")
+        cli.say(f"FAIL {printable(problem)}")
     failing = [report for report in reports if report.failures]
     failures = sum(len(report.failures) for report in failing) + len(problems)
-    print(f"checked {len(reports)}: {len(reports) - len(failing)} pass, {len(failing)} fail; failures: {failures}")
+    cli.say(f"checked {len(reports)}: {len(reports) - len(failing)} pass, {len(failing)} fail; failures: {failures}")
     if json_file is not None:
         with replace_when_complete(json_file) as partial:
             partial.write_bytes(result(reports, problems))
@@ -118,24 +140,25 @@ def accept(
         raise InputError(f"got entries in {len(folders)} folders; accept those of one folder at a time")
     read_hashes(folders.pop() / HASH_LIST).accept(*listed, replacing=replace)
     for entry in listed:
-        print(f"accepted {entry.path.name}")
+        cli.say(f"accepted {entry.path.name}")
 
 
 @app.command()
 def comment(
     result: Annotated[Path, typer.Argument(help="The JSON file that `check --json` wrote.")],
     submissions: _SUBMISSIONS = Path("submissions"),
+    commit: Annotated[str | None, typer.Option(help="The commit that was checked, which the comment names.")] = None,
 ) -> None:
     """Print a comment on a pull request: failures, notes, and new entries beside accepted ones, in Markdown.
 
     Example::
 
-        python -m benchmark.leaderboard comment result.json > comment.md
+        python -m benchmark.leaderboard comment result.json --commit "$(git rev-parse HEAD)" > comment.md
     """
     cli.require_board_extra()
     from .comment import comment
 
-    print(comment(result, submissions), end="")
+    cli.document(comment(result, submissions, commit).removesuffix("\n"))
 
 
 @app.command()
@@ -171,13 +194,13 @@ def build(
 
     if not submissions.is_dir():
         raise InputError(f"{submissions}: no such folder; name one with --submissions")
-    board = gather(submissions, open_dataset(data), jobs=jobs or os.cpu_count() or 1, log=cli.stderr.print)
+    board = gather(submissions, open_dataset(data), jobs=jobs or os.cpu_count() or 1, log=cli.note)
     if types is None and board.synthetic and find_spec("sentence_transformers"):
         types = "mini"
     write_board(board, out, site=site, types=types)
     for one in board.refused:
-        cli.stderr.print(f"not ranked: {one.name}: {one.reasons[0]}", markup=False, soft_wrap=True)
-    print(f"wrote {out}: {len(board.entries)} entries ranked, {len(board.refused)} not")
+        cli.note(f"not ranked: {one.name}: {one.reasons[0]}")
+    cli.say(f"wrote {out}: {len(board.entries)} entries ranked, {len(board.refused)} not")
 
 
 @app.command()
@@ -211,13 +234,22 @@ def schema() -> None:
     cli.require_board_extra()
     from .metadata import json_schema
 
-    print(json.dumps(json_schema(), indent=1, ensure_ascii=False, default=str))
+    cli.document(json.dumps(json_schema(), indent=1, ensure_ascii=False, default=str))
 
 
 @app.command()
 def export(
     platform: _PLATFORM,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Zip archive to write, such as bundle.zip.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            parser=cli.file_named("bundle.zip"),
+            metavar="FILE",
+            help="Zip archive to write, such as bundle.zip.",
+        ),
+    ],
     data: cli.Data = None,
     title: Annotated[str, typer.Option(help="Title of the challenge, at most 64 characters.")] = "CapOnImage",
     start: Annotated[str | None, typer.Option(help="First day of val, as YYYY-MM-DD. [default: today]")] = None,
@@ -268,12 +300,12 @@ def export(
         image=image,
         pictures=pictures,
     )
-    print(f"wrote {output} ({output.stat().st_size / 1e6:,.1f} MB): secret, it holds the references")
+    cli.say(f"wrote {output} ({output.stat().st_size / 1e6:,.1f} MB): secret, it holds the references")
     if public is not None:
-        print(f"wrote {public} ({public.stat().st_size / 1e6:,.1f} MB): for participants")
+        cli.say(f"wrote {public} ({public.stat().st_size / 1e6:,.1f} MB): for participants")
         if packages == "none":
-            print("its workers install requirements.txt; if they have no network, give --packages WHEELS")
-    print(cli.as_called(f"try it: python -m benchmark.leaderboard simulate {platform} {output} preds.zip"))
+            cli.say("its workers install requirements.txt; if they have no network, give --packages WHEELS")
+    cli.say(f"try it: python -m benchmark.leaderboard simulate {platform} {output} preds.zip")
 
 
 @app.command()
@@ -306,17 +338,17 @@ def simulate(
     worker = Worker(python or sys.executable, time_limit, memory << 20)
     outcome = simulate(platform, bundle, predictions, phase=phase, worker=worker)
     if outcome.run:
-        print(
+        cli.say(
             f"{platform}, phase {phase}: exit {outcome.run.code} after {outcome.run.seconds:.1f} of "
             f"{outcome.time_limit} seconds; {memory:,} MiB, no network, no other programs"
         )
     if outcome.scores:
         scores_grid(outcome.scores).show(cli.stdout)
     if outcome.refused:
-        print(f"refused; the participant reads:\n{outcome.refused}")
+        cli.say(f"refused; the participant reads:\n{outcome.refused}")
     if outcome.breaches:
         raise InputError(*(f"contract of {platform}: {breach}" for breach in outcome.breaches))
-    print("the bundle keeps the contract")
+    cli.say("the bundle keeps the contract")
     if outcome.refused:
         raise typer.Exit(1)
 

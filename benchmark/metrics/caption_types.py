@@ -17,6 +17,7 @@ import math
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -96,22 +97,48 @@ def embed(transformer: Any, captions: Sequence[str]) -> np.ndarray:
 
 
 def _cached_embeddings(key: str, captions: Sequence[str], encode: Any) -> np.ndarray:
-    """Embeddings from a cache keyed by text hash: a caption is encoded once per type model and machine."""
+    """Embeddings from a cache keyed by text hash: a caption is encoded once per type model and machine.
+
+    A vector is believed only with its digest. Where the cache cannot be read or written, everything is encoded.
+    """
+    hashes = [hashlib.sha256(caption.encode("utf-8", "surrogatepass")).digest() for caption in captions]
+    found: dict[bytes, bytes] = {}
+    with suppress(OSError, sqlite3.Error, InputError), closing(_open_store(key)) as store:
+        select = "SELECT vector, digest FROM vectors WHERE hash = ?"
+        rows = ((h, *row) for h in hashes for row in store.execute(select, (h,)))
+        found = {h: vector for h, vector, digest in rows if isinstance(vector, bytes) and digest == _digest(h, vector)}
+    missing = [(h, caption) for h, caption in zip(hashes, captions, strict=True) if h not in found]
+    if missing:
+        vectors = encode([caption for _, caption in missing])
+        new = {h: vector.astype("<f4").tobytes() for (h, _), vector in zip(missing, vectors, strict=True)}
+        found |= new
+        with suppress(OSError, sqlite3.Error, InputError), closing(_open_store(key)) as store, store:
+            rows = ((h, vector, _digest(h, vector)) for h, vector in new.items())
+            store.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+    return np.stack([np.frombuffer(found[h], "<f4") for h in hashes])
+
+
+def _digest(text_hash: bytes, vector: bytes) -> bytes:
+    return hashlib.sha256(text_hash + vector).digest()
+
+
+def _open_store(key: str) -> sqlite3.Connection:
+    """Open the cache of a type model; one that is damaged is made anew."""
     path = cache_directory() / "embeddings" / f"{key[:16]}.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
-    hashes = [hashlib.sha256(caption.encode("utf-8", "surrogatepass")).digest() for caption in captions]
-    with sqlite3.connect(path, timeout=60) as store:
-        store.execute("CREATE TABLE IF NOT EXISTS embeddings (hash BLOB PRIMARY KEY, vector BLOB)")
-        select = "SELECT vector FROM embeddings WHERE hash = ?"
-        found = {h: row[0] for h in hashes if (row := store.execute(select, (h,)).fetchone())}
-        missing = [(h, caption) for h, caption in zip(hashes, captions, strict=True) if h not in found]
-        if missing:
-            vectors = encode([caption for _, caption in missing])
-            new = {h: vector.astype("<f4").tobytes() for (h, _), vector in zip(missing, vectors, strict=True)}
-            store.executemany("INSERT OR IGNORE INTO embeddings VALUES (?, ?)", new.items())
-            found |= new
-    store.close()
-    return np.stack([np.frombuffer(found[h], "<f4") for h in hashes])
+    create = "CREATE TABLE IF NOT EXISTS vectors (hash BLOB PRIMARY KEY, vector BLOB, digest BLOB)"
+    for _ in range(2):
+        store = sqlite3.connect(path, timeout=60)
+        try:
+            store.execute(create)
+            return store
+        except sqlite3.OperationalError:  # locked, or not to be written
+            store.close()
+            raise
+        except sqlite3.DatabaseError:
+            store.close()
+            path.unlink(missing_ok=True)
+    raise OSError(f"{path} cannot be made")
 
 
 def load_type_model(name: str) -> TypeModel:

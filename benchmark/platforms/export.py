@@ -12,7 +12,7 @@ from pathlib import Path
 from ..dataset.schema import EVALUATED_SPLITS
 from ..dataset.store import Split
 from ..errors import InputError
-from ..files import replace_when_complete
+from ..files import check_outputs, replace_when_complete
 from . import codabench, evalai
 from .bundle import folder_members, write_zip
 from .public import write_public
@@ -69,8 +69,8 @@ def write_bundle(
     Raises:
         InputError: if an option, a split, a picture or a package does not fit, or the bundle becomes too large.
     """
-    if output.is_dir():
-        raise InputError(f"{output} is a folder, expected a file to write; try -o {output / 'bundle.zip'}")
+    if str(output) == "-" or output.is_dir():
+        raise InputError(f"--output: got {output}, expected a file to write; try -o {output / 'bundle.zip'}")
     if missing := [name for name in EVALUATED_SPLITS if name not in splits]:
         raise InputError(f"the data set has no split {' and no '.join(missing)}, expected val and test")
     scored = {name: splits[name] for name in EVALUATED_SPLITS}
@@ -80,6 +80,7 @@ def write_bundle(
     plan = Challenge(title, *days, time_limit, any(split.synthetic for split in scored.values()))
     packages = packages or default_packages(platform)
     public = None if platform is Platform.codabench else output.with_suffix(".public.zip")
+    check_outputs({"--output": output, "the archive for participants": public}, [scored["test"].directory])
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         if public is None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.files import replace_when_complete
 from reports.runs.stored import Run
 
 
@@ -52,6 +53,6 @@ def _save(figure: Any, path: Path, title: str) -> None:
     from matplotlib import pyplot
 
     figure.suptitle(title)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    with replace_when_complete(path) as partial:
+        figure.savefig(partial, dpi=110)
     pyplot.close(figure)

@@ -9,7 +9,7 @@ import typer
 from benchmark import cli
 from benchmark.dataset import open_split
 from benchmark.errors import InputError
-from benchmark.files import replace_when_complete
+from benchmark.files import check_outputs, replace_when_complete
 from benchmark.grid import Grid
 from benchmark.predictions import read_predictions
 from reports.human_study.answers import read_answers, simulate
@@ -60,16 +60,8 @@ def make_command(
         raise InputError(*problems)
     captions = [read_predictions(path, opened) for _, path in systems]
     make(opened, captions, [name for name, _ in systems], output, images=images, raters=raters, seed=seed)
-    cli.stdout.print(
-        f"{output}/pages: give this folder to the raters; rater-N.html is the page of rater N, 1 to {raters}",
-        markup=False,
-        soft_wrap=True,
-    )
-    cli.stdout.print(
-        f"{output}/key.json: keep this file; next: python -m reports.human_study collect {output} ANSWERS.json ...",
-        markup=False,
-        soft_wrap=True,
-    )
+    cli.say(f"{output}/pages: give this folder to the raters; rater-N.html is the page of rater N, 1 to {raters}")
+    cli.say(f"{output}/key.json: keep this file; next: python -m reports.human_study collect {output} ANSWERS.json ...")
 
 
 @app.command("collect")
@@ -80,7 +72,13 @@ def collect_command(
     latex: Annotated[bool, typer.Option("--latex", help="Print the tables as LaTeX.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="File to write the tables to: LaTeX if it ends in .tex, else Markdown."),
+        typer.Option(
+            "-o",
+            "--output",
+            parser=cli.file_named("table4.md"),
+            metavar="FILE",
+            help="File to write the tables to: LaTeX if it ends in .tex, else Markdown (- is stdout).",
+        ),
     ] = None,
     citation: cli.Citation = False,
 ) -> None:
@@ -91,13 +89,16 @@ def collect_command(
         python -m reports.human_study collect study answers/*.json
         python -m reports.human_study collect study answers/*.json -o table4.tex
     """
+    check_outputs({"--output": output}, [study / "key.json", study / "pages", *answers])
     key = Key.read(study)
     grids = tables(key, read_answers(key, answers))
-    if output:
+    if str(output) == "-":
+        markdown = not latex
+    elif output:
         with replace_when_complete(output) as partial:
             partial.write_text(_text(grids, output.suffix == ".tex") + "\n", encoding="utf-8")
     if markdown or latex:
-        print(_text(grids, latex))
+        cli.document(_text(grids, latex))
         return
     for grid in grids:
         grid.show(cli.stdout)
@@ -121,7 +122,7 @@ def simulate_command(
     if win + same > 1:
         raise InputError(f"--win and --same: got {win} + {same}, expected a sum of at most 1")
     paths = simulate(Key.read(study), output, agree=agree, win=win, same=same, seed=seed)
-    cli.stdout.print(f"wrote {len(paths)} answer files of artificial raters to {output}", markup=False, soft_wrap=True)
+    cli.say(f"wrote {len(paths)} answer files of artificial raters to {output}")
 
 
 def _text(grids: Sequence[Grid], latex: bool) -> str:
@@ -129,8 +130,10 @@ def _text(grids: Sequence[Grid], latex: bool) -> str:
 
 
 def _name_and_file(option: str) -> tuple[str, Path]:
-    name, _, file = option.rpartition("=")
-    return name or Path(file).name.split(".")[0], Path(file)
+    name, files = cli.name_and_files(option)
+    if len(files) > 1:
+        raise InputError(f"got {len(files)} files in {option!r}, expected one: --a NAME=FILE")
+    return name or files[0].name.split(".")[0], files[0]
 
 
 if __name__ == "__main__":
