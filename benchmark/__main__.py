@@ -6,7 +6,8 @@
 import runpy
 import sys
 
-from .cli import as_called, stderr, stdout
+from .cli import as_called, guarded, say
+from .errors import InputError
 from .version import __version__
 
 VERBS = {
@@ -23,25 +24,25 @@ VERBS = {
 }
 
 
+@guarded()
 def main() -> None:
     """Run the verb that the command line names, or list the verbs."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help"):
-        stdout.print(as_called("Usage: python -m benchmark VERB [OPTIONS]\n"), markup=False)
+        say("Usage: python -m benchmark VERB [OPTIONS]\n")
         for verb, meaning in VERBS.items():
-            stdout.print(f"  {verb:12} {meaning}")
-        stdout.print(as_called("\nEach has --help with examples: python -m benchmark score --help"))
-        stdout.print(as_called("The version: python -m benchmark --version"))
+            say(f"  {verb:12} {meaning}")
+        say("\nEach has --help with examples: python -m benchmark score --help")
+        say("The version: python -m benchmark --version")
     elif arguments[0] == "--version":
-        print(f"caponimage {__version__}")
+        say(f"caponimage {__version__}")
     elif arguments[0] in VERBS:
         # Started with -m, typer puts the name of the package before the verb itself.
         program = arguments[0] if __name__ == "__main__" else as_called(f"python -m benchmark.{arguments[0]}")
         sys.argv = [program, *arguments[1:]]
         runpy.run_module(f"{__package__}.{arguments[0]}", run_name="__main__", alter_sys=False)
     else:
-        stderr.print(f"error: no verb {arguments[0]!r}; there are {', '.join(VERBS)}", markup=False)
-        sys.exit(2)
+        raise InputError(f"no verb {arguments[0]!r}; there are {', '.join(VERBS)}")
 
 
 if __name__ == "__main__":

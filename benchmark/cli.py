@@ -1,13 +1,15 @@
 """Shared parts of the command lines: common options, exit codes, error messages without tracebacks.
 
-Exit codes: 0 success, 2 bad input (also wrong usage), 130 interrupted.
+Exit codes: 0 success, 2 bad input (also wrong usage), 130 interrupted, 143 and 129 ended by SIGTERM and SIGHUP. A
+reader that leaves early (`| head`) changes none of them.
 """
 
 import inspect
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,17 +17,46 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from . import streams
 from .citation import BIBTEX
-from .errors import InputError
+from .errors import InputError, printable
+from .processes import signals_as_exits
 
-# Tables are read in terminals, pipes and CI logs alike: never cut a number to fit 80 columns.
-stdout = Console(width=None if sys.stdout.isatty() else 160)
+stdout = Console()
+if not stdout.is_terminal:
+    stdout.width = 160  # files, pipes and CI logs have no width; 80 columns is what rich would assume
 stderr = Console(stderr=True, highlight=False)
 
 
 def as_called(text: str) -> str:
     """Rewrite the commands in a text as the reader types them: `caponimage score` once installed."""
     return re.sub(r"python -m benchmark[. ]", "caponimage ", text) if __package__ == "caponimage" else text
+
+
+def say(text: str) -> None:
+    """Print text for people on stdout; nothing in it is acted on by the terminal, whatever a file is named."""
+    print(printable(as_called(text)))
+
+
+def note(text: str) -> None:
+    """Print a note beside the output, on stderr."""
+    stderr.print(printable(as_called(text)), markup=False, soft_wrap=True)
+
+
+def document(text: str) -> None:
+    """Print JSON, Markdown, LaTeX or CSV on stdout: in UTF-8, whatever the encoding of the terminal.
+
+    What is no character, such as a byte of a file name that is not UTF-8, is written as a code that JSON understands.
+    """
+    sys.stdout.flush()
+    sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "backslashreplace"))
+
+
+def fail(problem: str) -> None:
+    """Print an error message on stderr."""
+    stderr.print("error:", style="bold red", end=" ")
+    # A line break in a name must not begin a line that looks like one of ours.
+    stderr.print(printable(as_called(problem)).replace("\n", "\n  "), markup=False, soft_wrap=True)
 
 
 def group() -> typer.Typer:
@@ -49,23 +80,44 @@ def run(command: Callable[..., Any] | typer.Typer) -> None:
         app.registered_callback.help = as_called(inspect.getdoc(app.registered_callback.callback) or "")
     for registered in app.registered_commands:
         registered.help = as_called(_fenced(inspect.getdoc(registered.callback) or ""))
-    try:
+    with guarded():
         app()
+
+
+#: Modules that are imported where they are needed, by the extra that brings them.
+_EXTRAS = {
+    "board": ("fontTools", "jinja2", "pydantic", "yaml"),
+    "types": ("sentence_transformers", "sklearn", "torch", "transformers"),
+    "train": ("safetensors", "tensorboard", "torchvision"),
+    "reports": ("matplotlib", "pandas"),
+}
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Run a block as a command does: with streams that never fail, and errors and signals turned into exit codes."""
+    streams.prepare()
+    try:
+        with signals_as_exits():
+            try:
+                yield
+            finally:
+                sys.stdout.flush()
     except InputError as error:
         for problem in error.problems:
-            stderr.print("error:", style="bold red", end=" ")
-            stderr.print(as_called(problem), markup=False, soft_wrap=True)
+            fail(problem)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        extra = next((extra for extra, modules in _EXTRAS.items() if module in modules), None)
+        if extra is None:
+            raise
+        fail(f"this needs {module}, which is not installed; try `pip install 'caponimage[{extra}]'`")
         sys.exit(2)
     except KeyboardInterrupt:
-        stderr.print("interrupted")
         sys.exit(130)
-    except BrokenPipeError:
-        # The reading program (head, less) has ended: exit quietly, and keep Python from flushing into a closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except OSError as error:
-        stderr.print("error:", style="bold red", end=" ")
-        stderr.print(f"{error.strerror or error}: {error.filename or ''}", markup=False)
+        fail(f"{error.strerror or error}: {error.filename or ''}")
         sys.exit(2)
 
 
@@ -97,7 +149,7 @@ def name_and_files(argument: str) -> tuple[str, list[Path]]:
 def say_written(path: Path, more: str = "") -> None:
     """Print that a file or folder was written, unless it is stdout itself."""
     if str(path) != "-":
-        stdout.print(f"wrote {path}{more}", markup=False, soft_wrap=True)
+        say(f"wrote {path}{more}")
 
 
 def require_board_extra() -> None:

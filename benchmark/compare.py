@@ -54,14 +54,14 @@ def main(
 
     pairs = [(a, b, compare(a, b)) for a, b in combinations(evaluated, 2)]
     if as_json:
-        print(json.dumps(plain(_as_json(evaluated, pairs)), ensure_ascii=False, indent=1))
+        cli.document(json.dumps(plain(_as_json(evaluated, pairs)), ensure_ascii=False, indent=1))
         return
     grids = [scores_grid(evaluated), *(difference_grid(a, b, difference) for a, b, difference in pairs)]
     if opened.synthetic:
         grids[0].notes.append(SYNTHETIC_NOTE)
     for grid in grids:
         if markdown or latex:
-            print(grid.latex() if latex else grid.markdown(), end="\n\n")
+            cli.document(f"{grid.latex() if latex else grid.markdown()}\n")
         else:
             grid.show(cli.stdout)
 

@@ -17,4 +17,18 @@ class DamagedError(InputError):
 
 
 class Interrupted(Exception):  # noqa: N818 (like KeyboardInterrupt, no error)
-    """Training was stopped by a signal; everything is saved, and the same command goes on."""
+    """Training was stopped by a signal; everything is saved, and the same command goes on.
+
+    Args:
+        message: what was stopped, and where.
+        signal: number of the signal.
+    """
+
+    def __init__(self, message: str, signal: int) -> None:
+        super().__init__(message)
+        self.signal = signal
+
+
+def printable(text: str) -> str:
+    """Text from outside for a terminal or a log: what cannot be printed is shown as codes; line breaks stay."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)

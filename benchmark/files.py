@@ -178,7 +178,7 @@ def _pour(source: Path, path: Path) -> None:
         if str(path) != "-":
             with path.open("wb") as file:
                 shutil.copyfileobj(content, file)
-        elif sys.stdout is None:
+        elif sys.__stdout__ is None:
             raise InputError("- is stdout, which is closed; expected a file to write")
         else:
             sys.stdout.flush()

@@ -61,7 +61,7 @@ def main(
     model = fit_type_model(encoder, references, output, seed=seed)
     for kind in range(len(model.centroids)):
         golden = [caption for caption, its in model.golden.items() if its == kind]
-        cli.stdout.print(f"type {kind}: {' '.join(golden[:12])}", markup=False)
+        cli.say(f"type {kind}: {' '.join(golden[:12])}")
 
 
 def train(captions: Sequence[str], roles: Sequence[str], *, steps: int, seed: int) -> "SentenceTransformer":

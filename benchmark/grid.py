@@ -13,11 +13,12 @@ Invariants:
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -216,16 +217,26 @@ class Grid:
         return found
 
     def show(self, console: Console) -> None:
-        """Print the table, then its notes without line breaks, so that a signature can be copied."""
-        # In `Text`, rich interprets neither markup nor emoji codes.
-        table = Table(title=Text(_one_line(self.title), style="table.title"), title_justify="left")
-        for i, column in enumerate(self.columns):
-            table.add_column(Text(_one_line(column)), justify="left" if i == 0 else "right", no_wrap=i > 0)
-        for texts in self.texts():
-            table.add_row(*(Text(_one_line(text)) for text in texts))
-        console.print(table)
+        """Print the table, then its notes without line breaks, so that a signature can be copied.
+
+        A table that is wider than the terminal loses nothing: text is wrapped, and columns that still have no room
+        follow in a table of their own, which begins with the first column too. Files and pipes have all the room.
+        """
+        lines = [[_one_line(text) for text in texts] for texts in (list(self.columns), *self.texts())]
+        room = console.width if console.is_terminal else None
+        title = _one_line(self.title)
+        for columns, widths in _layout(lines, self.numeric, room):
+            # In `Text`, rich interprets neither markup nor emoji codes.
+            table = Table(title=Text(title, style="table.title"), title_justify="left", width=_framed(widths))
+            for column, width in zip(columns, widths, strict=True):
+                justify: Literal["left", "right"] = "left" if column == 0 else "right"
+                table.add_column(Text(lines[0][column]), justify=justify, width=width, overflow="fold")
+            for line in lines[1:]:
+                table.add_row(*(Text(line[column]) for column in columns))
+            console.print(table, crop=False)
+            title = ""
         for note in self.notes:
-            console.print(note, markup=False, highlight=False, soft_wrap=True)
+            console.print(_one_line(note), markup=False, highlight=False, soft_wrap=True)
 
     def markdown(self) -> str:
         """The table in GitHub-flavoured Markdown."""
@@ -258,6 +269,61 @@ class Grid:
         """
         rows = ([row.texts()[0], *row.cells[1:]] if exact else row.texts() for row in self.rows)
         return csv_text(self.columns, rows)
+
+
+#: A word of up to this width in the first column is not broken, where a table has to be made narrower.
+_TOGETHER = 16
+
+
+def _layout(
+    lines: Sequence[Sequence[str]], numeric: Sequence[bool], room: int | None
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Distribute the columns of a table over tables that fit into a terminal.
+
+    Args:
+        lines: the texts of the headings, then of each row.
+        numeric: for each column, whether it holds numbers, which stay on one line.
+        room: width of the terminal; None for no limit.
+
+    Yields:
+        For each table, its columns, of which the first is always column 0, and their widths.
+    """
+    columns = list(zip(*lines, strict=True))
+    natural = [max(1, *map(cell_len, texts)) for texts in columns]
+    if room is None or _framed(natural) <= room:
+        yield list(range(len(columns))), natural
+        return
+    together = [_TOGETHER, *[room] * (len(columns) - 1)]
+    least = list(map(_least, columns, numeric, together))
+    part = [0]
+    for i in range(1, len(columns)):
+        if len(part) > 1 and _framed([least[k] for k in (*part, i)]) > room:
+            yield part, _narrowed([natural[k] for k in part], [least[k] for k in part], room)
+            part = [0]
+        part.append(i)
+    yield part, _narrowed([natural[k] for k in part], [least[k] for k in part], room)
+
+
+def _framed(widths: Sequence[int]) -> int:
+    """Width of a table with its frame, from those of its columns."""
+    return sum(widths) + 3 * len(widths) + 1
+
+
+def _least(texts: Sequence[str], numbers: bool, together: int) -> int:
+    """The smallest width of a column that breaks none of its numbers, and no word of up to `together` characters."""
+    heading, *cells = texts
+    words = [*heading.split(), *([] if numbers else " ".join(cells).split())]
+    whole = cells if numbers else []
+    return max(1, *map(cell_len, whole), *(min(cell_len(word), together) for word in words))
+
+
+def _narrowed(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Widths of columns that fit into a terminal: the widest columns give way first, and numbers last."""
+    widths = [min(width, room) for width in natural]
+    for floor in (least, [1] * len(widths)):
+        while _framed(widths) > room and (wide := [i for i, width in enumerate(widths) if width > floor[i]]):
+            widths[max(wide, key=widths.__getitem__)] -= 1
+    return widths
 
 
 def write_tables(folder: Path, name: str, grids: Sequence[Grid], csv: str | None = None) -> list[Path]:
@@ -362,10 +428,11 @@ _TEX = {
 def _one_line(text: str) -> str:
     r"""Replace control characters and line breaks, which would end a row or reach the terminal, by blanks.
 
-    Controls of the direction of writing, which would reorder the rest of the line, are written as codes: \u202e.
+    Controls of the direction of writing, which would reorder the rest of the line, are written as codes: \u202e; so are
+    bytes of a file name that are no UTF-8.
     """
     text = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
-    return re.sub(r"[\u202a-\u202e\u2066-\u2069]", lambda match: f"\\u{ord(match[0]):04x}", text)
+    return re.sub(r"[\u202a-\u202e\u2066-\u2069\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _defined(value: float | None) -> bool:

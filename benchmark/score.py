@@ -120,7 +120,7 @@ def main(
     if segments:
         _write_segments(segments, opened, evaluation)
     if as_json:
-        print(json.dumps(receipt, ensure_ascii=False, indent=1))
+        cli.document(json.dumps(receipt, ensure_ascii=False, indent=1))
     if as_json or printed:
         return
     for grid in tables(receipt, slices=slices):
@@ -139,7 +139,7 @@ def _show(grid: Grid, style: Style) -> None:
     if style is Style.terminal:
         grid.show(cli.stdout)
     else:
-        print(grid.latex() if style is Style.latex else grid.markdown(), end="\n\n")
+        cli.document(f"{grid.latex() if style is Style.latex else grid.markdown()}\n")
 
 
 def _write_segments(path: Path, split: Split, evaluation: Evaluation) -> None:

@@ -81,14 +81,14 @@ def main(
         for warning in report.warnings:
             print(f"a reviewer will look at this: {warning}")
         for note in report.notes:
-            print(note)
+            cli.say(note)
         _show_rank(name, about, evaluations, splits, submissions)
         if dry_run:
-            print(f"all checks passed; without --dry-run, {target} would be written")
+            cli.say(f"all checks passed; without --dry-run, {target} would be written")
             return
         _refuse_existing(target)
         (place / name).rename(target)
-    print(f"wrote {target}; to hand it in:\n\n{_git_commands(target)}")
+    cli.say(f"wrote {target}; to hand it in:\n\n{_git_commands(target)}")
 
 
 def init(
@@ -113,20 +113,20 @@ def init(
 
     if out.exists() or out.is_symlink():
         raise InputError(f"{out} exists and is not overwritten; name another file")
-    interview, complete = Interview(input, print), not interactive
+    interview, complete = Interview(input, cli.say), not interactive
     if interactive:
         try:
             interview.run()
             complete = True
         except (EOFError, KeyboardInterrupt):
-            print("\nstopped")
+            cli.say("\nstopped")
     with replace_when_complete(out) as partial:
         partial.write_text(template(interview.answers), encoding="utf-8", newline="\n")
     if not complete:
-        print(f"wrote {out} with the answers so far; fill in the rest")
+        cli.say(f"wrote {out} with the answers so far; fill in the rest")
         raise typer.Exit(130)
-    then = cli.as_called("python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl")
-    print(f"wrote {out}; {'then' if interactive else 'fill it in, then'}: {then}")
+    then = "python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl"
+    cli.say(f"wrote {out}; {'then' if interactive else 'fill it in, then'}: {then}")
 
 
 def _read_all(
@@ -181,12 +181,12 @@ def _show_rank(
     from .leaderboard.tables import neighbours_grid
 
     if about.trained_on_val_or_test:
-        print("trained on val or test: the entry will be listed, not ranked")
+        cli.say("trained on val or test: the entry will be listed, not ranked")
         return
     statistics = {split: [Statistics.of(splits[split], one[split]) for one in evaluations] for split in evaluations[0]}
     candidate = Listed(name, about.name, statistics, about, "self-scored")
     jobs = os.cpu_count() or 1
-    board = gather(submissions, splits, candidate=candidate, jobs=jobs, log=cli.stderr.print)
+    board = gather(submissions, splits, candidate=candidate, jobs=jobs, log=cli.note)
     for split in statistics:
         neighbours_grid(board, split, name).show(cli.stdout)
 

@@ -8,7 +8,8 @@ import typer
 from . import cli
 from .dataset import open_split
 from .errors import InputError
-from .predictions import read_predictions, repair_predictions
+from .predictions import repair_predictions
+from .predictions.check import PredictionCheck
 
 
 def main(
@@ -36,17 +37,20 @@ def main(
             raise InputError("--fix: got -, expected a file to write")
         repaired = repair_predictions(predictions, opened, fix)
         for repair in repaired.repairs or ["nothing to repair"]:
-            print(repair)
-        print(f"wrote {fix}")
+            cli.say(repair)
+        cli.say(f"wrote {fix}")
         if repaired.problems:
             raise InputError(*repaired.problems)
         predictions = fix
-    captions = read_predictions(predictions, opened)
+    check = PredictionCheck(predictions, opened)
+    captions = check.read()
     empty = sum(not caption for caption in captions)
-    print(
+    cli.say(
         f"{predictions}: fine, {len(captions):,} captions for {opened.n_images:,} images of {opened.dataset}/{split}"
         + (f", {empty:,} of them empty" if empty else "")
     )
+    if invisible := check.invisible():
+        print(invisible)
 
 
 if __name__ == "__main__":

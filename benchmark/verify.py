@@ -60,8 +60,8 @@ def main(
             *(message.format(receipt, name, ascii(then[:40])[1:-1], now) for name, (then, now) in others.items())
         )
     if later := later_metrics(stored):
-        print(f"note: metrics added after this receipt was made: {', '.join(later)}")
-    print(f"{receipt}: verified, every number recomputed from {predictions}")
+        cli.say(f"note: metrics added after this receipt was made: {', '.join(later)}")
+    cli.say(f"{receipt}: verified, every number recomputed from {predictions}")
 
 
 if __name__ == "__main__":

@@ -9,19 +9,19 @@ Invariants:
 
 import json
 import reprlib
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from PIL import Image, ImageOps
+from PIL import Image
 
 from benchmark import cli
 from benchmark.dataset.schema import AnnotationRow
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
+from benchmark.pictures import read_picture
 from benchmark.rendering import draw_captions
 from reference_model.batch import UNK
 from reference_model.config import Config
@@ -32,8 +32,6 @@ from reference_model.training.evaluation import BOXES_PER_BATCH
 from reference_model.training.inputs import info_ids
 from reference_model.training.vocabulary import Vocabulary
 
-FORMATS = ("PNG", "JPEG", "WEBP")
-MAX_PIXELS = 50_000_000
 MAX_BOXES = 1000
 MAX_BYTES = 1 << 20  # largest file of boxes
 
@@ -81,7 +79,7 @@ def main(
             --boxes boxes.json --title "轻便透气运动鞋" --attributes "材质网面" -o out.png
     """
     problems: list[str] = []
-    picture = _attempt(lambda: read_picture(image), problems)
+    picture = _attempt(lambda: read_picture(image, as_seen=True), problems)
     size = picture.size if picture else None
     found = _attempt(lambda: read_boxes(boxes, size), problems)
     hidden = _attempt(lambda: read_boxes(masked, size), problems) if masked else None
@@ -103,13 +101,13 @@ def main(
     }
     notes = [f"{file}: read as {read.unit}" for file, read in ((boxes, found), (masked, hidden)) if read]
     for note in notes + _notes(row, config, vocabulary):
-        cli.stderr.print(note, markup=False, soft_wrap=True)
+        cli.note(note)
     captions = caption_image(model.to(default_device()), config, vocabulary, row, picture, seed=seed, beam=beam)
     for box, caption in zip(found.given, captions, strict=True):
-        cli.stdout.print(json.dumps(box), caption, markup=False, highlight=False, soft_wrap=True)
+        cli.say(f"{json.dumps(box)} {caption}")
     with replace_when_complete(output) as partial:
         draw_captions(picture, found.ratios, captions).save(partial, "PNG")
-    cli.stderr.print(f"wrote {output}", markup=False, soft_wrap=True)
+    cli.note(f"wrote {output}")
 
 
 def caption_image(
@@ -147,33 +145,6 @@ def caption_image(
         )
         captions += map(vocabulary.decode, model.generate(batch, beam=beam))
     return captions
-
-
-def read_picture(path: Path) -> Image.Image:
-    """A picture from an untrusted file: RGB, turned as its EXIF data say, on white where it is transparent.
-
-    Raises:
-        InputError: if there is no such file, or it is no picture of `FORMATS`, damaged, or too large.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a picture")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound here is lower
-            with Image.open(path, formats=FORMATS) as opened:
-                if opened.width * opened.height > MAX_PIXELS:
-                    raise Image.DecompressionBombError
-                picture = ImageOps.exif_transpose(opened)
-                if picture.has_transparency_data:
-                    picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
-                return picture.convert("RGB")
-    except Image.DecompressionBombError:
-        raise InputError(
-            f"{path}: the picture has more than {MAX_PIXELS:,} pixels when unpacked; make it smaller"
-        ) from None
-    except Exception as error:  # what decoders raise for damaged files is anything
-        said = " ".join(str(error).split())
-        raise InputError(f"{path}: no picture that can be read ({said:.160}); expected PNG, JPEG or WebP") from None
 
 
 def read_boxes(path: Path, size: tuple[int, int] | None) -> Boxes:

@@ -37,7 +37,7 @@ def main(
     opened = open_split(data, split)
     write_predictions(output, opened, caption_split(model, config, vocabulary, opened, seed=seed, beam=beam))
     command = ["python", "-m", "benchmark.score", str(output), *(["--data", data] if data else []), "--split", split]
-    cli.stdout.print(f"wrote {output}; score it: {shlex.join(command)}", markup=False, soft_wrap=True)
+    cli.say(f"wrote {output}; score it: {shlex.join(command)}")
 
 
 if __name__ == "__main__":

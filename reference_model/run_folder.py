@@ -1,19 +1,26 @@
 """The folder of a run: `RUNS/<variant>/<configuration hash>/seed<k>/`.
 
     config.json  made_by.json  vocabulary.json  log.jsonl  tensorboard/
-    checkpoint/{last,best}.safetensors  preds.<split>.jsonl  scores.<split>.json
+    checkpoint/{last,best}{,.spare}.safetensors  preds.<split>.jsonl  scores.<split>.json
 
-A run whose scores are there is complete, and never trained again; see `is_complete`.
+A run whose predictions and scores are there, whole and in agreement, is complete, and never trained again; see
+`is_complete`.
 """
 
+import gzip
 import json
+import re
 from dataclasses import asdict
+from functools import cache, lru_cache
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
+from benchmark import cli
 from benchmark.dataset.schema import EVALUATED_SPLITS
-from benchmark.errors import InputError
+from benchmark.errors import DamagedError, InputError
 from benchmark.files import replace_when_complete
 from reference_model.config import Config, from_dict, override, to_dict
 from reference_model.registry import network
@@ -25,14 +32,103 @@ if TYPE_CHECKING:  # torch takes seconds to import, and most of what is asked of
     from reference_model.training.vocabulary import Vocabulary
 
 
+#: The name of a folder between variant and seed.
+_HASH = re.compile("[0-9a-f]{12}")
+
+
 def run_folder(runs: Path, config: Config, seed: int) -> Path:
     """The folder of a run with this configuration and seed."""
     return runs / config.name / config.hash / f"seed{seed}"
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether the run was trained and scored on every split."""
-    return all((folder / f"scores.{split}.json").is_file() for split in EVALUATED_SPLITS)
+    """Whether the run was trained and scored on every split; files that are damaged are told on stderr, once."""
+    try:
+        if "seed" not in read_json(folder / "config.json"):
+            return False
+        for split in EVALUATED_SPLITS:
+            check_results(folder, split)
+    except FileNotFoundError:
+        return False
+    except DamagedError as error:
+        _warn(f"{error.problems[0]}; the run does not count as complete")
+        return False
+    return True
+
+
+def check_results(folder: Path, split: str) -> None:
+    """Compare a run's predictions of a split with the receipt of their scores; they are read again only if changed.
+
+    Args:
+        folder: folder of the run, or of its stored results, whose predictions are packed.
+        split: name of the split.
+
+    Raises:
+        FileNotFoundError: if the receipt is missing, so the split was not scored yet.
+        DamagedError: if either is damaged, or they do not belong together.
+    """
+    receipt, packed = folder / f"scores.{split}.json", folder / f"preds.{split}.jsonl.gz"
+    predictions = packed if packed.exists() else packed.with_suffix("")
+    if not receipt.is_file():
+        raise FileNotFoundError(receipt)
+    if not predictions.is_file():
+        raise DamagedError(f"{predictions} is missing, though {receipt.name} holds its scores")
+    state = [(s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for s in (receipt.stat(), predictions.stat())]
+    if problem := _disagreement(receipt, predictions, *state):
+        raise DamagedError(problem)
+
+
+@lru_cache(maxsize=4096)
+def _disagreement(receipt: Path, predictions: Path, *state: tuple[int, ...]) -> str:
+    """Why a receipt and predictions in certain states do not belong together; empty if they do."""
+    from benchmark.metrics.corpus import characters
+    from benchmark.scoring.receipt import captions_digest
+
+    try:
+        scored = read_json(receipt)
+        images, boxes, digest = scored["data"]["images"], scored["data"]["boxes"], scored["sha256"]["predictions"]
+    except DamagedError as error:
+        return error.problems[0]
+    except (KeyError, TypeError):
+        return f"{receipt}: damaged (it is no receipt of scores)"
+    try:
+        with (gzip.open if predictions.suffix == ".gz" else open)(predictions, "rb") as file:
+            lines = [orjson.loads(line) for line in file]
+        ids = {line["image_id"] for line in lines}
+        found = captions_digest(characters(line["caption"]) for line in lines)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"{predictions}: damaged ({str(error).splitlines()[0]:.120})"
+    if (len(ids), len(lines), found) != (images, boxes, digest):
+        return f"{predictions}: was damaged or changed after {receipt.name} was made of it"
+    return ""
+
+
+@cache
+def _warn(sentence: str) -> None:
+    cli.note(f"warning: {sentence}")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file of a run.
+
+    Raises:
+        FileNotFoundError: if there is no file.
+        DamagedError: if it holds something else.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamagedError(f"{path}: damaged ({str(error).splitlines()[0]:.120})") from None
+    if not isinstance(content, dict):
+        raise DamagedError(f"{path}: damaged (expected a JSON object, got {type(content).__name__})")
+    return content
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether training was begun in a folder and has saved something to go on from, damaged or not."""
+    return any((folder / "checkpoint" / name).exists() for name in ("last.safetensors", "last.spare.safetensors"))
 
 
 def write_config(folder: Path, config: Config, seed: int, data: str, fingerprint: str) -> None:
@@ -56,24 +152,36 @@ def read_config(folder: Path) -> tuple[Config, int]:
     Raises:
         InputError: if the folder holds no run folder.
     """
+    path = folder / "config.json"
     try:
-        content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        content = read_json(path)
         kind = network(content["config"]["system"]).config
-        return from_dict(content["config"], kind), int(content["seed"])
+        config, seed = from_dict(content["config"], kind), int(content["seed"])
     except FileNotFoundError:
         raise InputError(f"{folder} holds no run (no config.json); expected RUNS/<variant>/<hash>/seed<k>") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder / 'config.json'}: not a run's configuration ({error})") from None
+        raise InputError(f"{path}: not a run's configuration ({error})") from None
+    if _HASH.fullmatch(folder.parent.name) and folder.parent.name != config.hash:
+        raise DamagedError(
+            f"{path}: damaged or changed (its settings have the hash {config.hash}, the folder is named "
+            f"{folder.parent.name}); start the same training again to restore it"
+        )
+    return config, seed
 
 
 def made_by(folder: Path) -> dict[str, Any]:
-    """The content of a run's `made_by.json`; empty if there is no such file.
+    """The content of a run's `made_by.json`; empty if there is no such file, or a damaged one.
 
     Training notes `version`, the version of the run's network, and `processors`, which trained it, in order; whoever
     starts the training may note more.
     """
-    path = folder / "made_by.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    try:
+        return read_json(folder / "made_by.json")
+    except FileNotFoundError:
+        return {}
+    except DamagedError as error:
+        _warn(f"{error.problems[0]}; what made the run is unknown")
+        return {}
 
 
 def note(folder: Path, **more: Any) -> None:
@@ -93,7 +201,7 @@ def note_training(folder: Path, version: str, processor: "Processor") -> None:
         version: the `Network.version` of the code that trains.
         processor: the processor that trains.
     """
-    known = made_by(folder) if (folder / "checkpoint" / "last.safetensors").exists() else None
+    known = made_by(folder) if has_checkpoint(folder) else None
     processors = [] if known is None else known.get("processors", [])
     if asdict(processor) not in processors:
         processors = [*processors, asdict(processor)]
@@ -116,15 +224,21 @@ def load_run(folder: Path) -> "tuple[Config, nn.Module, Vocabulary]":
     """A trained model, in evaluation mode, with the weights of the best validation CIDEr.
 
     Raises:
-        InputError: if the folder holds no finished run.
+        InputError: if the folder holds no finished run, or its files do not belong together.
     """
-    from reference_model.training.checkpoint import load_checkpoint
+    from reference_model.training.checkpoint import find_checkpoint
     from reference_model.training.vocabulary import Vocabulary
 
-    config, _ = read_config(folder)
+    config, seed = read_config(folder)
     vocabulary = Vocabulary.load(folder / "vocabulary.json")
+    belongs = {"config": config.hash, "seed": seed, "vocabulary": vocabulary.sha256}
+    path = folder / "checkpoint" / "best.safetensors"
+    best = find_checkpoint(path, belongs)
+    if best is None:
+        raise InputError(f"no checkpoint at {path}; is the run's training finished?")
+    if best.warning:
+        _warn(f"{best.warning}; using {best.path.name}")
     # The weights come from the checkpoint: no need for the backbone's.
-    blank = override(config, ["model.backbone_weights=none"])
-    model = build_model(blank, len(vocabulary))
-    load_checkpoint(folder / "checkpoint" / "best.safetensors", model, config_hash=config.hash)
+    model = build_model(override(config, ["model.backbone_weights=none"]), len(vocabulary))
+    best.load(model)
     return config, model.eval(), vocabulary

@@ -6,6 +6,9 @@ Under torchrun the same command trains on many devices:
 """
 
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,8 +20,9 @@ from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
-from benchmark.errors import InputError, Interrupted
+from benchmark.errors import DamagedError, InputError, Interrupted
 from benchmark.files import replace_when_complete
+from benchmark.locks import locked
 from reference_model.config import Config, override, release
 from reference_model.registry import PROFILES, named, network, network_of, networks
 
@@ -80,7 +84,7 @@ def main(
             value = content
             for part in path.split("."):
                 value = value[part]
-            print(f"{path}={','.join(map(str, value)) if isinstance(value, list) else value}")
+            cli.say(f"{path}={','.join(map(str, value)) if isinstance(value, list) else value}")
         return
     splits = open_dataset(data)
     if dry_run:
@@ -111,78 +115,118 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
 
     Raises:
         Interrupted: if a signal asked to stop; everything is saved then, and the same call goes on.
+        InputError: if another process trains in the folder, or its files are damaged or of another run.
     """
+    from reference_model.run_folder import is_complete, made_by, run_folder
+    from reference_model.training.distributed import join_world
+
+    folder, version = run_folder(runs, config, seed), network(config.system).version
+    if not is_complete(folder):
+        with join_world() as world, _alone(folder, world):
+            if not is_complete(folder):  # another training may have ended meanwhile
+                _train(config, splits, seed, folder, world)
+                return folder
+    made = made_by(folder).get("version", "unknown")
+    other = f" (made by version {made} of {config.system}, which now has version {version})"
+    cli.note(f"complete: {folder}{other if made != version else ''}")
+    return folder
+
+
+@contextmanager
+def _alone(folder: Path, world: "World") -> Iterator[None]:
+    """Keep other trainings out of a folder; one that is started there while this one runs is refused.
+
+    It is another lock than the one of `reports.runs.runner`, which holds that while this process trains.
+    """
+    with locked(folder / "training", wait=False) if world.is_main else nullcontext(0) as lock:
+        if lock is None:
+            raise InputError(f"another process trains in {folder}; wait until it has ended, then run this again")
+        world.barrier()
+        yield
+
+
+def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, world: "World") -> None:
     import torch
 
     from reference_model.processor import this_processor
-    from reference_model.run_folder import (
-        build_model,
-        is_complete,
-        load_run,
-        made_by,
-        note_training,
-        run_folder,
-        write_config,
-    )
-    from reference_model.training.distributed import join_world
+    from reference_model.run_folder import build_model, check_results, load_run, note_training, read_json, write_config
+    from reference_model.training.checkpoint import find_checkpoint
     from reference_model.training.evaluation import predict_and_score
     from reference_model.training.inputs import PreparedSplit
     from reference_model.training.trainer import Trainer
     from reference_model.training.vocabulary import Vocabulary
 
-    folder, version = run_folder(runs, config, seed), network(config.system).version
-    if is_complete(folder):
-        made = made_by(folder).get("version", "unknown")
-        other = f" (made by version {made} of {config.system}, which now has version {version})"
-        cli.stderr.print(f"complete: {folder}{other if made != version else ''}", markup=False, soft_wrap=True)
-        return folder
-    with join_world() as world:
-        split = splits["train"]
-        vocabulary_file = folder / "vocabulary.json"
-        if world.is_main:
-            write_config(folder, config, seed, split.dataset, split.fingerprint.hexdigest())
-            note_training(folder, version, this_processor(world.device))
-            if not vocabulary_file.exists():
-                Vocabulary.of_split(split, config.inputs.vocabulary).save(vocabulary_file)
-        world.barrier()
-        vocabulary = Vocabulary.load(vocabulary_file)
-        prepared: dict[str, PreparedSplit] = {}
-        for name in ("train", "val"):
+    split = splits["train"]
+    if world.is_main:
+        fingerprint = split.fingerprint.hexdigest()
+        belongs = {"config": config.hash, "seed": seed, "data": fingerprint}
+        saved = find_checkpoint(folder / "checkpoint" / "last.safetensors", belongs)
+        write_config(folder, config, seed, split.dataset, fingerprint)
+        note_training(folder, network(config.system).version, this_processor(world.device))
+        _write_vocabulary(folder, config, split, saved.state.get("vocabulary") if saved else None)
+    world.barrier()
+    vocabulary = Vocabulary.load(folder / "vocabulary.json")
+    prepared: dict[str, PreparedSplit] = {}
+    for name in ("train", "val"):
+        if name in splits:
+            for rank in range(world.size):  # the first process prepares, the others find it done
+                if world.rank == rank:
+                    keep = config.train.cache_images
+                    prepared[name] = PreparedSplit(splits[name], config.inputs, vocabulary, seed=seed, keep_images=keep)
+                world.barrier()
+    torch.manual_seed(seed)
+    if config.train.deterministic:
+        torch.use_deterministic_algorithms(True)
+    model = build_model(config, len(vocabulary))
+    _prepare(model, config, prepared, vocabulary, seed, folder, world)
+    trainer = Trainer(
+        model,
+        config,
+        seed=seed,
+        data=prepared["train"],
+        validation=prepared.get("val"),
+        vocabulary=vocabulary,
+        folder=folder,
+        world=world,
+    )
+    trainer.train()
+    if world.is_main:
+        _, best, _ = load_run(folder)
+        best = best.to(world.device)
+        reached = ""
+        for name in EVALUATED_SPLITS:
             if name in splits:
-                for rank in range(world.size):  # the first process prepares, the others find it done
-                    if world.rank == rank:
-                        keep = config.train.cache_images
-                        prepared[name] = PreparedSplit(
-                            splits[name], config.inputs, vocabulary, seed=seed, keep_images=keep
-                        )
-                    world.barrier()
-        torch.manual_seed(seed)
-        if config.train.deterministic:
-            torch.use_deterministic_algorithms(True)
-        model = build_model(config, len(vocabulary))
-        _prepare(model, config, prepared, vocabulary, seed, folder, world)
-        trainer = Trainer(
-            model,
-            config,
-            seed=seed,
-            data=prepared["train"],
-            validation=prepared.get("val"),
-            vocabulary=vocabulary,
-            folder=folder,
-            world=world,
-        )
-        trainer.train()
-        if world.is_main:
-            _, best, _ = load_run(folder)
-            best = best.to(world.device)
-            reached = ""
-            for name in EVALUATED_SPLITS:
-                if name in splits:
+                try:
+                    check_results(folder, name)
+                    receipt = read_json(folder / f"scores.{name}.json")
+                except (FileNotFoundError, DamagedError):
                     receipt = predict_and_score(best, config, vocabulary, splits[name], folder, seed=seed)
-                    reached = f" (CIDEr on {name}: {receipt['scores']['CIDEr']:.2f})" if name == "test" else ""
-            cli.stderr.print(f"complete: {folder}{reached}", markup=False, soft_wrap=True)
-        world.barrier()
-    return folder
+                reached = f" (CIDEr on {name}: {receipt['scores']['CIDEr']:.2f})" if name == "test" else ""
+        cli.note(f"complete: {folder}{reached}")
+    world.barrier()
+
+
+def _write_vocabulary(folder: Path, config: Config, train: Split, sha256: str | None) -> None:
+    """Make sure that a run's `vocabulary.json` is there and whole.
+
+    Args:
+        folder: folder of the run.
+        config: configuration of the run.
+        train: training split, of which the vocabulary is made.
+        sha256: digest of the vocabulary of the checkpoint that the run goes on from; None if it has not begun.
+    """
+    from reference_model.training.vocabulary import Vocabulary
+
+    path, why = folder / "vocabulary.json", ""
+    if sha256:
+        try:
+            if Vocabulary.load(path).sha256 == sha256:
+                return
+            why = f"{path}: was damaged or changed after it was written"
+        except InputError as error:
+            why = error.problems[0]
+        cli.note(f"warning: {why}; making it anew")
+    Vocabulary.of_split(train, config.inputs.vocabulary).save(path)
 
 
 def _prepare(
@@ -195,8 +239,10 @@ def _prepare(
     world: "World",
 ) -> None:
     """Call the network's `prepare` for a run that has not begun, and note its result in `prepared.json`."""
+    from reference_model.run_folder import has_checkpoint
+
     prepare, note = network(config.system).prepare, folder / "prepared.json"
-    if not prepare or (note.exists() and (folder / "checkpoint" / "last.safetensors").exists()):
+    if not prepare or (note.exists() and has_checkpoint(folder)):
         return
     for rank in range(world.size):
         if world.rank == rank:
@@ -211,7 +257,8 @@ def _entry() -> None:
     try:
         cli.run(main)
     except Interrupted as stop:
-        cli.stderr.print(str(stop), markup=False)
+        cli.note(str(stop))
+        sys.exit(128 + stop.signal)
 
 
 if __name__ == "__main__":

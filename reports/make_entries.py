@@ -69,7 +69,7 @@ def main(
         name = f"{label} (scaled down)" if profile != "paper" else label
         about = _metadata(name, config, runs, splits["train"], days.get(name, day), contact)
         made = _make(about, runs, splits, submissions, checker, again=name in days)
-        cli.stdout.print(f"{made}: {len(runs)} seeds", markup=False, soft_wrap=True)
+        cli.say(f"{made}: {len(runs)} seeds")
 
 
 def _rows(profile: str, results: Path) -> Iterator[tuple[str, Config, list[Run]]]:

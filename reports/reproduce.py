@@ -110,7 +110,7 @@ def main(
     costs = plan.costs()
     plan.grid(costs).show(cli.stdout)
     for line in plan.summary(costs, at_once):
-        cli.stdout.print(line, markup=False, soft_wrap=True)
+        cli.say(line)
     if dry_run:
         return
     failed = False

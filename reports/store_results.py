@@ -49,7 +49,7 @@ def main(
             "train some: python -m reports.reproduce, or store older ones: --keep-old"
         )
     for path in done:
-        cli.stdout.print(f"stored {path}", markup=False, soft_wrap=True)
+        cli.say(f"stored {path}")
 
 
 if __name__ == "__main__":

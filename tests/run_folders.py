@@ -9,7 +9,9 @@ import numpy as np
 
 from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
+from benchmark.metrics.corpus import characters
 from benchmark.predictions import write_predictions
+from benchmark.scoring.receipt import captions_digest
 from reports.figures.material import Material
 
 HOSTILE = ["$\\frac$", "$x$", "<script>x</script>", "a --> b & \"c'", "\u202eabc", "😀面霜", "长" * 200]
@@ -23,10 +25,26 @@ def run_of(
     place.mkdir(parents=True)
     (place / "config.json").write_text(json.dumps({"seed": 1, "config": {"name": variant}}))
     for name in ("val", "test"):
-        (place / f"scores.{name}.json").write_text("{}")
         if name in splits:
-            write_predictions(place / f"preds.{name}.jsonl.gz", splits[name], captions[name])
+            write_results(place, splits[name], captions[name], ".gz")
+        else:
+            (place / f"preds.{name}.jsonl").touch()
+            write_receipt(place, name, 0, [])
     return place
+
+
+def write_results(folder: Path, split: Split, captions: Sequence[str], suffix: str = "") -> None:
+    """Write predictions with as much of their receipt as makes them count as complete; suffix ".gz" packs them."""
+    write_predictions(folder / f"preds.{split.name}.jsonl{suffix}", split, captions)
+    write_receipt(folder, split.name, split.n_images, captions)
+
+
+def write_receipt(folder: Path, split: str, images: int, captions: Sequence[str]) -> None:
+    receipt = {
+        "data": {"images": images, "boxes": len(captions)},
+        "sha256": {"predictions": captions_digest(map(characters, captions))},
+    }
+    (folder / f"scores.{split}.json").write_text(json.dumps(receipt))
 
 
 def table(path: Path) -> list[dict[str, str]]:

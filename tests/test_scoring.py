@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from made_split import made_split
 import benchmark
 from benchmark.metrics import cider
 from benchmark.metrics.corpus import Corpus
+from benchmark.predictions import write_predictions
 from benchmark.scoring.evaluation import Evaluation, evaluate
 from benchmark.scoring.significance import resampled_sums
 from benchmark.scoring.slices import slices
@@ -146,6 +149,96 @@ def test_python_api_refuses_what_does_not_fit(
     """A silent zip would score the wrong boxes against each other."""
     with pytest.raises(ValueError, match=message):
         benchmark.evaluate(predictions=predictions, references=references)
+
+
+class _Text(str):
+    """A string of another library, as numpy's are."""
+
+
+@pytest.mark.parametrize("outer", [list, tuple, np.array])
+def test_python_api_takes_lists_of_all_kinds(outer: Callable[[list[list[str]]], Any]) -> None:
+    """Columns of numpy and pandas hold the same captions as lists."""
+    wanted = benchmark.evaluate(predictions=[["温和", "好"]], references=[["温和", "好用"]]).scores
+    predictions, references = outer([[_Text("温和"), "好"]]), outer([["温和", "好用"]])
+    assert benchmark.evaluate(predictions=predictions, references=references).scores == wanted
+
+
+GOOD: Any = [["温和", "好"], ["用"]]
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"a": ["温和", "好"], "b": ["用"]}, r"got \{.*\(dict\).*evaluate_by_id"),
+        ("温和", "got '温和' \\(str\\).*list with the captions of each image"),
+        (b"a", "bytes"),
+        (None, "got None"),
+        (3, "int"),
+        ({"a", "b"}, "set"),
+        ((image for image in GOOD), "generator"),
+        (["温和", "用"], "image 0: got '温和' .*one caption per box"),
+        ([b"ab", ["c"]], "image 0: got b'ab'"),
+        ([{"温": 1, "和": 2}, ["用"]], "image 0: got .*dict"),
+        ([None, ["用"]], "image 0: got None"),
+        ([["温和", "好"], [None]], "image 1, box 0: got None"),
+        ([["温和", float("nan")], ["用"]], "image 0, box 1: got nan .*float"),
+        ([["温和", b"a"], ["用"]], "image 0, box 1: got b'a'"),
+        ([["温和", ["好"]], ["用"]], r"image 0, box 1: got \['好'\]"),
+        ([["温和", 3], ["用"]], "image 0, box 1: got 3"),
+    ],
+)
+@pytest.mark.parametrize("side", ["predictions", "references"])
+def test_python_api_names_what_is_no_caption(bad: Any, words: str, side: str) -> None:
+    """Keys of a dict and characters of a text have been scored as captions: Exact 100 for anything."""
+    given = {"predictions": GOOD, "references": GOOD} | {side: bad}
+    with pytest.raises(TypeError, match=f"^{side}: .*{words}"):
+        benchmark.evaluate(**given)
+
+
+def test_python_api_takes_dicts_by_id() -> None:
+    """As pycocoevalcap is called: the order of the dicts must not pair an image with another one's captions."""
+    references = {"x": ["温和", "好用"], "y": ["护眼"]}
+    predictions = {"y": ["护眼"], "x": ["温和", "好"]}
+    scores = benchmark.evaluate_by_id(predictions=predictions, references=references).scores
+    wanted = benchmark.evaluate(predictions=[["温和", "好"], ["护眼"]], references=[["温和", "好用"], ["护眼"]])
+    assert scores == wanted.scores
+
+
+@pytest.mark.parametrize(
+    ("predictions", "references", "error", "words"),
+    [
+        ({"x": ["好"]}, {"x": ["好"], "y": ["用"]}, ValueError, "no predictions for 1 of the images, such as 'y'"),
+        ({"x": ["好"], 2: ["好"]}, {"x": ["好"]}, ValueError, "no references for 1 of the images, such as 2"),
+        ({"x": ["好"]}, {"x": ["好", "用"]}, ValueError, "image x has 1 predictions for 2 boxes.*one reference"),
+        ({"x": "好"}, {"x": ["好"]}, TypeError, "predictions: image x: got '好'"),
+        ({"x": ["好"]}, {"x": [None]}, TypeError, "references: image x, box 0: got None"),
+        ([["好"]], {"x": ["好"]}, TypeError, "predictions: got .*expected a dict"),
+        ({}, {}, ValueError, "at least one box"),
+    ],
+)
+def test_python_api_refuses_dicts_that_do_not_fit(
+    predictions: Any, references: Any, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        benchmark.evaluate_by_id(predictions=predictions, references=references)
+
+
+def test_python_api_names_wrong_arguments(tmp_path: Path) -> None:
+    """Captions where a file is expected, a file where a folder is: a sentence, not an error from deep inside."""
+    split, predictions = made_split(tmp_path)
+    with pytest.raises(TypeError, match=r"predictions: got .*expected the path of a file; `evaluate` takes captions"):
+        benchmark.evaluate_file([["好"]], data=tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="data: got 3"):
+        benchmark.open_split(3, "test")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="split: got None"):
+        benchmark.open_split(tmp_path, None)  # type: ignore[arg-type]
+    for wrong in (dict.fromkeys(range(split.n_boxes)), "好" * split.n_boxes):
+        with pytest.raises(TypeError, match="captions: got"):
+            write_predictions(tmp_path / "preds.jsonl", split, wrong)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="predictions: got"):
+            evaluate(split, wrong)  # type: ignore[arg-type]
+    write_predictions(str(tmp_path / "preds.jsonl"), split, predictions)
+    assert benchmark.evaluate_file(str(tmp_path / "preds.jsonl"), data=str(tmp_path)).scores
 
 
 def test_empty_captions_score_as_empty(tmp_path: Path) -> None:

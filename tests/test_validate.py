@@ -53,6 +53,21 @@ def test_bad_file(split: Split, tmp_path: Path) -> None:
     assert "no prediction for 2 of 8 boxes" in done.stderr
 
 
+def test_invisible_characters_are_told(split: Split, tmp_path: Path) -> None:
+    """Captions from web pages look right and score 0; the file is fine all the same."""
+    lines = text({}, {"caption": "不\u200b频\u200b闪"}, {"caption": "\ufeff好\u200b"}, {"caption": "❤\ufe0f"})
+    (tmp_path / "preds.jsonl").write_text(lines)
+    done = run(split, tmp_path / "preds.jsonl")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "fine, 8 captions" in done.stdout
+    said = done.stdout.splitlines()[-1]
+    assert "3 captions hold invisible characters" in said
+    assert "(U+200B ZERO WIDTH SPACE in 2, U+FEFF ZERO WIDTH NO-BREAK SPACE in 1, U+FE0F VARIATION SEL" in said
+    assert said.endswith("the first is on line 2: '不\\u200b频\\u200b闪'")
+    (tmp_path / "preds.jsonl").write_text(text())
+    assert "hold invisible" not in run(split, tmp_path / "preds.jsonl").stdout
+
+
 def test_wrong_split(split: Split, tmp_path: Path) -> None:
     (tmp_path / "preds.jsonl").write_text(text())
     done = run(split, tmp_path / "preds.jsonl", "--split", "val", "--data", split.directory)

@@ -6,7 +6,9 @@ Invariants:
 * it learns from TRAINING captions alone, without noise of dropout once frozen;
 * the signal at a character knows this character and the ones before, never one after it: a signal that has seen the
   next character (the original masks nothing) is a leak that is gone at test time;
-* its weights are installed after the captioner's initialisation, and saved with the captioner.
+* its weights are installed after the captioner's initialisation, and saved with the captioner;
+* they are kept in the cache under all that decides them, the first weights and the state of the random numbers among
+  it, so a run ends with the same bits whichever run was there before.
 """
 
 import hashlib
@@ -14,6 +16,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,17 +27,18 @@ from torch import Tensor, nn
 
 from baselines.attention import causal_mask
 from baselines.rstnet.config import LanguageModelOptions
-from benchmark.cache import cache_directory
+from benchmark.cache import cached
 from benchmark.cli import stderr
 from benchmark.errors import InputError
-from benchmark.files import replace_when_complete
+from benchmark.integrity import check_seal, seal, seal_metadata
 from reference_model.batch import PAD
 from reference_model.embeddings import is_real
+from reference_model.processor import this_processor
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.vocabulary import Vocabulary
 from reference_model.transformer import LayerCache, Transformer
 
-FORMAT = 1
+FORMAT = 2
 
 
 class CharacterModel(nn.Module):
@@ -133,19 +137,34 @@ def install(
         "format": FORMAT,
         "options": asdict(options),
         "captions": {name: hashlib.sha256(content).hexdigest() for name, content in captions.items()},
-        "size": list(network.table.weight.shape),
+        "weights": _digest(network),
+        "dropout": hashlib.sha256(torch.get_rng_state().numpy().tobytes()).hexdigest(),
         "seed": seed,
+        "processor": this_processor(network.bias.device).kind,
     }
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
-    path = cache_directory() / "language_models" / f"{key}.safetensors"
-    if not path.is_file():
-        note = _train(network, options, splits["train"], splits.get("val"), seed)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replace_when_complete(path) as partial:
-            save_file(network.state_dict(), partial, metadata={"note": json.dumps(note)})
-    with safe_open(path, framework="pt") as file:
-        network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (no mapping)
-        return dict(json.loads(file.metadata()["note"]))
+
+    def make(path: Path) -> None:
+        with torch.random.fork_rng(devices=[]):
+            note = _train(network, options, splits["train"], splits.get("val"), seed)
+        save_file(network.state_dict(), path, metadata=seal_metadata(note=json.dumps(note)))
+        seal(path)
+
+    def read(path: Path) -> dict[str, Any]:
+        check_seal(path)
+        with safe_open(path, framework="pt") as file:
+            network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (no mapping)
+            return dict(json.loads(file.metadata()["note"]))
+
+    return cached(f"language_models/{key}.safetensors", read, make)
+
+
+def _digest(network: nn.Module) -> str:
+    """SHA-256 of the names, shapes and values of all weights, 64 hex digits."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(f"{name} {tuple(value.shape)}\n".encode() + value.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _train(

@@ -2,16 +2,17 @@
 
 Invariants of the embedded data set, mini:
 * a copy in the cache folder is opened without loading the generator;
-* the fingerprints of its default sizes are pinned in `known_fingerprints.json`; a cached copy with other fingerprints
-  is rebuilt.
+* the fingerprints of its default sizes are pinned in `known_fingerprints.json`; a cached copy with other rows, or
+  without one of its pictures, is built anew, by one process while others wait.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from ..cache import cache_directory
-from ..errors import InputError
-from .mini import NAME
+from ..cache import cached
+from ..errors import DamagedError, InputError
+from .mini import NAME, SIZES
 from .store import Split, known_split, open_directory
 
 __all__ = ["Split", "open_dataset", "open_split"]
@@ -25,36 +26,68 @@ def open_dataset(data: str | Path | None = None) -> dict[str, Split]:
             variable CAPONIMAGE_DATA, else "mini".
 
     Raises:
+        TypeError: if `data` is no path.
         InputError: if there is no such data set.
     """
-    data = data or os.environ.get("CAPONIMAGE_DATA") or "mini"
+    data = _in_use(data)
     return _open_mini() if str(data) == "mini" else open_directory(Path(data))
+
+
+def _in_use(data: str | Path | None) -> str | Path:
+    if data is not None and not isinstance(data, str | Path):
+        raise TypeError(f"data: got {data!r:.80} ({type(data).__name__}), expected a folder or the name of a data set")
+    return data or os.environ.get("CAPONIMAGE_DATA") or "mini"
 
 
 def _open_mini() -> dict[str, Split]:
     """Open the embedded data set in its default sizes, built on first use (a minute or so on two cores)."""
-    directory = cache_directory() / NAME
+    return cached(NAME, _read_mini, _build_mini, folder=True)
+
+
+def _read_mini(folder: Path) -> dict[str, Split]:
+    if not folder.is_dir():
+        raise FileNotFoundError(folder)
     try:
-        splits = open_directory(directory)
-        if all(known_split(split.fingerprint.hexdigest()) == f"{NAME}/{name}" for name, split in splits.items()):
-            return splits
-    except InputError:
-        pass
-    from ..cli import stderr  # the workers of other platforms have no terminal libraries, and never come here
+        splits = open_directory(folder)
+        known = {name: known_split(split.fingerprint.hexdigest()) for name, split in splits.items()}
+        lost = sum(_lost_pictures(split) for split in splits.values())
+    except InputError as error:
+        raise DamagedError(*error.problems) from None
+    if known != {name: f"{NAME}/{name}" for name in SIZES}:
+        raise DamagedError(f"{folder} does not hold the rows of {NAME}, the embedded data set")
+    if lost:
+        raise DamagedError(f"{folder} lacks {lost:,} of its pictures")
+    return splits
+
+
+def _lost_pictures(split: Split) -> int:
+    """Number of pictures that are missing; 0 for a split that was written without any."""
+    if not split.stated.get("pictures", True):
+        return 0
+    there = set()
+    with suppress(OSError), os.scandir(split.directory / "images") as entries:
+        there = {entry.name for entry in entries}
+    return sum(split.image_path(image_id).name not in there for image_id in split.image_ids)
+
+
+def _build_mini(folder: Path) -> None:
+    from ..cli import note  # the workers of other platforms have no terminal libraries, and never come here
     from .mini.build import build
 
-    stderr.print(f"building {NAME}, the embedded synthetic data set, in {directory} (once)", markup=False)
-    build(directory)
-    return open_directory(directory)
+    note(f"building {NAME}, the embedded synthetic data set, in {folder.parents[1]} (once)")
+    build(folder)
 
 
 def open_split(data: str | Path | None, split: str) -> Split:
     """Open one split of a data set; see `open_dataset`.
 
     Raises:
+        TypeError: if `data` is no path or `split` no string.
         InputError: if the data set or the split does not exist.
     """
+    if not isinstance(split, str):
+        raise TypeError(f"split: got {split!r:.80} ({type(split).__name__}), expected the name of a split")
     splits = open_dataset(data)
     if split not in splits:
-        raise InputError(f"data set {str(data or 'mini')!r} has no split {split!r}; it has {', '.join(splits)}")
+        raise InputError(f"data set {str(_in_use(data))!r} has no split {split!r}; it has {', '.join(splits)}")
     return splits[split]

@@ -3,7 +3,6 @@
 Each verb is a small function on `app` that imports what it needs itself, so that `--help` stays fast.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +10,9 @@ from typing import Annotated
 import typer
 
 from .. import cli
-from ..cli import stderr, stdout
+from ..cli import stdout
 from ..errors import InputError
+from ..files import check_outputs, replace_when_complete
 
 app = cli.group()
 
@@ -64,7 +64,7 @@ def build_command(
     if problems:
         raise InputError(*problems)
     build(out, sizes, annotations_only=annotations_only)
-    stdout.print(f"wrote {out}", markup=False)
+    cli.say(f"wrote {out}")
 
 
 @app.command("describe")
@@ -92,7 +92,7 @@ def show_command(
     data: _DataArgument = None,
     split: Annotated[str, typer.Option(help="Split of the data set: train, val or test.")] = "test",
     image: Annotated[str | None, typer.Option(help="Id of the image. [default: first image of the split]")] = None,
-    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("shown.png"),
+    out: Annotated[Path, typer.Option(help="PNG file to write; - is stdout.")] = Path("shown.png"),
     predictions: Annotated[
         Path | None, typer.Option(help="Prediction file whose captions are shown beside the references.")
     ] = None,
@@ -109,9 +109,12 @@ def show_command(
     from .show import show
 
     opened = open_split(data, split)
+    check_outputs({"--out": out}, [opened.directory, predictions])
     captions = read_predictions(predictions, opened) if predictions else None
-    show(opened, image or opened.image_ids[0], captions).save(out)
-    stdout.print(f"wrote {out}", markup=False)
+    shown = show(opened, image or opened.image_ids[0], captions)
+    with replace_when_complete(out) as partial:
+        shown.save(partial, "PNG")
+    cli.say_written(out)
 
 
 @app.command("import-released")
@@ -175,18 +178,17 @@ def import_released_command(
     options = Options(images, copy_images, (int(width_height[1]), int(width_height[2])), info_separator)
     imported = import_released(annotations, lists, out, options, name=name, overwrite=overwrite)
     if imported.report.counts:
-        stdout.print(imported.report.table())
+        imported.report.table().show(stdout)
     for warning in imported.warnings:
-        stderr.print("warning:", style="bold yellow", end=" ")
-        stderr.print(warning, markup=False)
-    stdout.print(f"boxes in {annotations} are {imported.box_form}", markup=False)
+        cli.note(f"warning: {warning}")
+    cli.say(f"boxes in {annotations} are {imported.box_form}")
     for split, summary in imported.splits.items():
         references = "with captions" if summary["references"] else "captions hidden"
-        stdout.print(
+        cli.say(
             f"{split}: {summary['images']:,} images, {summary['boxes']:,} boxes, {references}, "
             f"fingerprint {summary['fingerprint']}"
         )
-    stdout.print(f"wrote {out}", markup=False)
+    cli.say(f"wrote {out}")
 
 
 @app.command("import-predictions")
@@ -210,40 +212,38 @@ def import_predictions_command(
     from . import open_split
 
     opened = open_split(data, split)
+    check_outputs({"--output": output}, [predictions, opened.directory])
     report = import_predictions(predictions, opened, output)
     if report.counts:
-        stdout.print(report.table())
-    stdout.print(f"wrote {output}: {opened.n_boxes:,} captions of {opened.dataset}/{split}", markup=False)
+        report.table().show(stdout)
+    cli.say(f"wrote {output}: {opened.n_boxes:,} captions of {opened.dataset}/{split}")
 
 
 @app.command("fingerprint")
 def fingerprint_command(data: _DataArgument = None) -> None:
     """Print the fingerprint of every split, recomputed from its rows, and the public split it belongs to.
 
-    The exit code is 2 if a split differs from its entry in `dataset.json`: a file was changed or replaced.
+    The exit code is 2 if a split differs from its entry in `dataset.json` (a file was changed or replaced), or has rows
+    that cannot be used.
 
     Example: `python -m benchmark.dataset fingerprint data/caponimage2m`
     """
-    from rich.table import Table
-
+    from ..grid import Grid, count
     from . import open_dataset
     from .store import known_split
 
-    table = Table("split", "images", "boxes", "fingerprint", "known as")
-    changed = []
+    grid = Grid("", ["split", "images", "boxes", "fingerprint", "known as"])
+    problems: list[str] = []
     for name, split in open_dataset(data).items():
-        found = split.fingerprint.hexdigest()
-        table.add_row(name, f"{split.n_images:,}", f"{split.n_boxes:,}", found, known_split(found) or "unpinned")
-        description = split.directory / "dataset.json"
-        claimed = json.loads(description.read_text(encoding="utf-8"))["splits"][name].get("fingerprint")
-        if claimed != found:
-            changed.append(
-                f"{split.directory / name}.parquet was changed after it was written: its fingerprint is {found}, "
-                f"{description} says {claimed}; import or build the data set again"
-            )
-    stdout.print(table)
-    if changed:
-        raise InputError(*changed)
+        try:
+            found = split.fingerprint.hexdigest()
+        except InputError as error:
+            problems += error.problems
+            continue
+        grid.add(name, count(split.n_images), count(split.n_boxes), found, known_split(found) or "unpinned")
+    grid.show(stdout)
+    if problems:
+        raise InputError(*problems)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,19 @@
 """Schema of annotation rows (one image with its text boxes each), and the checks that a row must pass.
 
-Invariants of every row in a data set (checked on writing, see `row_problems`):
+Invariants of every row in a data set (checked on writing and before anything is read, see `row_problems`):
 * boxes are [x1, y1, x2, y2] as ratios of the image's width and height, 0 <= x1 < x2 <= 1, 0 <= y1 < y2 <= 1;
 * captions and boxes run in parallel; a split has captions for every image or for none (hidden references);
-* image ids are unique, short, and safe as file names.
+* image ids are unique, short, and safe as file names on every system;
+* nothing is null but the captions of all images; texts are valid and at most `MAX_TEXT` bytes long.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 #: Splits that systems are scored on; the third one, train, is for training.
 EVALUATED_SPLITS = ("val", "test")
@@ -34,7 +38,17 @@ SCHEMA = pa.schema(
 #: ...). It is not part of the fingerprint.
 ROLES = pa.field("roles", pa.list_(pa.string()))
 
-IMAGE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
+#: Longest text in a row, in bytes of UTF-8.
+MAX_TEXT = 65_536
+
+#: Columns that may be null in all rows.
+_OPTIONAL = {"captions", ROLES.name}
+
+_IMAGE_ID = r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}"
+_SPLIT = r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}"
+
+#: What can be no file name: another folder's, and names of devices on Windows.
+_UNSAFE = r"\.\.|^(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)"
 
 
 class AnnotationRow(TypedDict, total=False):
@@ -52,21 +66,104 @@ class AnnotationRow(TypedDict, total=False):
     roles: list[str]  # synthetic data only
 
 
-def row_problems(row: AnnotationRow) -> list[str]:
-    """List every reason to refuse a row; empty if the row is fine."""
+def is_image_id(text: Any) -> bool:
+    """Whether a value can be the id of an image, and so the name of a file."""
+    return isinstance(text, str) and bool(re.fullmatch(_IMAGE_ID, text)) and not re.search(_UNSAFE, text)
+
+
+def is_split_name(text: Any) -> bool:
+    """Whether a value can be the name of a split, and so the name of a file."""
+    return isinstance(text, str) and bool(re.fullmatch(_SPLIT, text)) and not re.search(_UNSAFE, text)
+
+
+def row_problems(row: Mapping[str, Any]) -> list[str]:
+    """List every reason to refuse a row, whose values may be anything; empty if the row is fine."""
     problems = []
-    image_id: Any = row["image_id"]
-    if not isinstance(image_id, str) or not IMAGE_ID.fullmatch(image_id) or ".." in image_id:
-        problems.append(f"image id {image_id!r:.80} is not 1 to 128 letters, digits, '_', '-' or single '.'")
-    if row["width"] < 1 or row["height"] < 1:
-        problems.append(f"image size is {row['width']} x {row['height']}, expected at least 1 x 1")
-    if not row["boxes"]:
+    if not is_image_id(row.get("image_id")):
+        problems.append(f"image id {row.get('image_id')!r:.80} is not 1 to 128 letters, digits, '_', '-' or single '.'")
+    width, height = (row.get(side) for side in ("width", "height"))
+    if not all(isinstance(side, int) and 1 <= side < 2**31 for side in (width, height)):
+        problems.append(f"image size is {width!r:.40} x {height!r:.40}, expected at least 1 x 1")
+    for name in ("title", "attributes", "category"):
+        problems += _text_problems(name, row.get(name))
+    boxes, masked = (row.get(name) for name in ("boxes", "masked_boxes"))
+    if isinstance(boxes, list | tuple) and not boxes:
         problems.append("no boxes")
-    for name, boxes in (("box", row["boxes"]), ("masked box", row["masked_boxes"])):
-        for i, (x1, y1, x2, y2) in enumerate(boxes):
-            if not (0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1):
-                problems.append(f"{name} {i} is {[x1, y1, x2, y2]}, expected 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1")
-    captions = row.get("captions")
-    if captions is not None and len(captions) != len(row["boxes"]):
-        problems.append(f"{len(captions)} captions for {len(row['boxes'])} boxes")
+    for name, found in (("box", boxes), ("masked box", masked)):
+        if not isinstance(found, list | tuple):
+            problems.append(f"got {found!r:.40} for its {name}es, expected a list")
+            continue
+        for i, box in enumerate(found):
+            if not _is_box(box):
+                problems.append(f"{name} {i} is {box!r:.120}, expected 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1")
+    for name in ("captions", "roles"):
+        texts = row.get(name)
+        if texts is None:  # hidden, and data without roles
+            continue
+        if not isinstance(texts, list | tuple):
+            problems.append(f"got {texts!r:.40} for its {name}, expected a list")
+        elif isinstance(boxes, list | tuple) and len(texts) != len(boxes):
+            problems.append(f"{len(texts)} {name} for {len(boxes)} boxes")
+        else:
+            for i, text in enumerate(texts):
+                problems += _text_problems(f"{name[:-1]} {i}", text)
     return problems
+
+
+def _is_box(box: Any) -> bool:
+    if not isinstance(box, list | tuple) or len(box) != 4 or not all(isinstance(value, int | float) for value in box):
+        return False
+    x1, y1, x2, y2 = box
+    return 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1
+
+
+def _text_problems(name: str, text: Any) -> list[str]:
+    if not isinstance(text, str):
+        return [f"{name} is {text!r:.40}, expected text"]
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return [f"{name} is {text!r:.40}, which has half a character (a lone surrogate)"]
+    return [f"{name} has {size:,} bytes, expected at most {MAX_TEXT:,}"] if size > MAX_TEXT else []
+
+
+def batch_is_fine(batch: pa.RecordBatch) -> bool:
+    """Whether `row_problems` finds nothing in any row of a batch in the types of the schema; fast."""
+    if any(_has_nulls(batch.column(name), hidden=name in _OPTIONAL) for name in batch.schema.names):
+        return False
+    ids = batch.column("image_id")
+    if not pc.all(pc.match_substring_regex(ids, f"^(?:{_IMAGE_ID})$")).as_py():
+        return False
+    if pc.any(pc.match_substring_regex(ids, _UNSAFE)).as_py():
+        return False
+    counts = np.asarray(batch.column("boxes").value_lengths())
+    if counts.min(initial=1) < 1 or any(np.min(batch.column(side), initial=1) < 1 for side in ("width", "height")):
+        return False
+    for name in ("boxes", "masked_boxes"):
+        corners = np.asarray(batch.column(name).flatten().flatten()).reshape(-1, 4)
+        low, high = corners[:, :2], corners[:, 2:]
+        if not ((low >= 0) & (low < high) & (high <= 1)).all():  # false for NaN, too
+            return False
+    for name in _OPTIONAL & set(batch.schema.names):
+        column = batch.column(name)
+        if not column.null_count and not np.array_equal(column.value_lengths(), counts):
+            return False
+    texts = [_leaves(batch.column(name)) for name in batch.schema.names]
+    return all(np.max(pc.binary_length(text), initial=0) <= MAX_TEXT for text in texts if pa.types.is_string(text.type))
+
+
+def _leaves(column: pa.Array) -> pa.Array:
+    while pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
+        column = column.flatten()
+    return column
+
+
+def _has_nulls(column: pa.Array, *, hidden: bool) -> bool:
+    """Whether something is null in a column, at any level; if it may be hidden, all of its lists may be."""
+    if hidden and column.null_count == len(column):
+        return False
+    while pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
+        if column.null_count:
+            return True
+        column = column.flatten()
+    return bool(column.null_count)

@@ -10,6 +10,7 @@ from .store import Split
 #: Colours of outlines and badges that people with any colour vision can distinguish (Okabe and Ito).
 _COLOURS = ((0, 114, 178), (230, 159, 0), (0, 158, 115), (213, 94, 0), (204, 121, 167), (86, 180, 233), (240, 228, 66))
 _HEIGHT, _ROW, _GAP = 720, 40, 12  # pixels
+_WIDTH = 4 * _HEIGHT  # of a picture at most
 
 
 def show(split: Split, image_id: str, predictions: Sequence[str] | None = None) -> Image.Image:
@@ -47,8 +48,9 @@ def show(split: Split, image_id: str, predictions: Sequence[str] | None = None) 
 
 
 def _outlined(image: Image.Image, boxes: Sequence[Sequence[float]]) -> Image.Image:
-    scale = _HEIGHT / image.height
-    picture = image.resize((round(image.width * scale), _HEIGHT), Image.Resampling.LANCZOS)
+    scale = min(_HEIGHT / image.height, _WIDTH / image.width)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    picture = image.resize(size, Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(picture)
     for k, (x1, y1, x2, y2) in enumerate(boxes):
         corners = (x1 * picture.width, y1 * picture.height, x2 * picture.width, y2 * picture.height)

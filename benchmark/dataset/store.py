@@ -2,21 +2,23 @@
 
 A data set is a folder:
 
-    DIR/dataset.json           name, whether synthetic, and per split: images, boxes, fingerprint
+    DIR/dataset.json           name, whether synthetic, and per split: images, boxes, fingerprint; digest of all this
     DIR/test.parquet           the rows of `schema.SCHEMA`
     DIR/images/<image_id>.png
 
 Invariants:
-* opening a split reads the Parquet footer only; a column is read on its first use, so opening a split of
-  two million images takes no longer, and no more memory, than opening a small one;
-* files appear complete or not at all (written under another name, then renamed);
-* the fingerprint depends on the annotation rows alone, not on Parquet's version, row groups or compression.
+* opening a data set reads `dataset.json`; the file of a split is opened, and all of it checked, when something of it is
+  first used: rows that are bad, or others than were once written there, are never used;
+* a column is read on its first use;
+* files appear complete or not at all.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache, cached_property
 from pathlib import Path
@@ -25,62 +27,24 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
-from ..errors import InputError
-from .schema import ROLES, SCHEMA, AnnotationRow, row_problems
+from ..errors import DamagedError, InputError
+from ..files import replace_when_complete
+from ..pictures import read_picture
+from .fingerprint import Fingerprint, RowDigest
+from .rows import ROWS_PER_GROUP, RowFile
+from .schema import ROLES, SCHEMA, AnnotationRow, is_split_name, row_problems
 
 FORMAT = "caponimage-dataset/1"
-ROWS_PER_GROUP = 10_000
 
+#: Key of the digest over all others in `dataset.json`, and the largest size of that file in bytes.
+_CHECK = "check"
+_MAX_DESCRIPTION = 1 << 20
+_MAX_NAME, _MAX_SPLITS = 200, 100
 
-class Fingerprint:
-    r"""SHA-256 of annotation rows, fed batch by batch.
-
-    Every column has its own digest: list lengths and string lengths as little-endian int32, text as UTF-8, numbers
-    as little-endian bytes, each kind of buffer hashed as one stream. The fingerprint is the SHA-256 of
-    `<column> <digest>\n` over the columns in schema order. Absent captions leave their column out.
-    """
-
-    def __init__(self) -> None:
-        self._streams: dict[str, list[Any]] = {}
-
-    def update(self, batch: pa.RecordBatch) -> None:
-        """Add rows, any number at a time."""
-        for field in SCHEMA:
-            column = batch.column(field.name)
-            if column.null_count == len(column):
-                continue
-            buffers = list(_canonical_buffers(column))
-            streams = self._streams.setdefault(field.name, [hashlib.sha256() for _ in buffers])
-            for stream, buffer in zip(streams, buffers, strict=True):
-                stream.update(buffer)
-
-    def column(self, name: str) -> str:
-        """Digest of one column, 64 hex digits; that of empty input if the column was always absent."""
-        streams = self._streams.get(name, [])
-        return hashlib.sha256("".join(s.hexdigest() for s in streams).encode()).hexdigest()
-
-    def hexdigest(self) -> str:
-        """The fingerprint of all rows so far, 64 hex digits."""
-        lines = (f"{field.name} {self.column(field.name)}\n" for field in SCHEMA if field.name in self._streams)
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _canonical_buffers(column: pa.Array) -> Iterator[bytes]:
-    """Bytes to hash of a string, number or (nested) list column: the lengths level by level, then the values."""
-    while pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
-        if pa.types.is_list(column.type):
-            yield np.asarray(column.value_lengths()).astype("<i4").tobytes()
-        column = column.flatten()
-    if pa.types.is_string(column.type):
-        yield np.asarray(pc.binary_length(column)).astype("<i4").tobytes()
-        yield "".join(column.to_pylist()).encode()
-    else:
-        values = column.to_numpy(zero_copy_only=False)
-        yield (values + 0).astype(values.dtype.newbyteorder("<")).tobytes()  # + 0 turns -0.0 into 0.0
+_ADVICE = "copy it again from where it is whole, or build or import the data set again"
 
 
 class SplitWriter:
@@ -92,17 +56,18 @@ class SplitWriter:
 
     def __init__(self, directory: Path, split: str, *, roles: bool = False) -> None:
         self.images = self.boxes = 0
-        self.fingerprint = Fingerprint()
         self.references: bool | None = None
         self._path = directory / f"{split}.parquet"
-        self._partial = directory / f".{split}.parquet.partial"
         self._schema = SCHEMA.append(ROLES) if roles else SCHEMA
+        self._digest = RowDigest()
         self._pending: list[AnnotationRow] = []
         self._ids: set[bytes] = set()
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._partial.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = pq.ParquetWriter(self._partial, self._schema, compression="zstd")
+        partial = self._open.enter_context(replace_when_complete(self._path))
+        self._writer = self._open.enter_context(pq.ParquetWriter(partial, self._schema, compression="zstd"))
+        self._open.push(self._write_rest)
         return self
 
     def append(self, row: AnnotationRow) -> None:
@@ -127,37 +92,42 @@ class SplitWriter:
 
     def _flush(self) -> None:
         batch = pa.RecordBatch.from_pylist(self._pending, schema=self._schema)
-        self.fingerprint.update(batch)
+        self._digest.update(batch)
         self._writer.write_batch(batch)
         self._pending.clear()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+    def _write_rest(self, kind: object, error: object, trace: object) -> None:
         if kind is None and self._pending:
             self._flush()
-        self._writer.close()
-        if kind is None:
-            self._partial.replace(self._path)
-        else:
-            self._partial.unlink(missing_ok=True)
 
     def summary(self) -> dict[str, Any]:
         """The entry of this split in `dataset.json`."""
+        fingerprint = self._digest.fingerprint()
         return {
             "images": self.images,
             "boxes": self.boxes,
             "references": bool(self.references),
-            "fingerprint": self.fingerprint.hexdigest(),
+            "fingerprint": fingerprint.hexdigest(),
+            **({"roles": fingerprint.roles} if fingerprint.roles else {}),
         }
 
 
 def write_description(directory: Path, *, name: str, synthetic: bool, splits: dict[str, Any], **more: Any) -> None:
     """Write `dataset.json`, the last file of a data set: once it exists, all splits are complete."""
     description = {"format": FORMAT, "name": name, "synthetic": synthetic, "splits": splits, **more}
-    partial = directory / ".dataset.json.partial"
-    partial.write_text(json.dumps(description, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    partial.replace(directory / "dataset.json")
+    with replace_when_complete(directory / "dataset.json") as partial:
+        content = {**description, _CHECK: _digest_of(description)}
+        partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _digest_of(description: Mapping[str, Any]) -> str:
+    content = {key: value for key, value in description.items() if key != _CHECK}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -168,18 +138,43 @@ class Split:
     dataset: str
     name: str
     synthetic: bool
+    stated: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # its entry in dataset.json
 
     @cached_property
-    def _file(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self.directory / f"{self.name}.parquet", memory_map=True)
+    def _unchecked(self) -> RowFile:
+        file = RowFile(self.directory / f"{self.name}.parquet")
+        self._compare(images=file.n_rows)
+        return file
+
+    @cached_property
+    def _file(self) -> RowFile:
+        """The file, after all of it was checked and compared with `dataset.json`."""
+        file = self._unchecked
+        fingerprint = Fingerprint(file.found.columns)
+        self._compare(
+            boxes=file.found.boxes,
+            references=file.found.references,
+            fingerprint=fingerprint.hexdigest(),
+            roles=fingerprint.roles,
+        )
+        return file
+
+    def _compare(self, **found: Any) -> None:
+        """Compare facts of the file with what `dataset.json` states; what it does not state may be anything."""
+        for what, value in found.items():
+            if (stated := self.stated.get(what, value)) != value:
+                raise DamagedError(
+                    f"{self.directory / self.name}.parquet was changed or damaged after it was written: its {what} "
+                    f"{'is' if what == 'fingerprint' else 'are'} {value}, dataset.json says {stated}; {_ADVICE}"
+                )
 
     def _column(self, name: str) -> pa.Array:
-        return self._file.read([name]).column(0).combine_chunks()
+        return self._file.column(name)
 
-    @cached_property
+    @property
     def n_images(self) -> int:
-        """Number of images."""
-        return int(self._file.metadata.num_rows)
+        """Number of images; it takes no reading of rows."""
+        return self._unchecked.n_rows
 
     @property
     def n_boxes(self) -> int:
@@ -262,7 +257,7 @@ class Split:
     @property
     def has_references(self) -> bool:
         """Whether the split comes with captions; a hidden test split does not."""
-        return not self._column("captions").null_count
+        return self._file.found.references
 
     @cached_property
     def captions(self) -> list[str]:
@@ -282,38 +277,51 @@ class Split:
     @cached_property
     def roles(self) -> list[str] | None:
         """Role of each box (see `schema.ROLES`), length n_boxes; None for real data."""
-        if ROLES.name not in self._file.schema_arrow.names:
+        if not self._file.found.columns.get(ROLES.name):
             return None
         return self._column(ROLES.name).flatten().to_pylist()
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """Fingerprint of the rows as they are on disk now, not the one that `dataset.json` claims."""
-        fingerprint = Fingerprint()
-        for batch in self._file.iter_batches(batch_size=ROWS_PER_GROUP, columns=SCHEMA.names):
-            fingerprint.update(batch)
-        return fingerprint
+        """Fingerprint of the rows as they are on disk now."""
+        return Fingerprint(self._file.found.columns)
 
     def rows(self, batch_size: int = 1024) -> Iterator[AnnotationRow]:
         """Iterate over all rows in order, in memory bounded by `batch_size` rows."""
-        for batch in self._file.iter_batches(batch_size=batch_size):
+        for batch in self._file.batches(size=batch_size):
             yield from batch.to_pylist()
 
     def image_path(self, image_id: str) -> Path:
         """Path of the picture of an image."""
         return self.directory / "images" / f"{image_id}.png"
 
+    def pictures_state(self) -> str:
+        """Digest of the id, size, times of change and inode of every picture, 64 hex digits.
+
+        It tells a replaced, added or removed picture without reading any, also if the other one has the same size and
+        bears the same date; 8,000 pictures take a few hundredths of a second.
+        """
+        state = hashlib.sha256()
+        for image_id in self.image_ids:
+            try:
+                found = self.image_path(image_id).stat()
+                facts = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+                state.update(f"{image_id} {facts}\n".encode())
+            except OSError:
+                state.update(f"{image_id} none\n".encode())
+        return state.hexdigest()
+
     def image(self, image_id: str) -> Image.Image:
         """The picture of an image, RGB.
 
         Raises:
-            InputError: if the data set was built or imported without its images.
+            InputError: if the data set was built or imported without its images, or the picture cannot be read.
         """
         path = self.image_path(image_id)
         if not path.is_file():
-            raise InputError(f"no picture of image {image_id} at {path}: this data set holds annotations only")
-        with Image.open(path) as image:
-            return image.convert("RGB")
+            what = "it is missing" if path.parent.is_dir() else "this data set holds annotations only"
+            raise InputError(f"no picture of image {image_id} at {path}: {what}")
+        return read_picture(path)
 
 
 def _offsets(lists: pa.Array) -> np.ndarray:
@@ -329,25 +337,81 @@ def open_directory(directory: Path) -> dict[str, Split]:
 
     Raises:
         InputError: if there is no data set, it has another format version, or the file of a split is missing.
+        DamagedError: if `dataset.json` was changed after it was written.
     """
+    description = _read_description(directory / "dataset.json")
+    splits = description["splits"]
+    if missing := [name for name in splits if not (directory / f"{name}.parquet").is_file()]:
+        raise InputError(*(f"{directory / name}.parquet is missing, though dataset.json lists it" for name in missing))
+    synthetic = description.get("synthetic", False)
+    return {name: Split(directory, description["name"], name, synthetic, stated) for name, stated in splits.items()}
+
+
+def _read_description(path: Path) -> dict[str, Any]:
     try:
-        description = json.loads((directory / "dataset.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        with path.open("rb") as file:
+            content = file.read(_MAX_DESCRIPTION + 1)
+        if len(content) > _MAX_DESCRIPTION:
+            raise DamagedError(f"{path}: more than {_MAX_DESCRIPTION:,} bytes, expected a short JSON file; {_ADVICE}")
+        description = json.loads(content.decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(
-            f"no data set at {directory}: expected a folder with dataset.json; "
+            f"no data set at {path.parent}: expected a folder with dataset.json; "
             "make one with `python -m benchmark.dataset import-released`, or use the embedded set: --data mini"
         ) from None
-    except ValueError as error:
-        raise InputError(f"{directory / 'dataset.json'}: not JSON ({error})") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"{path}: not JSON ({error!s:.160}); {_ADVICE}") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise InputError(f"{directory / 'dataset.json'}: format is not {FORMAT!r}; import the data set again")
-    missing = [name for name in description["splits"] if not (directory / f"{name}.parquet").is_file()]
-    if missing:
-        raise InputError(*(f"{directory / name}.parquet is missing, though dataset.json lists it" for name in missing))
-    return {
-        name: Split(directory, description["name"], name, bool(description.get("synthetic")))
-        for name in description["splits"]
-    }
+        raise DamagedError(f"{path}: format is not {FORMAT!r}; import the data set again")
+    problems = _description_problems(description)
+    if not problems and description.get(_CHECK, _digest_of(description)) != _digest_of(description):
+        problems.append(f"changed or damaged after it was written: its {_CHECK!r} is that of other content; {_ADVICE}")
+    if problems:
+        raise DamagedError(*(f"{path}: {problem}" for problem in problems))
+    return description
+
+
+def _description_problems(description: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the content of `dataset.json`, one sentence each."""
+    problems = []
+    name, splits = description.get("name"), description.get("splits")
+    if not isinstance(name, str) or not 1 <= len(name) <= _MAX_NAME:
+        problems.append(f"name is {name!r:.80}, expected 1 to {_MAX_NAME} characters")
+    if not isinstance(description.get("synthetic", False), bool):
+        problems.append(f"synthetic is {description['synthetic']!r:.80}, expected true or false")
+    if not isinstance(splits, dict) or not 1 <= len(splits) <= _MAX_SPLITS:
+        return [*problems, f"splits is {splits!r:.80}, expected an object with 1 to {_MAX_SPLITS} splits"]
+    for split, stated in splits.items():
+        if not is_split_name(split):
+            problems.append(f"split {split!r:.80} cannot be the name of a file; expected letters, digits, '_' or '-'")
+        if not isinstance(stated, dict):
+            problems.append(f"split {split!r:.80} is {stated!r:.80}, expected an object")
+            continue
+        for key, (is_valid, expected) in _STATED.items():
+            if key in stated and not is_valid(stated[key]):
+                problems.append(f"{key} of split {split!r:.80} is {stated[key]!r:.80}, expected {expected}")
+    return problems
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value))
+
+
+#: Key of a split's entry in `dataset.json` -> its check and what is expected.
+_STATED = {
+    "images": (_is_count, "a whole number from 1 on"),
+    "boxes": (_is_count, "a whole number from 1 on"),
+    "references": (lambda value: isinstance(value, bool), "true or false"),
+    "fingerprint": (_is_digest, "64 hex digits"),
+    "roles": (_is_digest, "64 hex digits"),
+    "pictures": (lambda value: isinstance(value, bool), "true or false"),
+}
 
 
 @cache

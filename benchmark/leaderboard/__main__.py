@@ -97,12 +97,12 @@ def check(
         done = (new and path.name in hashes.entries) or (request is not None and path.name not in request.touched)
         # Entries in another folder are compared with those of their own folder.
         reports.append(checker.check(path, without=checker.DONE if done else ()))
-        print(shown(reports[-1]))
+        cli.say(shown(reports[-1]))
     for problem in problems:
-        print(f"FAIL {printable(problem)}")
+        cli.say(f"FAIL {printable(problem)}")
     failing = [report for report in reports if report.failures]
     failures = sum(len(report.failures) for report in failing) + len(problems)
-    print(f"checked {len(reports)}: {len(reports) - len(failing)} pass, {len(failing)} fail; failures: {failures}")
+    cli.say(f"checked {len(reports)}: {len(reports) - len(failing)} pass, {len(failing)} fail; failures: {failures}")
     if json_file is not None:
         with replace_when_complete(json_file) as partial:
             partial.write_bytes(result(reports, problems))
@@ -141,7 +141,7 @@ def accept(
         raise InputError(f"got entries in {len(folders)} folders; accept those of one folder at a time")
     read_hashes(folders.pop() / HASH_LIST).accept(*listed, replacing=replace)
     for entry in listed:
-        print(f"accepted {entry.path.name}")
+        cli.say(f"accepted {entry.path.name}")
 
 
 @app.command()
@@ -159,7 +159,7 @@ def comment(
     cli.require_board_extra()
     from .comment import comment
 
-    print(comment(result, submissions, commit), end="")
+    cli.document(comment(result, submissions, commit).removesuffix("\n"))
 
 
 @app.command()
@@ -195,13 +195,13 @@ def build(
 
     if not submissions.is_dir():
         raise InputError(f"{submissions}: no such folder; name one with --submissions")
-    board = gather(submissions, open_dataset(data), jobs=jobs or os.cpu_count() or 1, log=cli.stderr.print)
+    board = gather(submissions, open_dataset(data), jobs=jobs or os.cpu_count() or 1, log=cli.note)
     if types is None and board.synthetic and find_spec("sentence_transformers"):
         types = "mini"
     write_board(board, out, site=site, types=types)
     for one in board.refused:
-        cli.stderr.print(f"not ranked: {one.name}: {one.reasons[0]}", markup=False, soft_wrap=True)
-    print(f"wrote {out}: {len(board.entries)} entries ranked, {len(board.refused)} not")
+        cli.note(f"not ranked: {one.name}: {one.reasons[0]}")
+    cli.say(f"wrote {out}: {len(board.entries)} entries ranked, {len(board.refused)} not")
 
 
 @app.command()
@@ -235,7 +235,7 @@ def schema() -> None:
     cli.require_board_extra()
     from .metadata import json_schema
 
-    print(json.dumps(json_schema(), indent=1, ensure_ascii=False, default=str))
+    cli.document(json.dumps(json_schema(), indent=1, ensure_ascii=False, default=str))
 
 
 @app.command()
@@ -301,12 +301,12 @@ def export(
         image=image,
         pictures=pictures,
     )
-    print(f"wrote {output} ({output.stat().st_size / 1e6:,.1f} MB): secret, it holds the references")
+    cli.say(f"wrote {output} ({output.stat().st_size / 1e6:,.1f} MB): secret, it holds the references")
     if public is not None:
-        print(f"wrote {public} ({public.stat().st_size / 1e6:,.1f} MB): for participants")
+        cli.say(f"wrote {public} ({public.stat().st_size / 1e6:,.1f} MB): for participants")
         if packages == "none":
-            print("its workers install requirements.txt; if they have no network, give --packages WHEELS")
-    print(cli.as_called(f"try it: python -m benchmark.leaderboard simulate {platform} {output} preds.zip"))
+            cli.say("its workers install requirements.txt; if they have no network, give --packages WHEELS")
+    cli.say(f"try it: python -m benchmark.leaderboard simulate {platform} {output} preds.zip")
 
 
 @app.command()
@@ -339,17 +339,17 @@ def simulate(
     worker = Worker(python or sys.executable, time_limit, memory << 20)
     outcome = simulate(platform, bundle, predictions, phase=phase, worker=worker)
     if outcome.run:
-        print(
+        cli.say(
             f"{platform}, phase {phase}: exit {outcome.run.code} after {outcome.run.seconds:.1f} of "
             f"{outcome.time_limit} seconds; {memory:,} MiB, no network, no other programs"
         )
     if outcome.scores:
         scores_grid(outcome.scores).show(cli.stdout)
     if outcome.refused:
-        print(f"refused; the participant reads:\n{outcome.refused}")
+        cli.say(f"refused; the participant reads:\n{outcome.refused}")
     if outcome.breaches:
         raise InputError(*(f"contract of {platform}: {breach}" for breach in outcome.breaches))
-    print("the bundle keeps the contract")
+    cli.say("the bundle keeps the contract")
     if outcome.refused:
         raise typer.Exit(1)
 

@@ -16,10 +16,8 @@ import io
 import json
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,6 +30,7 @@ from ..files import replace_when_complete
 from ..metrics import METRICS
 from ..metrics import cider as metrics_cider
 from ..predictions import read_predictions
+from ..processes import Workers
 from ..scoring.evaluation import MAX_MEAN_LENGTH, METRIC_VERSION, Evaluation, evaluate
 from ..scoring.receipt import make_receipt
 from .copies import caption_hashes, kept_share
@@ -217,7 +216,7 @@ class StatisticsCache:
         parallel = jobs > 1 and len(missing) >= _WORTH_PROCESSES
         work = [(path, split.directory, split.name) for path, split in missing]
         unkept = 0
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) if parallel else nullcontext() as pool:
+        with Workers(jobs) if parallel else nullcontext() as pool:
             outcomes = pool.map(_score, work) if pool else map(_score, work)
             for (path, split), outcome in zip(missing, outcomes, strict=True):
                 found[path] = outcome if isinstance(outcome, Statistics) else InputError(*outcome)

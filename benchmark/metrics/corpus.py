@@ -13,9 +13,11 @@ Invariants: captions hold tokens only (white space dropped), run in the data set
 are adjacent.
 """
 
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +27,22 @@ MAX_ORDER = 4
 def characters(caption: str) -> str:
     """The tokens of a caption, as a string whose code points are the tokens."""
     return "".join(caption.split())
+
+
+def check_list(captions: Any, name: str, expected: str = "a list with one caption per box") -> None:
+    """Check that captions come in an order: the keys of a dict and the characters of a text could be scored, too.
+
+    Raises:
+        TypeError: if they are text, a dict, a set, or nothing that has items.
+    """
+    unordered = isinstance(captions, str | bytes | bytearray | Mapping | Set)
+    if unordered or not (hasattr(captions, "__getitem__") and hasattr(captions, "__len__")):
+        raise TypeError(f"{name}: {got(captions)}, expected {expected}")
+
+
+def got(value: Any) -> str:
+    """Words for a wrong value in a message: its start and its type."""
+    return f"got {reprlib.repr(value)} ({type(value).__name__})"
 
 
 @dataclass(frozen=True)
@@ -88,7 +106,12 @@ class Corpus:
 
     @classmethod
     def from_captions(
-        cls, *, predictions: Sequence[str], references: Sequence[str], offsets: np.ndarray | None = None
+        cls,
+        *,
+        predictions: Sequence[str],
+        references: Sequence[str],
+        offsets: np.ndarray | None = None,
+        ids: Sequence[Any] | None = None,
     ) -> "Corpus":
         """Make a corpus from captions as written; their white space is dropped.
 
@@ -96,10 +119,14 @@ class Corpus:
             predictions: predicted captions, one per box.
             references: reference captions, one per box.
             offsets: box ranges of the images, as in the class; by default every box is an image of its own.
+            ids: names of the images, for messages; by default their numbers from 0.
 
         Raises:
+            TypeError: if one is not a list of strings; it names image and box.
             ValueError: if the lengths do not agree.
         """
+        for name, captions in (("predictions", predictions), ("references", references)):
+            check_list(captions, name)
         if offsets is None:
             offsets = np.arange(len(references) + 1)
         if not len(predictions) == len(references) == offsets[-1]:
@@ -107,6 +134,12 @@ class Corpus:
                 f"{len(predictions)} predictions and {len(references)} references for {offsets[-1]} boxes: "
                 "expected one of each per box"
             )
+        for name, captions in (("predictions", predictions), ("references", references)):
+            for i, caption in enumerate(captions):
+                if not isinstance(caption, str):
+                    image = int(np.searchsorted(offsets, i, "right")) - 1
+                    where = f"{name}: image {image if ids is None else ids[image]}, box {i - offsets[image]}"
+                    raise TypeError(f"{where}: {got(caption)}, expected a caption (a string; '' if it is empty)")
         return cls([characters(c) for c in predictions], [characters(c) for c in references], offsets)
 
     @property

@@ -1,14 +1,14 @@
 """Runs `simulated_worker` as a process with a clean environment, and stops it when its time is over."""
 
-import contextlib
 import json
-import os
 import signal
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ..processes import program
 
 _WORKER = Path(__file__).with_name("simulated_worker.py")
 _SHOWN = 20_000  # bytes of the output that are kept
@@ -44,25 +44,17 @@ def run(
     # Threads cost address space, and the scorer needs none.
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     started = time.monotonic()
-    with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            env=environment,
-            cwd=folder,
-            start_new_session=True,
-        )
+    with (
+        (folder / "stdout").open("wb") as stdout,
+        (folder / "stderr").open("wb") as stderr,
+        program(
+            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=environment, cwd=folder
+        ) as process,
+    ):
         try:
             code: int | None = process.wait(seconds)
         except subprocess.TimeoutExpired:
             code = None
-        finally:
-            if process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
     if code == -signal.SIGXCPU or (code == -signal.SIGKILL and time.monotonic() - started >= seconds):
         code = None
     texts = [_head(folder / name) for name in ("stdout", "stderr")]

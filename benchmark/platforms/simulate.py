@@ -17,12 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, printable
 from ..grid import Cell, Grid, number
 from . import codabench, evalai
 from .archives import Limits, unpack
 from .sandbox import Execution, run
-from .worker import printable
 
 _MIB = 1 << 20
 #: Limits for bundles, which contain archives of packages and pictures.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import InputError
+from ..errors import InputError, printable
 from ..files import replace_when_complete
 from ..metrics import BOARD
 from ..predictions import read_predictions
@@ -153,11 +153,6 @@ def evalai(test_annotation_file: str, user_submission_file: str, phase_codename:
         "submission_result": plain(judged.about | {"scores": judged.scores, "intervals": judged.intervals}),
         "submission_metadata": judged.about,
     }
-
-
-def printable(text: str) -> str:
-    """Untrusted text for a log: unprintable characters are shown as codes."""
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def _page(judged: Judged) -> str:

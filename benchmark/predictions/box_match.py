@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..dataset.released.record import Box, exceeds_one, fit_box
+from ..dataset.released.record import Box, fit_box
 from ..dataset.store import Split
 
 #: Ratios that differ by at most this are the same place; printing with 4 decimals moves a coordinate by half of it.
@@ -10,20 +10,18 @@ TOLERANCE = 1e-4
 _ROUNDING = 1e-9
 
 
-def boxes_at(split: Split, image: int, box: Box, *, pixels: bool | None = None) -> list[int]:
+def boxes_at(split: Split, image: int, box: Box, *, pixels: bool) -> list[int]:
     """Find the boxes of an image nearest to a place, if all four coordinates are within `TOLERANCE`.
 
     Args:
         split: split that holds the image.
         image: index of the image in `split.image_ids`.
         box: coordinates x1, y1, x2, y2, as ratios or in pixels.
-        pixels: whether the coordinates are pixels; by default they are if one is above 1.
+        pixels: whether the coordinates are pixels.
 
     Returns:
         Indices within the image, ascending; several if boxes of the image are in the same place.
     """
-    if pixels is None:
-        pixels = exceeds_one([box])
     width, height = split.sizes[image].tolist() if pixels else (1, 1)
     ratios = fit_box(box, width, height)
     if isinstance(ratios, str):

@@ -9,7 +9,7 @@ Invariants:
 
 import json
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cached_property
@@ -21,6 +21,7 @@ import orjson
 
 from ..dataset.store import Split, open_directory
 from ..errors import InputError
+from ..invisible import invisible_characters, named
 from . import problems as problem
 from .fields import Fields
 from .formats import looks_like
@@ -29,12 +30,14 @@ from .problems import KEYS, MAX_CAPTION, Problems, shown
 
 _BOM = b"\xef\xbb\xbf"
 _QUOTED_KEYS = tuple(f'"{key}"'.encode() for key in KEYS)
+_ESCAPE = b"\\u00"  # with it a key could be spelt otherwise
+_ESCAPED_KEY = re.compile(rb"\\u00[5-7]")  # the letters and the low line of keys are U+005F to U+0078
 _NAN = re.compile(rb"[\[:,]\s*-?(NaN|Infinity)\b")
 
 _OTHER_SPLIT_IMAGES = 200_000  # splits with more images are not searched for a hint
 
 
-def read_predictions(path: Path, split: Split) -> list[str]:
+def read_predictions(path: str | Path, split: Split) -> list[str]:
     """Read the predicted caption of each box, in the data set's order, length n_boxes, without outer white space.
 
     Args:
@@ -44,11 +47,7 @@ def read_predictions(path: Path, split: Split) -> list[str]:
     Raises:
         InputError: listing all problems of the file, grouped by kind.
     """
-    check = PredictionCheck(path, split)
-    deque(check.lines(), maxlen=0)
-    if check.problems.serious:
-        raise InputError(*check.problems.sentences())
-    return cast(list[str], check.captions)
+    return PredictionCheck(path, split).read()
 
 
 class PredictionCheck:
@@ -60,11 +59,11 @@ class PredictionCheck:
         stopped: whether the file could not be read to its end.
     """
 
-    def __init__(self, path: Path, split: Split) -> None:
+    def __init__(self, path: str | Path, split: Split) -> None:
         self.captions: list[str | None] = [None] * split.n_boxes
         self.problems = Problems("stdin" if str(path) == "-" else str(path))
         self.stopped = False
-        self._path = path
+        self._path = Path(path)
         self._split = split
         self._offsets: list[int] = split.offsets.tolist()
         self._line_of = [0] * split.n_boxes  # the line that predicts a box; 0: none so far
@@ -74,6 +73,28 @@ class PredictionCheck:
     @cached_property
     def _fields(self) -> Fields:
         return Fields(self._split, self.problems, self._unknown_ids)
+
+    def read(self) -> list[str]:
+        """Check the whole file; returns its captions, see `read_predictions`."""
+        deque(self.lines(), maxlen=0)
+        if self.problems.serious:
+            raise InputError(*self.problems.sentences())
+        return cast(list[str], self.captions)
+
+    def invisible(self) -> str:
+        """A sentence on the captions that hold characters which cannot be seen; empty if none does."""
+        found = {at: invisible_characters(caption) for at, caption in enumerate(self.captions) if caption}
+        lines = {self._line_of[at]: at for at, characters in found.items() if characters}
+        if not lines:
+            return ""
+        count = Counter(character for at in lines.values() for character in set(found[at]))
+        kinds = [f"{named(character)} in {n:,}" for character, n in count.most_common(5)]
+        kinds += [f"{len(count) - 5:,} others"] if len(count) > 5 else []
+        first = min(lines)
+        return (
+            f"{self.problems.name}: {len(lines):,} captions hold invisible characters, each of which counts as a token "
+            f"({', '.join(kinds)}); the first is on line {first:,}: {shown(self.captions[lines[first]])}"
+        )
 
     def lines(self) -> Iterator[bytes]:
         """Check the whole file; yields the lines that `--fix` writes, in order.
@@ -91,16 +112,21 @@ class PredictionCheck:
                         yield line
                         continue
                     if number == 1:
-                        _refuse_other_formats(file)
+                        self._refuse_other_formats(file, line)
                     yield from self._check(number, line)
                 if file.carriage_returns:
                     self.problems.add(problem.LINE_ENDS)
         except ReadingStoppedError as why:
             if number == 0:
-                _refuse_other_formats(file)
+                self._refuse_other_formats(file)
             self.stopped = True
             self.problems.add_sentence(f"{self.problems.name}: reading stopped after line {number:,}: {why}")
         self._check_whole_file()
+
+    def _refuse_other_formats(self, file: PredictionLines, line: bytes = b"") -> None:
+        """Refuse a file that is not JSON Lines, and say how to convert it, if its first line is no prediction."""
+        if other_format := looks_like(max(file.head, line, key=len), self._path, self._split):
+            raise InputError(f"{file.name} is not JSON Lines, one object per box: it looks like {other_format}")
 
     def _accept(self, number: int, line: bytes) -> bool:
         """Take a line in which everything is valid; every other line is left to `_check`."""
@@ -116,6 +142,7 @@ class PredictionCheck:
                 and len(caption) <= MAX_CAPTION
                 and caption.isprintable()
                 and caption == caption.strip()
+                and _ESCAPE not in line
                 and line.count(b'"image_id"') + line.count(b'"box"') + line.count(b'"caption"') == 3
             ):
                 self.captions[at] = caption
@@ -170,7 +197,14 @@ class PredictionCheck:
         if not isinstance(record, dict):
             self.problems.add(problem.NOT_OBJECT, number, got=record)
             return None
-        if repeated := _repeated_keys(line):
+        try:
+            repeated = _repeated_keys(line)
+        except RecursionError:
+            self.problems.add(
+                problem.NOT_JSON, number, _shown_id(record), hint="nested too deep to look for repeated keys"
+            )
+            return None
+        if repeated:
             self.problems.add(problem.REPEATED_KEY, number, _shown_id(record), got=", ".join(repeated))
             return None
         missing = [key for key in KEYS if key not in record]
@@ -224,12 +258,6 @@ class PredictionCheck:
             self.problems.add_sentence(f"{name} has {missing}")
 
 
-def _refuse_other_formats(file: PredictionLines) -> None:
-    """Refuse a file that is not JSON Lines, and say how to convert it; called if its first line is no prediction."""
-    if other_format := looks_like(file.head, file.name):
-        raise InputError(f"{file.name} is not JSON Lines, one object per box: it looks like {other_format}")
-
-
 def missing_boxes(split: Split, predicted: list[Any]) -> str:
     """Describe the boxes without a prediction; empty if all have one.
 
@@ -258,13 +286,12 @@ def missing_boxes(split: Split, predicted: list[Any]) -> str:
 def _split_with(ids: list[str], split: Split) -> str | None:
     """Name of another split of the data set that has most of these images, if there is one."""
     try:
-        others = open_directory(split.directory)
-    except InputError:
-        return None
-    for name, other in others.items():
-        small = name != split.name and other.n_images <= _OTHER_SPLIT_IMAGES
-        if small and 2 * sum(image_id in other.index for image_id in ids) > len(ids):
-            return name
+        for name, other in open_directory(split.directory).items():
+            small = name != split.name and other.n_images <= _OTHER_SPLIT_IMAGES
+            if small and 2 * sum(image_id in other.index for image_id in ids) > len(ids):
+                return name
+    except InputError:  # this split is fine, another one is damaged
+        pass
     return None
 
 
@@ -273,13 +300,14 @@ def _shown_id(record: dict[str, Any]) -> str:
 
 
 def _repeated_keys(line: bytes) -> list[str]:
-    """Keys of a prediction that occur twice in the object of a line."""
-    if b"\\" not in line and all(line.count(quoted) < 2 for quoted in _QUOTED_KEYS):
+    """Keys of a prediction that occur twice in the object of a line, however they are spelt.
+
+    Raises:
+        RecursionError: if the line is nested too deep for Python's reader.
+    """
+    if not _ESCAPED_KEY.search(line) and all(line.count(quoted) < 2 for quoted in _QUOTED_KEYS):
         return []
-    try:
-        pairs = json.loads(line, object_pairs_hook=list)
-    except (ValueError, RecursionError):  # a line that only orjson can read
-        return []
+    pairs = json.loads(line, object_pairs_hook=list)
     keys = [key for key, _ in pairs]
     return [key for key in KEYS if keys.count(key) > 1]
 

@@ -16,6 +16,7 @@ from .problems import MAX_CAPTION, Problems, shown
 Record = dict[str, Any]
 
 _SUFFIX = re.compile(r"\.(png|jpe?g|webp)$", re.IGNORECASE)
+_EXACT = 1 << 53  # largest integer up to which every JSON reader keeps all digits
 _DIGITS = re.compile(r"\d+")
 _INDEX = re.compile(r"\s*[0-9]{1,9}\s*", re.ASCII)
 _BREAK = re.compile("[\t-\r\x1c-\x1f\x85\u2028\u2029]")
@@ -45,13 +46,17 @@ class Fields:
         if not isinstance(text, str):
             self._problems.add(problem.ID_TYPE, line, got=given)
             return None
-        plain = _SUFFIX.sub("", re.split(r"[/\\]", text.strip())[-1])
-        if text in index or plain in index:
-            record["image_id"] = text if text in index else plain
+        name = re.split(r"[/\\]", text)[-1]
+        plain = _SUFFIX.sub("", name)
+        meant = {name, plain} & index.keys()
+        if type(given) is int and (abs(given) > _EXACT or self._similar_ids.get(_simplified(text)) != text):
+            meant.clear()  # readers round longer numbers, and 7 could be the image 007
+        if len(meant) == 1:
+            [record["image_id"]] = meant
             kind = problem.ID_DECORATED if isinstance(given, str) else problem.ID_NUMBER
             self._problems.add(kind, line, got=given)
             return index[record["image_id"]]
-        similar = self._similar_ids.get(_simplified(plain))
+        similar = self._similar_ids.get(_simplified(plain.strip()))
         hint = f"did you mean {shown(similar)}?" if similar else ""
         self._problems.add(problem.UNKNOWN_IMAGE, line, got=given, hint=hint)
         if len(self.unknown_ids) < 100:
@@ -81,8 +86,8 @@ class Fields:
             return None
         elif image is None:
             return None
-        elif len(found := boxes_at(self._split, image, place)) == 1:
-            box, kind = found[0], problem.BOX_PLACE
+        elif len(found := _boxes_in_any_unit(self._split, image, place)) == 1:
+            box, kind = found.pop(), problem.BOX_PLACE
         else:
             self._problems.add(problem.NO_SUCH_PLACE, line, where, got=given, hint=f"{len(found)} boxes are there")
             return None
@@ -134,6 +139,11 @@ def _is_index(given: Any) -> bool:
     if isinstance(given, float):
         return given.is_integer() and abs(given) < 1e9
     return isinstance(given, str) and bool(_INDEX.fullmatch(given))
+
+
+def _boxes_in_any_unit(split: Split, image: int, place: Box) -> set[int]:
+    """The boxes of an image at a place that is given as ratios or in pixels."""
+    return {box for pixels in (False, True) for box in boxes_at(split, image, place, pixels=pixels)}
 
 
 def _coordinates(given: Any) -> Box | None:

@@ -21,13 +21,14 @@ import pyarrow as pa
 from ..dataset.store import Split
 from ..errors import InputError
 from ..files import replace_when_complete
+from ..metrics.corpus import check_list
 from .check import PredictionCheck
 from .problems import MAX_CAPTION
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def write_predictions(path: Path, split: Split, captions: Sequence[str]) -> None:
+def write_predictions(path: str | Path, split: Split, captions: Sequence[str]) -> None:
     """Write a prediction file, compressed if its suffix is `.gz` or `.zst`; it appears complete or not at all.
 
     Captions are written as `tidy_caption` makes them.
@@ -38,8 +39,10 @@ def write_predictions(path: Path, split: Split, captions: Sequence[str]) -> None
         captions: predicted captions, one per box in the data set's order, length n_boxes.
 
     Raises:
+        TypeError: if the captions are no list, such as a dict, whose keys are no captions.
         ValueError: if there are not n_boxes captions, or one is no string, too long, or holds half a surrogate pair.
     """
+    check_list(captions, "captions")
     if len(captions) != split.n_boxes:
         raise ValueError(f"got {len(captions):,} captions, expected {split.n_boxes:,}, one per box of {split.name}")
     images = split.image_of_box
@@ -55,7 +58,7 @@ def write_predictions(path: Path, split: Split, captions: Sequence[str]) -> None
             except (TypeError, AttributeError, ValueError) as error:
                 raise ValueError(f"caption of image {ids[image]}, box {box}: {error}") from None
 
-    _write_lines(path, lines())
+    _write_lines(Path(path), lines())
 
 
 def tidy_caption(caption: str) -> str:
@@ -71,7 +74,7 @@ class Repaired:
     problems: list[str]
 
 
-def repair_predictions(path: Path, split: Split, out: Path) -> Repaired:
+def repair_predictions(path: str | Path, split: Split, out: str | Path) -> Repaired:
     """Write a copy of a prediction file in which everything is repaired that needs no guessing.
 
     Lines that cannot be repaired are copied as they are, so nothing is lost. `out` may be `path` itself.
@@ -86,7 +89,7 @@ def repair_predictions(path: Path, split: Split, out: Path) -> Repaired:
         if check.stopped:
             raise InputError(*check.problems.sentences())
 
-    _write_lines(out, lines())
+    _write_lines(Path(out), lines())
     return Repaired(check.problems.repairs(), check.problems.sentences(after_fix=True))
 
 

@@ -2,16 +2,15 @@
 
 Invariants:
 * compression is recognised by the first bytes, not by the suffix, so stdin and renamed files just work;
-* memory is bounded by the longest line, and work by the number of boxes: a small file that unpacks to terabytes, or
-  a line without an end, stops the reading with a clear sentence.
+* memory is bounded by the longest line, and work by the number of boxes: a small file that unpacks to terabytes, a
+  large one that unpacks to nothing, or a line without an end, stops the reading with a clear sentence.
 """
 
 import codecs
-import gzip
 import io
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -26,7 +25,12 @@ MAX_LINE = 1 << 20  # bytes; a prediction has about a hundred
 BYTES_PER_BOX = 4096  # bound on the mean bytes of text per box, generous to extra keys
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_ZSTD = (ZSTD, *(bytes([kind]) + b"\x2a\x4d\x18" for kind in range(0x50, 0x60)))  # also pzstd's skippable frames
+#: Compressed bytes that may unpack to nothing; beyond, they are at most twice as many as what they unpack to. Headers
+#: and data that does not shrink stay far below.
+PACKED_BYTES_OF_NOTHING = 1 << 18
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 class ReadingStoppedError(Exception):
@@ -53,7 +57,7 @@ class PredictionLines:
         self._n_boxes = n_boxes
         self._chunks = _chunks(file)
         self.head = self._read_head()
-        self.utf16 = self.head.startswith(_UTF16)
+        self.utf16 = self.head.startswith(_UTF16) and not self.head.startswith(UTF32)
         if self.utf16:
             self._chunks = _utf8_of_utf16(chain([self.head], self._chunks))
             self.head = self._read_head()
@@ -121,12 +125,15 @@ def open_lines(path: Path, n_boxes: int) -> Iterator[PredictionLines]:
         ReadingStoppedError: see `PredictionLines`.
     """
     if str(path) == "-":
+        if sys.stdin is None:
+            raise InputError("-: stdin is closed; pipe the predictions into this command, or name a file")
         yield PredictionLines("stdin", cast(io.BufferedReader, sys.stdin.buffer), n_boxes)
         return
     try:
         file = path.open("rb")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; expected a prediction file (preds.jsonl)") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot read {path}: {reason}; expected a prediction file (preds.jsonl)") from None
     with file:
         yield PredictionLines(str(path), file, n_boxes)
 
@@ -134,18 +141,70 @@ def open_lines(path: Path, n_boxes: int) -> Iterator[PredictionLines]:
 def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
     """The content of the file, decompressed."""
     try:
-        magic = file.peek(4)[:4]
-        read: Callable[[int], bytes] = file.read
-        if magic.startswith(GZIP):
-            read = gzip.GzipFile(fileobj=file).read1  # hands out what comes before an error
-        elif magic == ZSTD:
-            read = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd").read
-        while chunk := read(CHUNK):
-            yield chunk
+        first = file.read(CHUNK)
+        if first.startswith(GZIP):
+            yield from _unzipped(_Packed(first, file))
+        elif first.startswith(_ZSTD):
+            packed = _Packed(first, file)
+            stream = pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), "zstd")
+            while chunk := stream.read(CHUNK):
+                packed.unpacked += len(chunk)
+                yield chunk
+        else:
+            while first:
+                yield first
+                first = file.read(CHUNK)
     except (EOFError, OSError, zlib.error, pa.ArrowException) as error:
         if isinstance(error, EOFError) or "Truncated" in str(error):
             raise ReadingStoppedError("the compressed data ends too early (truncated); copy the file again") from None
         raise ReadingStoppedError(f"it cannot be read: {error}; copy the file again") from None
+
+
+class _Packed(io.RawIOBase):
+    """The bytes of a compressed file; raises a `ReadingStoppedError` if they are too many for what they unpack to.
+
+    Attributes:
+        unpacked: number of bytes that they have unpacked to so far, counted by the reader.
+    """
+
+    def __init__(self, first: bytes, rest: io.BufferedReader) -> None:
+        self.unpacked = 0
+        self._first = io.BytesIO(first)
+        self._rest = rest
+        self._taken = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._first.read(size) or self._rest.read(size)
+        self._taken += len(data)
+        if self._taken > 2 * self.unpacked + PACKED_BYTES_OF_NOTHING:
+            raise ReadingStoppedError(
+                f"its first {self._taken:,} compressed bytes unpack to only {self.unpacked:,}; pack it again"
+            )
+        return data
+
+
+def _unzipped(packed: _Packed) -> Iterator[bytes]:
+    """The content of a gzip file, which must have one member; zeros may follow."""
+    inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    while not inflate.eof:
+        data = inflate.unconsumed_tail or packed.read(CHUNK)
+        if chunk := inflate.decompress(data, CHUNK):
+            packed.unpacked += len(chunk)
+            yield chunk
+        elif not data:
+            raise EOFError
+    rest = inflate.unused_data
+    while not rest.strip(b"\0"):
+        if not (rest := packed.read(CHUNK)):
+            return
+    if rest.lstrip(b"\0").startswith(GZIP):
+        raise ReadingStoppedError(
+            "it is several gzip files in one; unpack and pack it again: zcat FILE | gzip > NEW.gz"
+        )
+    raise ReadingStoppedError("it goes on after the end of its compressed data; copy the file again")
 
 
 def _stopped(why: ReadingStoppedError) -> Iterator[bytes]:

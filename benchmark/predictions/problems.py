@@ -53,7 +53,7 @@ MISSING_KEY = Kind("missing key", "image_id, box and caption")
 
 ID_TYPE = Kind("image_id is not a string", "a string")
 ID_NUMBER = Kind("image_id is a number", "a string", "made a string")
-ID_DECORATED = Kind("image_id with a folder, file suffix or white space", "the id alone", "reduced to the id")
+ID_DECORATED = Kind("image_id with a folder or file suffix", "the id alone", "reduced to the id")
 UNKNOWN_IMAGE = Kind("unknown image", "an image of the split")
 
 BOX_TYPE = Kind("box is not an index", "an integer, the box's place in the data set's order, from 0")

@@ -73,7 +73,7 @@ def _ranks(path: Path, split: Split) -> list[dict[str, Any]]:
     except ReadingStoppedError as why:
         raise InputError(f"{path}: {why}") from None
     except orjson.JSONDecodeError as error:
-        seems = looks_like(head, str(path))
+        seems = looks_like(head, path, split)
         hint = f"it looks like {seems}" if seems else "if it is a prediction file already, there is nothing to import"
         raise InputError(f"{path} is not JSON ({error}), expected {_FORM}; {hint}") from None
     ranks = value if isinstance(value, list) else [value]

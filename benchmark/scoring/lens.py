@@ -72,5 +72,8 @@ def _jieba() -> Callable[[str], list[str]] | None:
         import jieba
     except ImportError:
         return None
-    jieba.setLogLevel("ERROR")
-    return lambda caption: jieba.lcut("".join(caption.split()))
+    # Left to itself, jieba loads its dictionary from a file of the temporary folder, whoever has put that there.
+    words = jieba.Tokenizer()
+    words.FREQ, words.total = words.gen_pfdict(words.get_dict_file())
+    words.initialized = True
+    return lambda caption: words.lcut("".join(caption.split()))

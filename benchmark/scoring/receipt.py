@@ -123,9 +123,9 @@ def make_receipt(
             "known_split": known_split(split.fingerprint.hexdigest()),
         },
         "sha256": {
-            "predictions": _digest(corpus.predictions),
-            "references": _digest(corpus.references),
-            "document_frequencies": _digest(_document_frequencies(corpus.references)),
+            "predictions": captions_digest(corpus.predictions),
+            "references": captions_digest(corpus.references),
+            "document_frequencies": captions_digest(_document_frequencies(corpus.references)),
         },
         "metrics": versions,
         "scores": evaluation.scores,
@@ -174,7 +174,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _digest(captions: Iterable[str]) -> str:
+def captions_digest(captions: Iterable[str]) -> str:
     """SHA-256 of captions, one a line (tokens hold no newline)."""
     return hashlib.sha256("".join(f"{c}\n" for c in captions).encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -101,12 +101,11 @@ def predict_and_score(
         config: configuration of the run.
         vocabulary: vocabulary of the run.
         split: what to predict; its captions are needed for the scores.
-        folder: folder of the run; predictions that are there are scored as they are.
+        folder: folder of the run.
         seed: random seed of the run.
     """
     path = folder / f"preds.{split.name}.jsonl"
-    if not path.exists():
-        write_predictions(path, split, caption_split(model, config, vocabulary, split, seed=seed))
+    write_predictions(path, split, caption_split(model, config, vocabulary, split, seed=seed))
     receipt = make_receipt(split, evaluate(split, read_predictions(path, split)), slices=False)
     with replace_when_complete(folder / f"scores.{split.name}.json") as partial:
         partial.write_text(json.dumps(receipt, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -6,8 +6,9 @@ for a whole split: characters, boxes, neighbours, and for small data sets the pr
 Invariants:
 * everything is written once, as a stream, and read through memory maps, so memory does not grow with the data set and
   worker processes share what they read;
-* the folder's name is the hash of all that decides its content (annotations, vocabulary, input settings); it appears
-  complete or not at all.
+* the folder's name is the hash of all that decides its content (annotations, state of the pictures, vocabulary, input
+  settings, versions of the code and of the libraries that compute it); it appears complete or not at all, and what was
+  damaged since is made anew before anything is read of it.
 """
 
 import dataclasses
@@ -15,24 +16,28 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import PIL
 from PIL import Image
 from rich.progress import Progress
 
-from benchmark.cache import cache_directory
+from benchmark.cache import cached
 from benchmark.cli import stderr
 from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split
-from benchmark.files import folder_when_complete
+from benchmark.errors import InputError
+from benchmark.integrity import check_manifest, write_manifest
 from benchmark.rendering import Boxes, mask_boxes
 from reference_model.batch import SEP
 from reference_model.config import InputConfig
 from reference_model.neighbors import Kind, neighbours
 from reference_model.training.vocabulary import Vocabulary
 
-FORMAT = 2
+#: Raised when other code makes other arrays of the same input.
+FORMAT = 3
 
 #: For each array of lists, the name of its offsets.
 _OFFSETS = {"captions": "caption_offsets", "info": "info_offsets", "masked": "masked_offsets", "ids": "id_offsets"}
@@ -108,24 +113,28 @@ class PreparedSplit:
     ) -> None:
         self.split, self.inputs = split, inputs
         self.keep_images = keep_images and inputs.image
+        pictures = split.pictures_state() if self.keep_images else None
         decides = {
             "format": FORMAT,
             "data": split.fingerprint.hexdigest(),
             "vocabulary": vocabulary.entries,
             "inputs": dataclasses.asdict(inputs),
             "seed": seed if inputs.neighbours == "random" else None,
-            "images": self.keep_images,
+            "pictures": pictures,
+            "libraries": [np.__version__, PIL.__version__],
         }
         key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
-        self.folder = cache_directory() / "prepared" / f"{split.dataset}-{split.name}-{key}"
-        if not self.folder.is_dir():
-            self._write(vocabulary, seed)
 
-    def _write(self, vocabulary: Vocabulary, seed: int) -> None:
-        with (
-            folder_when_complete(self.folder) as folder,
-            Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bars,
-        ):
+        def make(folder: Path) -> None:
+            self._write(folder, vocabulary, seed)
+            if pictures and split.pictures_state() != pictures:
+                raise InputError(f"pictures of {split.name} changed while they were prepared; try again")
+            write_manifest(folder)
+
+        self.folder = cached(f"prepared/{split.dataset}-{split.name}-{key}", _checked, make, folder=True)
+
+    def _write(self, folder: Path, vocabulary: Vocabulary, seed: int) -> None:
+        with Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bars:
             files = {name: (folder / f"{name}.bin").open("wb") for name in ARRAYS}
             totals = dict.fromkeys((name for name in ARRAYS if name.endswith("offsets")), 0)
             for name in totals:
@@ -211,6 +220,13 @@ class PreparedSplit:
             return self.arrays["images"][image]
         image_id = self.span("ids", image).tobytes().decode("ascii")
         return prepare_picture(self.split.image(image_id), self.span("masked", image), self.inputs)
+
+
+def _checked(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise FileNotFoundError(folder)
+    check_manifest(folder)
+    return folder
 
 
 def _append(file: BinaryIO, name: str, values: np.ndarray | int) -> None:

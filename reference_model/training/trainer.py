@@ -4,28 +4,32 @@ Invariants:
 * an update's samples, negatives and dropout are functions of (seed, update, rank), and weights and optimiser state are
   saved exactly, so a resumed run ends with the weights of an uninterrupted one, bit for bit (on a CPU, or a GPU with
   `train.deterministic`);
-* SIGTERM and Ctrl-C save and end; SIGKILL loses what came after the last save.
+* SIGTERM, SIGHUP and Ctrl-C save and end; SIGKILL and a power cut lose what came after the last save;
+* damaged files are never gone on from: the checkpoint before the damaged one leads to the same weights.
 """
 
 import contextlib
 import json
+import os
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from benchmark.cli import stderr
+from benchmark.cli import note, stderr
 from benchmark.errors import InputError, Interrupted
+from benchmark.files import replace_when_complete
+from benchmark.processes import ending_signals
 from reference_model.config import Config
 from reference_model.training.batches import UpdatePlan, Updates, training_batches
-from reference_model.training.checkpoint import load_checkpoint, save_checkpoint
+from reference_model.training.checkpoint import Checkpoint, copy_best, find_checkpoint, save_best, save_last
 from reference_model.training.distributed import World
 from reference_model.training.evaluation import validate
 from reference_model.training.inputs import PreparedSplit
@@ -66,7 +70,15 @@ class Trainer:
         self.model = model.to(world.device)
         self.update, self.best = 0, -1.0
         self.optimiser = self._optimiser()
-        self._stop = False
+        self._stop = 0
+        self._belongs = {
+            "config": config.hash,
+            "seed": seed,
+            "data": data.split.fingerprint.hexdigest(),
+            "vocabulary": vocabulary.sha256,
+        }
+        self._damaged = False
+        self._file: TextIO | None = None
         if world.size > self.plan.items_per_update:
             raise InputError(
                 f"{world.size} processes for updates of {self.plan.items_per_update} images: "
@@ -102,10 +114,11 @@ class Trainer:
 
         Raises:
             Interrupted: after a signal, when everything is saved.
-            InputError: if the checkpoint in the folder is not of this run, or the loss is no longer a number.
+            InputError: if the checkpoints in the folder are not of this run or all damaged, or the loss is no longer a
+                number.
         """
         train = self.config.train
-        self._resume()
+        warning = self._resume()
         network: nn.Module = self.model
         if train.compile:
             network = torch.compile(network, dynamic=True)  # type: ignore[assignment]
@@ -115,6 +128,8 @@ class Trainer:
         updates = Updates(self.plan, self.data, self.world.rank, self.world.size)
         batches = training_batches(updates, self.update, train.workers, pin=self.world.device.type == "cuda")
         with self._signals(), self._progress() as show, self._log() as log:
+            if warning:
+                log({"update": self.update, "warning": warning})
             for pieces in batches:
                 started = time.perf_counter()
                 if train.schedule == "noam" and self.update == train.pretrain_updates:
@@ -127,11 +142,14 @@ class Trainer:
                 done = self.update == self.plan.updates
                 if self.validation and (done or self.update % train.validate_every == 0):
                     log({"update": self.update, "validation": self._validate()})
-                stop = self.world.any(self._stop) if self.update % 10 == 0 or self.world.size == 1 else False
+                asked = self.update % 10 == 0 or self.world.size == 1
+                stop = max(self.world.gather(self._stop)) if asked else 0
                 if done or stop or self.update % train.save_every == 0:
                     self._save()
                 if stop and not done:
-                    raise Interrupted(f"stopped after update {self.update} of {self.plan.updates}; run again to go on")
+                    raise Interrupted(
+                        f"stopped after update {self.update} of {self.plan.updates}; run again to go on", signal=stop
+                    )
 
     def _step(self, network: nn.Module, pieces: list[Any]) -> tuple[float, int]:
         """Run one update; returns its loss and the number of captions that this device saw."""
@@ -176,37 +194,62 @@ class Trainer:
         if scores["CIDEr"] > self.best:
             self.best = scores["CIDEr"]
             if self.world.is_main:
-                state = {"config": self.config.hash, "seed": self.seed, "update": self.update, "scores": scores}
-                save_checkpoint(self.best_weights, self.model, None, state)
+                save_best(self.best_weights, self.model, {**self._belongs, "update": self.update, "scores": scores})
         return scores
 
     def _save(self) -> None:
         if self.world.is_main:
-            state = {"config": self.config.hash, "seed": self.seed, "update": self.update, "best": self.best}
-            save_checkpoint(self.checkpoint, self.model, self.optimiser, state)
+            if self._file is not None:  # first, so that the log is never behind the checkpoint
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            state = {**self._belongs, "update": self.update, "best": self.best}
+            save_last(self.checkpoint, self.model, self.optimiser, state, keep=not self._damaged)
+            self._damaged = False
         self.world.barrier()
 
-    def _resume(self) -> None:
-        if not self.checkpoint.exists():
-            return
-        state = load_checkpoint(self.checkpoint, self.model, config_hash=self.config.hash)
-        self.update, self.best = state["update"], state["best"]
+    def _resume(self) -> str:
+        """Go back to the newest whole checkpoint; returns what was wrong with a newer one."""
+        found = find_checkpoint(self.checkpoint, self._belongs)
+        if found is None:
+            return ""
+        self.update, self.best = found.state["update"], found.state["best"]
         # At the very start of fine-tuning the optimiser is made anew anyway.
         fresh = self.config.train.schedule == "noam" and self.update == self.config.train.pretrain_updates
         self.optimiser = self._optimiser()
-        if not fresh:
-            load_checkpoint(self.checkpoint, self.model, self.optimiser)
+        found.load(self.model, None if fresh else self.optimiser)
+        if self.best >= 0:
+            self._check_best()
+        self._damaged = self.checkpoint.exists() and found.path != self.checkpoint
+        return self._told(found)
+
+    def _check_best(self) -> None:
+        """Make sure, before anything is trained, that the best weights so far will be there in the end."""
+        best = find_checkpoint(self.best_weights, self._belongs)
+        if best is None:
+            raise InputError(
+                f"{self.best_weights} is missing, the weights with the best validation score so far; copy it here, or "
+                f"delete the folder {self.best_weights.parent} to train again from the start"
+            )
+        if self._told(best) and self.world.is_main:
+            copy_best(best.path, self.best_weights)
+
+    def _told(self, found: Checkpoint) -> str:
+        """Say why the first of two files was not used, if it was not; returns what was said."""
+        text = f"{found.warning}; using {found.path.name}" if found.warning else ""
+        if text and self.world.is_main:
+            note(f"warning: {text}")
+        return text
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """Let SIGTERM and Ctrl-C finish the update, save and stop; a second Ctrl-C stops at once."""
+        """Let SIGTERM, SIGHUP and Ctrl-C finish the update, save and stop; a second Ctrl-C stops at once."""
 
         def ask(number: int, frame: FrameType | None) -> None:
             if self._stop and number == signal.SIGINT:
                 raise KeyboardInterrupt
-            self._stop = True
+            self._stop = number
 
-        before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.signal(number, ask) for number in (*ending_signals(), signal.SIGINT)}
         try:
             yield
         finally:
@@ -246,26 +289,30 @@ class Trainer:
 
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "log.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
         # Lines after the checkpoint will be written again.
         kept = [line for line in lines if _update_of(line) <= self.update]
-        path.write_text("".join(f"{line}\n" for line in kept))
-        with path.open("a") as file, SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.update) as board:
+        with replace_when_complete(path) as partial:
+            partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        board_folder = str(self.folder / "tensorboard")
+        with path.open("a", encoding="utf-8") as file, SummaryWriter(board_folder, purge_step=self.update) as board:
+            self._file = file
 
             def log(entry: dict[str, Any]) -> None:
-                file.write(json.dumps(entry) + "\n")
+                file.write(json.dumps(entry, ensure_ascii=False) + "\n")
                 file.flush()
                 if "validation" in entry:
                     for name, value in entry["validation"].items():
                         board.add_scalar(f"validation/{name}", value, entry["update"])
-                else:
+                elif "loss" in entry:
                     board.add_scalar(f"loss/{entry['task']}", entry["loss"], entry["update"])
 
             yield log
+        self._file = None
 
 
 def _update_of(line: str) -> float:
-    """The update of a log line; a line cut off by a crash counts as after everything."""
+    """The update of a log line; one that was cut off or emptied by a crash counts as after everything."""
     try:
         return float(json.loads(line)["update"])
     except (ValueError, KeyError, TypeError):

@@ -1,5 +1,6 @@
 """The characters a model knows: one vocabulary for captions and product info, built from the training split alone."""
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -39,6 +40,11 @@ class Vocabulary:
         texts = (text for row in train.rows() for text in (row["title"], row["attributes"], *(row["captions"] or [])))
         return cls.build(texts, size)
 
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the entries, 64 hex digits; checkpoints bear it."""
+        return hashlib.sha256(json.dumps(self.entries).encode()).hexdigest()
+
     def __len__(self) -> int:
         return len(self.entries)
 
@@ -74,6 +80,7 @@ class Vocabulary:
             entries = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: no vocabulary ({error}); is this the folder of a run?") from None
-        if not isinstance(entries, list) or tuple(entries[: len(SPECIALS)]) != SPECIALS:
+        known = isinstance(entries, list) and all(isinstance(entry, str) for entry in entries)
+        if not known or tuple(entries[: len(SPECIALS)]) != SPECIALS:
             raise InputError(f"{path}: no vocabulary of this program (it starts with {SPECIALS})")
         return cls(entries)

@@ -33,10 +33,10 @@ def draw_all(material: Material, output: Path) -> None:
         except MissingInputError as error:
             left_out.append(f"{name} was left out: {'; '.join(error.problems)}")
     for line in left_out:
-        cli.stderr.print(line, markup=False, soft_wrap=True)
+        cli.note(line)
 
 
 def print_paths(paths: Sequence[Path]) -> None:
     """Print paths of files, one a line."""
     for path in paths:
-        print(path)
+        cli.say(str(path))

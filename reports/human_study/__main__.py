@@ -60,16 +60,8 @@ def make_command(
         raise InputError(*problems)
     captions = [read_predictions(path, opened) for _, path in systems]
     make(opened, captions, [name for name, _ in systems], output, images=images, raters=raters, seed=seed)
-    cli.stdout.print(
-        f"{output}/pages: give this folder to the raters; rater-N.html is the page of rater N, 1 to {raters}",
-        markup=False,
-        soft_wrap=True,
-    )
-    cli.stdout.print(
-        f"{output}/key.json: keep this file; next: python -m reports.human_study collect {output} ANSWERS.json ...",
-        markup=False,
-        soft_wrap=True,
-    )
+    cli.say(f"{output}/pages: give this folder to the raters; rater-N.html is the page of rater N, 1 to {raters}")
+    cli.say(f"{output}/key.json: keep this file; next: python -m reports.human_study collect {output} ANSWERS.json ...")
 
 
 @app.command("collect")
@@ -106,7 +98,7 @@ def collect_command(
         with replace_when_complete(output) as partial:
             partial.write_text(_text(grids, output.suffix == ".tex") + "\n", encoding="utf-8")
     if markdown or latex:
-        print(_text(grids, latex))
+        cli.document(_text(grids, latex))
         return
     for grid in grids:
         grid.show(cli.stdout)
@@ -130,7 +122,7 @@ def simulate_command(
     if win + same > 1:
         raise InputError(f"--win and --same: got {win} + {same}, expected a sum of at most 1")
     paths = simulate(Key.read(study), output, agree=agree, win=win, same=same, seed=seed)
-    cli.stdout.print(f"wrote {len(paths)} answer files of artificial raters to {output}", markup=False, soft_wrap=True)
+    cli.say(f"wrote {len(paths)} answer files of artificial raters to {output}")
 
 
 def _text(grids: Sequence[Grid], latex: bool) -> str:

@@ -4,13 +4,12 @@
 GPU hours and energy are projected from stated assumptions.
 """
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
 from benchmark.dataset.store import Split
+from benchmark.processes import Workers
 from reference_model.config import Config
 
 #: Power of a busy core, with its share of memory and power supply; an assumption, not measured.
@@ -50,8 +49,7 @@ def measure(configs: Mapping[str, Config], splits: dict[str, Split]) -> Iterator
     splits = {
         name: replace(split) for name, split in splits.items()
     }  # without open files, which cannot be sent to a process
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+    with Workers(1) as pool:
         for name, config in configs.items():
             try:
                 yield name, pool.submit(_measure, config, splits).result()

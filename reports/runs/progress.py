@@ -61,7 +61,7 @@ def _show_progress(
                 line = f"[{len(outcomes)}/{len(jobs)}] {outcome.job.name}: {outcome.verdict}"
                 took = f" in {duration(outcome.seconds)}" if outcome.verdict == "trained" else ""
                 why = f" ({outcome.why})" if outcome.why else ""
-                cli.stderr.print(f"{line}{took}{why}, about {duration(left)} left", markup=False, soft_wrap=True)
+                cli.note(f"{line}{took}{why}, about {duration(left)} left")
     return outcomes
 
 
@@ -76,6 +76,6 @@ def _finish(outcomes: list[Outcome]) -> None:
     if failed or CHILDREN.stopping:
         again = "to try again" if failed else "stopped; to go on"
         command = shlex.join(["python", "-m", "reports.reproduce", *sys.argv[1:]])
-        cli.stderr.print(f"{again}: {command}", markup=False, soft_wrap=True)
+        cli.note(f"{again}: {command}")
     if CHILDREN.stopping:
         sys.exit(130)

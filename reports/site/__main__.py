@@ -54,8 +54,8 @@ def main(
     material = Material(open_dataset(data), run or [RESULTS / profile], profile=profile, types=types)
     page = write_site(material, wanted, output)
     files = [path.stat().st_size for path in output.rglob("*") if path.is_file()]
-    cli.stdout.print(f"{page}: open it in a browser", markup=False, soft_wrap=True)
-    cli.stdout.print(f"{len(files):,} files, {sum(files) / 1e6:,.1f} MB", markup=False)
+    cli.say(f"{page}: open it in a browser")
+    cli.say(f"{len(files):,} files, {sum(files) / 1e6:,.1f} MB")
 
 
 if __name__ == "__main__":

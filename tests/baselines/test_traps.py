@@ -82,6 +82,49 @@ def test_the_language_model_learns_from_training_captions_alone(splits: Splits, 
     assert {row[row != PAD].numpy().astype("<u2").tobytes() for row in seen} == train
 
 
+def test_the_language_model_is_a_function_of_its_captioner(
+    splits: Splits, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First weights and dropout of whichever captioner came first: a run ended with other bits after another run."""
+
+    def installed(*overrides: str) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        data = splits_of(splits, vocabulary, *overrides)
+        model = built(vocabulary, "rstnet", *LM, *overrides)
+        install(model.signal.language_model, model.config.language_model, data, vocabulary, 1)
+        return {name: value.clone() for name, value in model.signal.language_model.state_dict().items()}, torch.rand(1)
+
+    monkeypatch.setenv("CAPONIMAGE_CACHE", str(tmp_path / "a"))
+    alone, drawn = installed()
+    monkeypatch.setenv("CAPONIMAGE_CACHE", str(tmp_path / "b"))
+    installed("model.layers=3")
+    installed("inputs.max_caption=9")  # other positions: once a shape that did not fit the file of the other
+    for _ in range(2):  # made, then read
+        again, drawn_again = installed()
+        assert all(torch.equal(again[name], alone[name]) for name in alone)
+        assert torch.equal(drawn_again, drawn)
+
+
+def test_a_damaged_language_model_is_made_anew(
+    splits: Splits, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flipped bit in the cache, and every later run listens to another signal."""
+    monkeypatch.setenv("CAPONIMAGE_CACHE", str(tmp_path))
+    data = splits_of(splits, vocabulary)
+
+    def installed() -> dict[str, torch.Tensor]:
+        model = built(vocabulary, "rstnet", *LM, "language_model.epochs=1")
+        install(model.signal.language_model, model.config.language_model, data, vocabulary, 1)
+        return dict(model.signal.language_model.state_dict())
+
+    whole = installed()
+    [path] = tmp_path.glob("language_models/*.safetensors")
+    content = path.read_bytes()
+    for damaged in (content[:-9] + bytes([content[-9] ^ 1]) + content[-8:], content[:200], bytes(len(content))):
+        path.write_bytes(damaged)
+        again = installed()
+        assert all(torch.equal(again[name], value) for name, value in whole.items())
+
+
 @pytest.mark.parametrize("kind", ["char", "onehot", "zero"])
 def test_the_signal_knows_nothing_of_later_characters(kind: str, splits: Splits, vocabulary: Vocabulary) -> None:
     """The original's BERT sees the word that is to be predicted: perfect in training, worthless at test time."""

@@ -116,13 +116,20 @@ def test_stdin(split: Split, monkeypatch: pytest.MonkeyPatch, pack: Callable[[by
 
 
 def test_compression_is_told_by_content(split: Split, tmp_path: Path) -> None:
-    """Files are renamed, and browsers unpack or keep packed as they like; several gzip members are one file."""
+    """Files are renamed, and browsers unpack or keep packed as they like; pzstd writes several frames."""
     assert read(tmp_path, split, gzip.compress(text().encode())) == CAPTIONS
     half = text().encode().index(b"\n", 100) + 1
-    assert (
-        read(tmp_path, split, gzip.compress(text().encode()[:half]) + gzip.compress(text().encode()[half:])) == CAPTIONS
-    )
-    assert read(tmp_path, split, zstd(text().encode()[:half]) + zstd(text().encode()[half:])) == CAPTIONS
+    skipped = b"\x50\x2a\x4d\x18\x04\x00\x00\x00size"  # what pzstd puts in front of each frame
+    frames = [skipped + zstd(part) for part in (text().encode()[:half], text().encode()[half:])]
+    for content in (frames[0][len(skipped) :] + frames[1], b"".join(frames)):
+        assert read(tmp_path, split, content) == CAPTIONS
+
+
+def test_gzip_with_a_name_and_padding(split: Split, tmp_path: Path) -> None:
+    """What gzip, tar and tapes put around the data."""
+    packed = gzip.compress(text().encode())
+    named = packed[:3] + b"\x0c" + packed[4:10] + b"\x04\x00abcd" + b"preds.jsonl\0" + packed[10:]
+    assert read(tmp_path, split, named + bytes(1000)) == CAPTIONS
 
 
 def test_references_are_not_needed(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +12,7 @@ from typing import Any
 
 import pytest
 from made_split import made_split
-from prediction_files import PACKERS, RECORDS, problems_of, read, text, tiny_split, zstd
+from prediction_files import CAPTIONS, PACKERS, RECORDS, problems_of, read, text, tiny_split, zstd
 
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
@@ -39,9 +42,21 @@ LINE_PROBLEMS: dict[str, tuple[Any, list[str]]] = {
     "no key": ("{}", ["missing key", "got 'no key'", "image_id, box and caption"]),
     "near key": ('{"img_id": "lamp", "box": 1, "caption": ""}', ["missing key", "is 'img_id' meant?"]),
     "key twice": ('{"image_id": "lamp", "box": 0, "box": 1, "caption": ""}', ["key twice", "got 'box'", "lamp"]),
+    "key twice, once escaped": (
+        '{"image_id": "lamp", "box": 1, "caption": "", "\\u0063aption": "x"}', ["key twice", "got 'caption'"]
+    ),
+    "all keys escaped": (
+        '{"image\\u005fid": "lamp", "image_id": "lamp", "box": 1, "\\u0062\\u006F\\u0078": 0, "caption": ""}',
+        ["key twice", "got 'image_id, box'"],
+    ),
+    "key twice beside deep nesting": (
+        '{"n": ' + "[" * 1010 + "]" * 1010 + ', "image_id": "lamp", "box": 1, "caption": "", "\\u0063aption": "x"}',
+        ["not JSON", "too deep"],
+    ),
     "id null": ({"image_id": None}, ["image_id is not a string", "got None"]),
     "id garbage": ({"image_id": {"id": ["lamp"]}}, ["image_id is not a string", "{'id': ['lamp']}"]),
     "unknown id": ({"image_id": "sofa"}, ["unknown image", "got 'sofa'", "ids such as lamp"]),
+    "id with a blank": ({"image_id": " lamp.png"}, ["unknown image", "did you mean 'lamp'?"]),
     "padded id": ({"image_id": "007_shoe"}, ["unknown image", "did you mean '7_shoe'?"]),
     "id in capitals": ({"image_id": "LAMP.PNG"}, ["unknown image", "did you mean 'lamp'?"]),
     "id of another split": ({"image_id": "cup-1"}, ["unknown image", "split 'val'; another file, or --split val?"]),
@@ -159,6 +174,9 @@ def test_missing_boxes_are_counted_and_named(split: Split, tmp_path: Path) -> No
         (gzip.compress(gzip.compress(b"{}")), "unpack it once"),
         (text().encode("utf-16-le"), "UTF-16 without"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "binary"),
+        (text().encode("utf-32"), "UTF-32 text; save it as UTF-8"),
+        (text().encode("utf-32-le"), "binary"),
+        (bytes(100_000), "binary"),
     ],
 )  # fmt: skip
 def test_files_of_another_kind(split: Split, tmp_path: Path, content: str | bytes, words: str) -> None:
@@ -168,12 +186,62 @@ def test_files_of_another_kind(split: Split, tmp_path: Path, content: str | byte
     assert len(refusal.value.problems) == 1
 
 
+HOSTILE_NAMES = [
+    "$(touch pwned).csv", "`touch pwned`.csv", "a';touch pwned;'.csv", "a\ntouch pwned\n.csv", "-c.csv", "a b.csv",
+    "preds.jsonl", "\x1b[2J\u202e\\x41.csv", "护眼!.csv", "~.csv", os.fsdecode(b"\xff.csv"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_conversion_of_csv_can_be_pasted(
+    split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Pasting the command ran what the file was named, broke at a quote, and at boxes that a spreadsheet made 0.0."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    rows = [f"{record['image_id']},{record['box']}.0,{record['caption']}\n" for record in RECORDS]
+    before = "\ufeffimage_id,box,caption\n" + "".join(rows)
+    Path(name).write_text(before, encoding="utf-8")
+    with pytest.raises(InputError, match="CSV") as refusal:
+        read_predictions(Path(name), split)
+    _, command = refusal.value.problems[0].split("convert it: ")
+    assert command.isprintable()
+    subprocess.run(["bash", "-c", command], check=True)
+    assert Path(name).read_text(encoding="utf-8") == before
+    [converted] = set(tmp_path.iterdir()) - {tmp_path / name}
+    assert read_predictions(converted, split) == CAPTIONS
+
+
+def test_conversion_names_files_and_split(split: Split, tmp_path: Path) -> None:
+    """A command with DIR and SPLIT in it has to be edited before it runs."""
+    path = tmp_path / "a b.json"
+    path.write_text(json.dumps({"names": [], "captions": []}))
+    with pytest.raises(InputError) as refusal:
+        read_predictions(path, split)
+    assert f"import-predictions '{path}' --data {split.directory} --split test -o preds.jsonl" in str(refusal.value)
+
+
 @pytest.mark.parametrize("first", ['{"image_id": "la', "{}", "[1]", "# made by x", "null", '{"names": []}', "'"])
 def test_bad_first_line_does_not_condemn_the_file(split: Split, tmp_path: Path, first: str) -> None:
     """The guess at the format must not hide the problem of a single line."""
     problems = problems_of(tmp_path, split, text(first))
     assert "preds.jsonl:1" in problems[0]
     assert "lamp (box 0)" in problems[-1]
+
+
+@pytest.mark.parametrize("extra", [{"n": [0.1] * 20_000}, {"captions": [["a"] * 9000], "names": []}])
+@pytest.mark.parametrize("changed", [{}, {"caption": "护眼\n"}])
+def test_long_first_line(split: Split, tmp_path: Path, extra: dict[str, Any], changed: dict[str, str]) -> None:
+    """A first line over 64 KiB was taken for one object for the whole file, and a list of beams for another form."""
+    record = RECORDS[0] | changed
+    for line in (extra | record, record | extra):
+        content = text(json.dumps(line))
+        for end in ("", "\n\n"):
+            if changed:
+                [problem] = problems_of(tmp_path, split, content + end)
+                assert problem.startswith("line break or tab")
+            else:
+                assert read(tmp_path, split, content + end)[0] == "护眼"
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n \n\t", b"\xef\xbb\xbf", gzip.compress(b""), zstd(b"")])
@@ -198,6 +266,34 @@ def test_lines_before_the_break_are_checked(split: Split, tmp_path: Path) -> Non
     assert len(problems) == 2
     assert "box out of range" in problems[0]
     assert "reading stopped after line" in problems[1]
+
+
+GZ, GZ_HEAD = gzip.compress(text().encode()), b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+ZSTD_HEAD, EMPTY_BLOCK = b"\x28\xb5\x2f\xfd\x00\x58", b"\x00\x00\x00"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (gzip.compress(b"") * 500_000, "several gzip files in one"),
+        (GZ + gzip.compress(b"") * 500_000, "several gzip files in one"),
+        (GZ + GZ, "several gzip files in one"),
+        (GZ + b"x", "goes on after the end of its compressed data"),
+        (GZ + bytes(10_000_000), "compressed bytes unpack to only 447"),
+        (GZ_HEAD[:3] + b"\x08" + GZ_HEAD[4:] + b"x" * 10_000_000, "compressed bytes unpack to only 0"),
+        (GZ_HEAD[:3] + b"\x10" + GZ_HEAD[4:] + b"x" * 10_000_000, "compressed bytes unpack to only 0"),
+        (GZ_HEAD + b"\x00\x00\x00\xff\xff" * 2_000_000, "compressed bytes unpack to only 0"),
+        (zstd(b"") * 1_000_000, "compressed bytes unpack to only 0"),
+        (b"\x50\x2a\x4d\x18" + bytes(4) + b"\x5f\x2a\x4d\x18\x00\x00\x00\x01" * 2_000_000, "unpack to only 0"),
+        (ZSTD_HEAD + EMPTY_BLOCK * 4_000_000, "compressed bytes unpack to only 0"),
+        (ZSTD_HEAD[:5] + b"\xa8" + EMPTY_BLOCK, "too much memory"),
+    ],
+)
+def test_much_that_unpacks_to_nothing(split: Split, tmp_path: Path, content: bytes, words: str) -> None:
+    """62 MiB of empty gzip members have taken 20 seconds; every kind of nothing is refused after its first bytes."""
+    start = time.perf_counter()
+    assert words in problems_of(tmp_path, split, content)[-1]
+    assert time.perf_counter() - start < 5
 
 
 @pytest.mark.parametrize(
@@ -226,7 +322,7 @@ def test_many_keys_cost_no_more_than_few(split: Split, tmp_path: Path) -> None:
     assert time.perf_counter() - start < HANGS
 
 
-@pytest.mark.parametrize("name", ["absent.jsonl", "."])
+@pytest.mark.parametrize("name", ["absent.jsonl", ".", "a\0b", "x" * 5000])
 def test_file_that_cannot_be_opened(split: Split, tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="cannot read"):
         read_predictions(tmp_path / name, split)

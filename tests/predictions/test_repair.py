@@ -9,7 +9,8 @@ import pytest
 from prediction_files import CAPTIONS, RECORDS, text, tiny_split
 from released_files import box_text
 
-from benchmark.dataset.store import Split
+from benchmark.dataset.schema import AnnotationRow
+from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
 from benchmark.errors import InputError
 from benchmark.predictions import read_predictions, repair_predictions
 
@@ -41,7 +42,7 @@ RATIOS, PIXELS = (box_text((64, 32, 256, 96), (512, 256), pixels=pixels) for pix
         (text().replace("\n", "\r"), "line ends"),
         (text().replace("\n", "\n\n"), r"blank line: left out \(8 x\)"),
         (text({"image_id": "lamp.png"}), "file suffix"),
-        (text({"image_id": " images\\lamp.JPEG "}), "file suffix"),
+        (text({"image_id": "images\\lamp.JPEG"}), "file suffix"),
         (text({"image_id": "data/images/lamp"}), "file suffix"),
         (text({"box": "0"}, {"box": " 1 "}), r"made an integer \(2 x\)"),
         (text({"box": 0.0}), "made an integer"),
@@ -78,6 +79,11 @@ def test_repairs(split: Split, tmp_path: Path, content: str | bytes, repair: str
         text({"caption": "护\x07眼"}),
         text({"caption": None}),
         text().encode("gb18030"),
+        text({"image_id": " lamp"}),  # cut off from a longer name?
+        text({"image_id": " lamp.png"}),
+        text({"image_id": "lamp\u3000"}),
+        text('{"image_id": "lamp", "box": 0, "caption": "护眼", "caption": "不频闪"}'),
+        text('{"image_id": "lamp", "box": 0, "caption": "护眼", "\\u0063aption": "不频闪"}'),
     ],
 )
 def test_no_guessing(split: Split, tmp_path: Path, content: str | bytes) -> None:
@@ -86,6 +92,48 @@ def test_no_guessing(split: Split, tmp_path: Path, content: str | bytes) -> None
     assert repairs == []
     assert problems
     assert out.read_bytes() == (content if isinstance(content, bytes) else content.encode())
+
+
+def ids_split(directory: Path, *ids: str) -> Split:
+    """A split of images with one box each, a pixel in the corner and the whole picture in turn."""
+    with SplitWriter(directory, "test") as writer:
+        for image_id in ids:
+            boxes = [[0, 0, 1, 1], [0, 0, 1 / 8, 1 / 8]] if image_id == "pixel" else [[0, 0, 1, 1]]
+            row: AnnotationRow = {
+                "image_id": image_id, "width": 8, "height": 8, "title": "", "attributes": "", "category": "",
+                "boxes": boxes, "captions": ["好"] * len(boxes), "masked_boxes": [],
+            }  # fmt: skip
+            writer.append(row)
+    write_description(directory, name="ids", synthetic=True, splits={"test": writer.summary()})
+    return open_directory(directory)["test"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "given", "box"),
+    [
+        (["lamp", "lamp.png"], "images/lamp.png", 0),  # which of the two?
+        (["lamp", "lamp.png"], " lamp.png", 0),
+        (["7", "007"], 7, 0),  # a table has lost the zeros
+        (["9007199254740994"], 9007199254740994, 0),  # another reader has rounded it
+        (["12345678901234567890"], 12345678901234567890, 0),
+        (["pixel"], "pixel", [0, 0, 1, 1]),  # the whole picture, or its first pixel
+    ],
+)
+def test_two_images_or_boxes_that_could_be_meant(tmp_path: Path, ids: list[str], given: object, box: object) -> None:
+    """A repair that takes the first of two: the caption of another image, scored without a word."""
+    split = ids_split(tmp_path / "data", *ids)
+    content = json.dumps({"image_id": given, "box": box, "caption": "好"}) + "\n"
+    repairs, problems, out = repaired(split, tmp_path, content)
+    assert repairs == []
+    assert problems
+    assert out.read_text() == content
+
+
+def test_number_that_is_exactly_one_id(tmp_path: Path) -> None:
+    split = ids_split(tmp_path / "data", "7", "8", "pixel")
+    for given, box in ((7, 0), ("x/8.PNG", 0), ("pixel", [0, 0, 0.125, 0.125])):
+        line = json.dumps({"image_id": given, "box": box, "caption": "好"}) + "\n"
+        assert len(repaired(split, tmp_path, line)[0]) == 1
 
 
 def test_repair_keeps_extra_keys_and_untouched_lines(split: Split, tmp_path: Path) -> None:

@@ -243,25 +243,6 @@ def test_bad_pictures_are_refused_in_words(call: Any, tmp_path: Path) -> None:
         assert "no such file" in err
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "CMYK", "I;16", "1"])
-def test_every_kind_of_picture_is_read(mode: str, tmp_path: Path) -> None:
-    """Grey, palette, transparent: shops have them all; what is transparent is seen on white."""
-    path = tmp_path / ("x.jpg" if mode == "CMYK" else "x.png")
-    Image.new(mode, (20, 10)).save(path)
-    read = caption.read_picture(path)
-    assert (read.mode, read.size) == ("RGB", (20, 10))
-    if mode in ("RGBA", "LA"):
-        assert read.getpixel((3, 3)) == (255, 255, 255)
-
-
-def test_a_turned_photograph_is_turned(tmp_path: Path) -> None:
-    """Phones store pictures lying down with a note; boxes are drawn on what people see."""
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (40, 20)).save(tmp_path / "phone.jpg", exif=exif)
-    assert caption.read_picture(tmp_path / "phone.jpg").size == (20, 40)
-
-
 def test_all_problems_come_at_once(call: Any, tmp_path: Path) -> None:
     """Mending one mistake a run is a way to lose an afternoon."""
     boxes = tmp_path / "bad.json"

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,17 +14,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tiny_runs import TINY, prepared, tiny
 
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError, Interrupted
+from benchmark.locks import locked
 from reference_model import predict
 from reference_model.config import Config
-from reference_model.run_folder import build_model
+from reference_model.run_folder import build_model, is_complete, load_run, run_folder
 from reference_model.train import train
 from reference_model.training.batches import UpdatePlan, Updates
-from reference_model.training.checkpoint import load_checkpoint, save_checkpoint
+from reference_model.training.checkpoint import Checkpoint, find_checkpoint, save_best, spare
 from reference_model.training.distributed import World
 from reference_model.training.trainer import Trainer
 from reference_model.training.vocabulary import Vocabulary
@@ -68,7 +70,7 @@ def test_a_run_stopped_anywhere_ends_with_the_same_weights(
         step = first._step
 
         def counting(*args: object, run: Trainer = first, step: object = step, stop_at: int = stop_at) -> object:
-            run._stop = run.update + 1 == stop_at
+            run._stop = signal.SIGTERM if run.update + 1 == stop_at else 0
             return step(*args)  # type: ignore[operator]
 
         first._step = counting  # type: ignore[method-assign, assignment]
@@ -223,20 +225,193 @@ def test_damaged_and_foreign_checkpoints_are_refused(splits: Splits, vocabulary:
     """A traceback from deep inside a library, or worse, a run that silently starts from noise."""
     config = tiny("context")
     model = build_model(config, len(vocabulary))
-    path = tmp_path / "checkpoint" / "last.safetensors"
-    save_checkpoint(path, model, None, {"config": config.hash, "update": 3, "best": 0.0})
+    path = tmp_path / "checkpoint" / "best.safetensors"
+    assert find_checkpoint(path, {}) is None
+    save_best(path, model, {"config": config.hash, "update": 3})
+    spare(path).unlink()
     whole = path.read_bytes()
-    for content in (b"", whole[:100], whole[: len(whole) // 2], b"\x80\x04K\x01.", b"{}" * 50):
+    for content in (b"", whole[:100], whole[: len(whole) // 2], b"\x80\x04K\x01.", b"{}" * 50, bytes(len(whole))):
         path.write_bytes(content)
-        with pytest.raises(InputError, match="damaged"):
-            load_checkpoint(path, model)
+        with pytest.raises(InputError, match="nothing was deleted"):
+            find_checkpoint(path, {})
+        assert path.read_bytes() == content
     path.write_bytes(whole)
     with pytest.raises(InputError, match="belongs to configuration"):
-        load_checkpoint(path, model, config_hash="another")
+        find_checkpoint(path, {"config": "another"})
     with pytest.raises(InputError, match="do not fit"):
-        load_checkpoint(path, build_model(tiny("context", "model.width=64"), len(vocabulary)))
-    with pytest.raises(InputError, match="no checkpoint"):
-        load_checkpoint(tmp_path / "nothing.safetensors", model)
+        found(path).load(build_model(tiny("context", "model.width=64"), len(vocabulary)))
+    save_file({"a": torch.zeros(3)}, path, metadata={"format": "pt"})
+    with pytest.raises(InputError, match="not a checkpoint of this program"):
+        find_checkpoint(path, {})
+
+
+def found(path: Path) -> Checkpoint:
+    checkpoint = find_checkpoint(path, {})
+    assert checkpoint is not None
+    return checkpoint
+
+
+def test_a_flipped_bit_anywhere_is_seen(splits: Splits, vocabulary: Vocabulary, tmp_path: Path) -> None:
+    """Other weights loaded in silence: 499 of 500 flips passed once."""
+    model = build_model(tiny("context"), len(vocabulary))
+    path = tmp_path / "checkpoint" / "best.safetensors"
+    save_best(path, model, {"update": 3})
+    assert path.read_bytes() == spare(path).read_bytes()
+    whole, dice = path.read_bytes(), random.Random(1)
+    for i in range(60):
+        bit = dice.randrange(8 * (len(whole) if i % 2 else 2000))  # half of them in the header
+        path.write_bytes(flipped(whole, bit))
+        used = found(path)
+        assert used.path == spare(path)
+        assert "best.safetensors" in used.warning
+
+
+def flipped(content: bytes, bit: int) -> bytes:
+    return content[: bit // 8] + bytes([content[bit // 8] ^ 1 << bit % 8]) + content[bit // 8 + 1 :]
+
+
+@pytest.mark.parametrize("name", ["last", "best"])
+@pytest.mark.parametrize("how", ["zeroed", "halved", "missing"])
+def test_a_damaged_checkpoint_costs_updates_but_no_bit(
+    name: str, how: str, splits: Splits, vocabulary: Vocabulary, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A training lost with one file, or one that ends with the weights of another validation."""
+    config = tiny("context")
+    trainer(config, splits, vocabulary, tmp_path / "whole").train()
+    folder = tmp_path / "damaged"
+    first = trainer(config, splits, vocabulary, folder)
+    stop_after(first, 7)
+    path = folder / "checkpoint" / f"{name}.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(bytes(len(content)) if how == "zeroed" else content[: len(content) // 2])
+    if how == "missing":
+        path.unlink()
+    capsys.readouterr()
+    trainer(config, splits, vocabulary, folder).train()
+    said = capsys.readouterr().err
+    assert f"{path}" in said
+    assert f"using {name}.spare.safetensors" in said
+    if name == "last":
+        assert '"warning"' in (folder / "log.jsonl").read_text()
+    for each in ("last", "best"):
+        ended = load_file(folder / "checkpoint" / f"{each}.safetensors")
+        assert same(ended, load_file(tmp_path / "whole" / "checkpoint" / f"{each}.safetensors"))
+
+
+def stop_after(run: Trainer, update: int) -> None:
+    """Train until a signal comes during an update."""
+    step = run._step
+
+    def counting(*args: object) -> object:
+        run._stop = signal.SIGTERM if run.update + 1 == update else 0
+        return step(*args)  # type: ignore[arg-type]
+
+    run._step = counting  # type: ignore[method-assign, assignment]
+    with pytest.raises(Interrupted):
+        run.train()
+
+
+@pytest.mark.parametrize("name", ["last", "best"])
+def test_where_both_checkpoints_are_damaged_nothing_is_deleted(
+    name: str, splits: Splits, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    """Days of training overwritten from the start, where a backup could have helped."""
+    run = trainer(tiny("context"), splits, vocabulary, tmp_path)
+    stop_after(run, 7)
+    both = [path for path in (tmp_path / "checkpoint").iterdir() if path.name.startswith(name)]
+    for path in both:
+        path.write_bytes(b"\0" * 1000)
+    with pytest.raises(InputError, match="copy one of them here"):
+        trainer(tiny("context"), splits, vocabulary, tmp_path).train()
+    assert len(both) == 2
+    assert {path.read_bytes() for path in both} == {b"\0" * 1000}
+
+
+def test_a_damaged_checkpoint_never_replaces_the_whole_one(
+    splits: Splits, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    """The damaged file kept as the second of the two, and the whole one gone with the next save."""
+    stop_after(trainer(tiny("context"), splits, vocabulary, tmp_path), 7)
+    last = tmp_path / "checkpoint" / "last.safetensors"
+    last.write_bytes(b"\0" * 1000)
+    stop_after(trainer(tiny("context"), splits, vocabulary, tmp_path), 7)
+    assert found(last).warning == ""
+    last.unlink()
+    assert found(last).state["update"] == 6
+
+
+def test_a_run_goes_on_with_its_own_data_and_vocabulary_only(
+    splits: Splits, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    """A vocabulary of which one bit was flipped gives every caption another character, and no error."""
+    stop_after(trainer(tiny("context"), splits, vocabulary, tmp_path), 7)
+    other = Vocabulary([*vocabulary.entries[:-1], "\u3400"])
+    with pytest.raises(InputError, match="belongs to vocabulary"):
+        trainer(tiny("context"), splits, other, tmp_path).train()
+    with pytest.raises(InputError, match="belongs to training data"):
+        trainer(tiny("context"), {"train": splits["test"], "val": splits["val"]}, vocabulary, tmp_path).train()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("preds.test.jsonl", "scores.test.json", "preds.val.jsonl", "scores.val.json"),
+        *("vocabulary.json", "config.json", "made_by.json", "log.jsonl"),
+    ],
+)
+@pytest.mark.parametrize("how", ["zeroed", "halved", "emptied"])
+def test_a_run_with_a_damaged_file_is_finished_again_from_its_weights(
+    name: str, how: str, finished: Path, splits: Splits, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run that counts as complete with empty predictions, as power cuts leave it."""
+    runs = tmp_path / "runs"
+    shutil.copytree(finished.parents[2], runs)
+    folder = runs / finished.relative_to(finished.parents[2])
+    wanted = {path.name: path.read_bytes() for path in folder.glob("*.json*")}
+    content = wanted[name]
+    damaged = {"zeroed": bytes(len(content)), "halved": content[: len(content) // 2], "emptied": b""}[how]
+    (folder / name).write_bytes(damaged)
+    is_result = name.startswith(("preds", "scores", "config"))
+    assert is_complete(folder) is not is_result
+    capsys.readouterr()
+    assert train(tiny("no-image"), splits, seed=1, runs=runs) == folder
+    assert "complete" in capsys.readouterr().err
+    if name != "made_by.json":
+        for path in folder.glob("*.json*"):
+            if path.name not in ("made_by.json", *([] if is_result else [name])):
+                assert path.read_bytes() == wanted[path.name], path.name
+    if name == "vocabulary.json":
+        with pytest.raises(InputError, match="vocabulary"):
+            load_run(folder)
+
+
+@pytest.fixture(scope="module")
+def finished(splits: Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that has ended."""
+    return train(tiny("no-image"), splits, seed=1, runs=tmp_path_factory.mktemp("finished"))
+
+
+def test_a_damaged_vocabulary_is_made_anew(splits: Splits, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that can never go on because a small file is damaged that can be made of the data again."""
+    folder = train(tiny("no-image"), splits, seed=1, runs=tmp_path)
+    path = folder / "vocabulary.json"
+    whole = path.read_bytes()
+    path.write_bytes(flipped(whole, 8 * len(whole) - 30))
+    (folder / "scores.val.json").unlink()
+    train(tiny("no-image"), splits, seed=1, runs=tmp_path)
+    assert "vocabulary.json" in capsys.readouterr().err
+    assert path.read_bytes() == whole
+
+
+def test_one_training_at_a_time_in_a_folder(splits: Splits, tmp_path: Path) -> None:
+    """The same job submitted twice: two processes write one log and one checkpoint."""
+    config = tiny("no-image")
+    folder = run_folder(tmp_path, config, 1)
+    with locked(folder / "training", wait=False), pytest.raises(InputError, match="another process trains in"):
+        train(config, splits, seed=1, runs=tmp_path)
+    assert not any(folder.iterdir())
+    train(config, splits, seed=1, runs=tmp_path)
+    assert not any(path.name.startswith(".") for path in folder.iterdir())
 
 
 def test_a_complete_run_is_left_alone(splits: Splits, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

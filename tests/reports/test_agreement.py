@@ -4,11 +4,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from run_folders import write_results
 from tiny_runs import tiny
 
 from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
-from benchmark.predictions import write_predictions
 from benchmark.scoring.evaluation import evaluate
 from reference_model.processor import Processor
 from reference_model.run_folder import run_folder, write_config
@@ -33,8 +33,7 @@ def made(
     for name in EVALUATED_SPLITS:
         captions = list(splits[name].captions)
         captions[:changed] = ["好"] * changed if name == "test" else captions[:changed]
-        write_predictions(folder / f"preds.{name}.jsonl", splits[name], captions)
-        (folder / f"scores.{name}.json").write_text("{}")
+        write_results(folder, splits[name], captions)
     run = Run(folder)
     run.note(version=version)
     if processors:

@@ -86,7 +86,7 @@ def test_runs_that_do_not_do_are_refused(tmp_path: Path, splits: dict[str, Split
     run_of(tmp_path, "full", splits, captions)
     with pytest.raises(InputError, match="several configurations"):
         Material(splits, [tmp_path]).captions("full")
-    (other / "seed1" / "config.json").write_text("[]")
+    (other / "seed1" / "config.json").write_text('{"seed": 1}')
     with pytest.raises(InputError, match="expected the configuration"):
         Material(splits, [tmp_path]).captions("full")
 

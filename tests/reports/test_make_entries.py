@@ -7,13 +7,14 @@ import pytest
 
 pytest.importorskip("pydantic")
 
+from run_folders import write_results
+
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.leaderboard.accepted import read_hashes
 from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.entries import HASH_LIST, all_entries
 from benchmark.leaderboard.metadata import read_metadata
-from benchmark.predictions import write_predictions
 from reference_model.registry import named
 from reference_model.run_folder import run_folder, write_config
 from reports import make_entries
@@ -31,8 +32,7 @@ def stored(results: Path, splits: dict[str, Split], variant: str, seed: int) -> 
     turn = 3 * seed + ord(variant[0]) % 13
     for name in ("val", "test"):
         captions = splits[name].captions
-        write_predictions(folder / f"preds.{name}.jsonl.gz", splits[name], captions[turn:] + captions[:turn])
-        (folder / f"scores.{name}.json").write_text("{}")
+        write_results(folder, splits[name], captions[turn:] + captions[:turn], ".gz")
     (folder / "made_by.json").write_text(json.dumps({"command": f"train {variant} {seed}", "machine": "Linux x86_64"}))
 
 

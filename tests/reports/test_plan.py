@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from run_folders import write_results
+
 from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
 from reference_model.run_folder import run_folder, write_config
@@ -22,7 +24,7 @@ def store(folder: Path, splits: dict[str, Split], row_id: str, *seeds: int) -> N
         run.mkdir(parents=True)
         write_config(run, config, seed, "made", splits["train"].fingerprint.hexdigest())
         for name in EVALUATED_SPLITS:
-            (run / f"scores.{name}.json").write_text("{}")
+            write_results(run, splits[name], splits[name].captions)
 
 
 def seeds_of(plan: RunPlan) -> dict[str, list[int]]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from made_systems import spoilt
 from PIL import Image
+from run_folders import write_results
 
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
-from benchmark.predictions import write_predictions
 from benchmark.scoring.evaluation import evaluate
 from reports.experiments import tables
 from reports.figures.material import Material
@@ -44,9 +44,7 @@ def material(tmp_path_factory: pytest.TempPathFactory, splits: dict[str, Split])
             log = [json.dumps({"update": u, "validation": {"CIDEr": u, "Exact": u}}) for u in (1, 2)]
             (folder / "log.jsonl").write_text("\n".join(log))
             for name in ("val", "test"):
-                (folder / f"scores.{name}.json").write_text("{}")
-                captions = spoilt(splits[name], SHARES[row.id], seed=3)
-                write_predictions(folder / f"preds.{name}.jsonl.gz", splits[name], captions)
+                write_results(folder, splits[name], spoilt(splits[name], SHARES[row.id], seed=3), ".gz")
     return Material(splits, [results])
 
 

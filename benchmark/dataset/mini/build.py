@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -19,6 +20,7 @@ from rich.progress import Progress
 from ...cli import stderr
 from ...errors import InputError
 from ...files import folder_when_complete
+from ...processes import end_after, program
 from ...rendering import draw_captions
 from ..store import SplitWriter, write_description
 from . import NAME, SIZES
@@ -56,7 +58,7 @@ def build(directory: Path, sizes: dict[str, int] = SIZES, *, annotations_only: b
                 for _ in range(sizes[split]):
                     writer.append(next(sampled)[1].row)
                     bars.advance(task)
-            summaries[split] = writer.summary()
+            summaries[split] = {**writer.summary(), "pictures": not annotations_only}
         if not annotations_only:
             task = bars.add_task("drawing pictures", total=total)
             for drawn in _draw_in_processes(folder / "images", sizes):
@@ -69,24 +71,23 @@ def build(directory: Path, sizes: dict[str, int] = SIZES, *, annotations_only: b
 def _draw_in_processes(images: Path, sizes: dict[str, int]) -> Iterator[int]:
     """Draw all pictures, in one process per core; yields the number of pictures so far.
 
-    The processes are fresh interpreters that sample the images again, so they share no state with the caller.
+    The processes are fresh interpreters that sample the images again, so they share no state with the caller. They
+    end with it, since it holds the other end of their stdin; Ctrl-C, which has them killed here, does not reach them.
     """
     images.mkdir()
     n = os.cpu_count() or 1
     root = str(Path(__file__).parents[3])
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
     command = [sys.executable, "-m", f"{__package__}.build", str(images), json.dumps(sizes), str(n)]
-    processes = [subprocess.Popen([*command, str(k)], env=env) for k in range(n)]
-    try:
+    with ExitStack() as running:
+        processes = [
+            running.enter_context(program([*command, str(k)], env=env, stdin=subprocess.PIPE)) for k in range(n)
+        ]
         while any(process.poll() is None for process in processes):
             time.sleep(0.2)
             yield sum(1 for _ in images.iterdir())
         if any(process.returncode for process in processes):
             raise InputError(f"a process that draws pictures into {images} failed; its messages are above")
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
 
 
 def _draw_share(images: Path, sizes: dict[str, int], n: int, k: int) -> None:
@@ -115,4 +116,5 @@ def draw_sample(sample: Sample) -> Image.Image:
 
 
 if __name__ == "__main__":
+    end_after(lambda: os.read(sys.stdin.fileno(), 1))
     _draw_share(Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -13,7 +13,6 @@ Invariants:
 
 import os
 import shutil
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -21,12 +20,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import Image
 from rich.progress import Progress
 
 from ...cli import stderr
 from ...errors import InputError
-from ...files import folder_when_complete
+from ...files import check_outputs, folder_when_complete
+from ...pictures import picture_size
 from ..schema import AnnotationRow
 from ..store import SplitWriter, write_description
 from .index import RecordIndex, choose_images, read_record
@@ -83,6 +82,7 @@ def import_released(
         InputError: if a file cannot be read, a split stays empty, or boxes are in pixels and there are no pictures.
     """
     out = out.resolve()
+    check_outputs({"--out": out}, [annotations, *names.values(), options.images])
     _check_paths([annotations, *names.values()], options.images, out, overwrite)
     with (
         folder_when_complete(out) as folder,
@@ -101,8 +101,7 @@ def import_released(
         elif options.images:
             (folder / "images").symlink_to(options.images.resolve(), target_is_directory=True)
         splits = {}
-        with annotations.open("rb", buffering=0) as file, warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)  # counts as an unreadable picture
+        with annotations.open("rb", buffering=0) as file:
             for split in ids:
                 with SplitWriter(folder, split) as writer:
                     add = partial(report.add, split=split)
@@ -141,7 +140,7 @@ def _row(
         return None
     size = options.size
     if options.images:
-        found = picture_size(options.images / f"{image_id}.png")
+        found = _size_or_reason(options.images / f"{image_id}.png")
         if not isinstance(found, str):
             size = found
         elif index.in_pixels:
@@ -160,14 +159,13 @@ def _row(
     )
 
 
-def picture_size(path: Path) -> Size | str:
+def _size_or_reason(path: Path) -> Size | str:
     """Width and height from the header of a picture, which is not decoded; or a text on what is wrong with it."""
     if not path.is_file():
         return "picture is missing"
     try:
-        with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
-            return image.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return picture_size(path)
+    except InputError:
         return "picture cannot be read"
 
 

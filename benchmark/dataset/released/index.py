@@ -13,7 +13,7 @@ import orjson
 from rich.progress import Progress
 
 from ...errors import InputError
-from ..schema import IMAGE_ID
+from ..schema import is_image_id
 from .json_stream import object_members
 from .record import exceeds_one, parse_box
 from .report import ImportReport
@@ -69,7 +69,7 @@ def choose_images(names: Mapping[str, Path], report: ImportReport) -> dict[str, 
         chosen[split] = []
         for image_id in read_names(names[split]):
             drop = partial(report.add, "image dropped", split=split, image_id=image_id)
-            if not IMAGE_ID.fullmatch(image_id) or ".." in image_id:
+            if not is_image_id(image_id):
                 drop("image id is not safe as a file name: 1 to 128 letters, digits, '_', '-' or single '.'")
             elif image_id not in split_of:
                 split_of[image_id] = split

@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import orjson
-from rich.markup import escape
-from rich.table import Table
+
+from ...grid import Grid, count
 
 EXAMPLES = 3
 
@@ -54,14 +54,12 @@ class ImportReport:
         line = {"outcome": outcome, "reason": reason, **where} | ({"count": count} if count > 1 else {})
         self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
-    def table(self) -> Table:
+    def table(self) -> Grid:
         """Table of outcomes, reasons, counts and the first examples."""
-        table = Table("outcome", "reason", "count", "first examples", title="Not imported unchanged")
-        table.columns[2].justify = "right"
-        for (outcome, reason), count in sorted(self.counts.items()):
-            examples = escape("; ".join(filter(None, self._examples[outcome, reason])))
-            table.add_row(outcome, reason, f"{count:,}", examples)
-        return table
+        grid = Grid("Not imported unchanged", ["outcome", "reason", "count", "first examples"])
+        for (outcome, reason), cases in sorted(self.counts.items()):
+            grid.add(outcome, reason, count(cases), "; ".join(filter(None, self._examples[outcome, reason])))
+        return grid
 
 
 def _short(value: Any) -> Any:

@@ -1,0 +1,301 @@
+"""Read the Parquet file of a split, whatever program saved it, and check all of it before anything is used.
+
+Invariants:
+* a file is refused in words, never with an error of a library;
+* rows come in the types of `schema.SCHEMA`, though other programs save text, lists and numbers in other ones;
+* every row is checked, in bounded memory: a file that would unpack to much more than its size is refused first;
+* what a file of more than `integrity.REMEMBERED` bytes was found to hold is kept in the cache under the file's SHA-256,
+  so that opening it again takes no second pass.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ..cache import cached
+from ..errors import DamagedError, InputError
+from ..integrity import REMEMBERED, sha256_of
+from .fingerprint import RowDigest
+from .schema import ROLES, SCHEMA, batch_is_fine, row_problems
+
+ROWS_PER_GROUP = 10_000
+
+#: Problems that are told of one file; what comes after them is not read.
+MAX_PROBLEMS = 20
+
+#: Bytes that a file may unpack to, beside this many times its own size; annotations take a tenth of that.
+_SPARE, _TIMES = 256 << 20, 50
+
+#: Version of the checks, part of the name under which their result is kept.
+_CHECKS = 1
+
+_ADVICE = "copy it again from where it is whole, or build or import the data set again"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the rows of a file hold, all of which were checked.
+
+    Attributes:
+        boxes: number of boxes.
+        references: whether there are captions.
+        columns: digest of each column, see `Fingerprint`.
+    """
+
+    boxes: int
+    references: bool
+    columns: dict[str, str]
+
+
+class RowFile:
+    """An open Parquet file with the columns of `SCHEMA`, and maybe `ROLES`.
+
+    Raises:
+        DamagedError: if it is no Parquet file, or damaged.
+        InputError: if it has other columns, or no rows, or would unpack to far more than its size.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._in_words():
+            if not (size := path.stat().st_size):
+                raise DamagedError(f"{path} is empty, expected a Parquet file; {_ADVICE}")
+            metadata = pq.read_metadata(path, memory_map=True)
+            leaves = [metadata.schema.column(i) for i in range(len(metadata.schema))]
+            # Text is read as indices into the texts that the file holds, which bounds the memory before any is copied.
+            texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+            self._file = pq.ParquetFile(path, metadata=metadata, memory_map=True, read_dictionary=texts)
+            types = self._file.schema_arrow
+        self.n_rows = int(metadata.num_rows)
+        self._room = _SPARE + _TIMES * size
+        problems = _column_problems(types)
+        if not problems and self.n_rows < 1:
+            problems.append("it has no rows")
+        if not problems and (unpacked := _unpacked(metadata)) > self._room:
+            problems.append(
+                f"its {size:,} bytes would unpack to {unpacked:,}, expected at most {self._room:,}; "
+                "such a file is damaged, or made to fill the memory"
+            )
+        if problems:
+            raise InputError(*(f"{path}: {problem}" for problem in problems))
+        self.names = [field.name for field in (*SCHEMA, ROLES) if field.name in types.names]
+
+    def batches(self, names: Sequence[str] | None = None, size: int = ROWS_PER_GROUP) -> Iterator[pa.RecordBatch]:
+        """Rows in the types of the schema; the file must have been checked.
+
+        Args:
+            names: columns to read; by default all.
+            size: largest number of rows of a batch.
+        """
+        with self._in_words():
+            for batch in self._file.iter_batches(size, columns=list(names or self.names)):
+                yield _in_schema_types(batch)
+
+    def column(self, name: str) -> pa.Array:
+        """A whole column; the file must have been checked."""
+        with self._in_words():
+            return pa.concat_arrays([batch.column(name) for batch in self.batches([name])])
+
+    @cached_property
+    def found(self) -> Found:
+        """What the file holds; the first use checks all rows, in one pass.
+
+        Raises:
+            InputError: with the first problems of the rows.
+            DamagedError: if they cannot be read.
+        """
+        if self.path.stat().st_size <= REMEMBERED:
+            return self._pass()
+        name = f"rows/{_CHECKS}-{sha256_of(self.path)}.json"
+        return cached(name, _read_found, lambda place: _write_found(place, self._pass()))
+
+    def _pass(self) -> Found:
+        digest = RowDigest()
+        boxes = hidden = unpacked = 0
+        ids: list[pa.Array] = []
+        problems: list[str] = []
+        with self._in_words():
+            for raw in self._file.iter_batches(ROWS_PER_GROUP, columns=self.names):
+                unpacked += sum(_text_bytes(column) for column in raw.columns)
+                if unpacked > self._room:
+                    raise InputError(f"{self.path}: its texts unpack to more than {self._room:,} bytes; {_ADVICE}")
+                try:
+                    batch = _in_schema_types(raw)
+                except Exception:  # a value does not fit; which one is told by the rows as they are
+                    problems += _problems(raw)
+                    if not problems:
+                        raise
+                    break
+                if batch_is_fine(batch):
+                    digest.update(batch)
+                else:
+                    problems += _problems(raw)
+                    if len(problems) >= MAX_PROBLEMS:
+                        break
+                boxes += len(batch.column("boxes").flatten())
+                hidden += batch.column("captions").null_count
+                ids.append(batch.column("image_id"))
+            read = sum(map(len, ids))
+            if not problems and read != self.n_rows:
+                raise DamagedError(f"{self.path}: damaged: it has {read:,} rows and claims {self.n_rows:,}; {_ADVICE}")
+            if 0 < hidden < read:
+                problems.append(f"{hidden:,} of {read:,} images have no captions, expected all or none to have them")
+            problems += _repeated(pa.chunked_array(ids, pa.string()))
+        if problems:
+            more = len(problems) - MAX_PROBLEMS
+            told = problems[:MAX_PROBLEMS] + ([f"{more:,} more problems, and maybe others behind them"] * (more > 0))
+            raise InputError(*(f"{self.path}: {problem}" for problem in told))
+        return Found(boxes, not hidden, dict(digest.fingerprint().columns))
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Turn what the library raises for damaged files, which may be anything, into one sentence."""
+        try:
+            yield
+        except InputError:
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno:
+                raise InputError(f"{self.path} cannot be read ({error.strerror})") from None
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise DamagedError(
+                f"{self.path}: damaged, or no Parquet file that can be read ({said:.160}); {_ADVICE}"
+            ) from None
+
+
+def _column_problems(types: pa.Schema) -> list[str]:
+    """What is wrong with the columns of a file, one sentence each."""
+    problems = []
+    for field in (*SCHEMA, ROLES):
+        indices = types.get_all_field_indices(field.name)
+        if len(indices) > 1:
+            problems.append(f"it has {len(indices)} columns {field.name!r}, expected one")
+        elif not indices and field is not ROLES:
+            problems.append(f"it has no column {field.name!r}; its columns are {', '.join(types.names)!s:.200}")
+        elif indices and not _fits(found := types.field(indices[0]).type, field.type):
+            problems.append(f"its column {field.name!r} is {found!s:.80}, expected {_in_few_words(field.type)}")
+    return problems
+
+
+def _fits(found: pa.DataType, expected: pa.DataType) -> bool:
+    """Whether a type can hold the values of another, as other programs save them."""
+    if pa.types.is_dictionary(found):
+        return _fits(found.value_type, expected)
+    if _is_list(expected):
+        null = pa.types.is_null(found) and pa.types.is_list(expected)  # a column of nothing but nulls
+        return null or (_is_list(found) and _fits(found.value_type, expected.value_type))
+    if pa.types.is_string(expected):
+        return bool(pa.types.is_string(found) or pa.types.is_large_string(found) or str(found) == "string_view")
+    return bool(pa.types.is_integer(found) if pa.types.is_integer(expected) else pa.types.is_floating(found))
+
+
+def _is_list(one: pa.DataType) -> bool:
+    return bool(pa.types.is_list(one) or pa.types.is_large_list(one) or pa.types.is_fixed_size_list(one))
+
+
+def _in_few_words(one: pa.DataType) -> str:
+    if _is_list(one):
+        return f"lists of {_in_few_words(one.value_type)}"
+    return "text" if pa.types.is_string(one) else "whole numbers" if pa.types.is_integer(one) else "numbers"
+
+
+def _in_schema_types(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows of a batch in the types of the schema.
+
+    Raises:
+        ValueError: if a value does not fit (also `pa.ArrowInvalid`).
+    """
+    fields = [field for field in (*SCHEMA, ROLES) if field.name in batch.schema.names]
+    columns = [_cast(batch.column(field.name), field.type) for field in fields]
+    cast = pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+    cast.validate(full=True)  # also UTF-8
+    return cast
+
+
+def _cast(column: pa.Array, to: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if column.type == to:
+        return column
+    if pa.types.is_null(column.type):
+        return pa.nulls(len(column), to)
+    if not _is_list(to):
+        return column.cast(to)
+    values = _cast(column.flatten(), to.value_type)
+    lengths = pc.list_value_length(column)
+    if pa.types.is_fixed_size_list(to):
+        if column.null_count or not pc.all(pc.equal(lengths, to.list_size)).as_py():
+            raise ValueError(f"a list that has not {to.list_size} values")
+        return pa.FixedSizeListArray.from_arrays(values, to.list_size)
+    counts = np.asarray(pc.fill_null(lengths, 0), np.int64)
+    ends = pa.array(np.concatenate([[0], np.cumsum(counts)])).cast(pa.int32())
+    return pa.ListArray.from_arrays(ends, values, mask=column.is_null() if column.null_count else None)
+
+
+def _unpacked(metadata: pq.FileMetaData) -> int:
+    """Bytes that the columns of a file take when unpacked, but for texts that are repeated."""
+    total = 0
+    for i in range(metadata.num_row_groups):
+        group = metadata.row_group(i)
+        chunks = [group.column(k) for k in range(group.num_columns)]
+        total += sum(max(chunk.total_uncompressed_size, 8 * chunk.num_values) for chunk in chunks)
+    return total
+
+
+def _text_bytes(column: pa.Array) -> int:
+    """Bytes that the texts of a column take when each is copied; 0 for numbers."""
+    while _is_list(column.type):
+        column = column.flatten()
+    if not pa.types.is_dictionary(column.type):
+        return 0
+    used = column.indices.drop_null()
+    return int(pc.sum(pc.binary_length(column.dictionary).take(used)).as_py() or 0)
+
+
+def _problems(batch: pa.RecordBatch) -> list[str]:
+    """What is wrong with the rows of a batch, in whatever types, one sentence each."""
+    found = []
+    for row in batch.to_pylist():
+        found += [f"image {row['image_id']!s:.80}: {problem}" for problem in row_problems(row)]
+    return found
+
+
+def _repeated(ids: pa.ChunkedArray) -> list[str]:
+    """A sentence for each image id that occurs more than once."""
+    if pc.count_distinct(ids).as_py() == len(ids):
+        return []
+    counts = pc.value_counts(ids)
+    often = counts.filter(pc.greater(counts.field("counts"), 1)).to_pylist()
+    return [f"image {each['values']!s:.80}: this image id occurs {each['counts']:,} times" for each in often]
+
+
+def _write_found(place: Path, found: Found) -> None:
+    content = asdict(found)
+    place.write_text(json.dumps({**content, "check": _check(content)}), encoding="utf-8")
+
+
+def _read_found(place: Path) -> Found:
+    try:
+        content = json.loads(place.read_bytes())
+        check = content.pop("check")
+        if check == _check(content):
+            return Found(**content)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise DamagedError(f"{place} is damaged")
+
+
+def _check(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
