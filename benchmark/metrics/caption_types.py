@@ -17,15 +17,18 @@ import math
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..cache import cache_directory
-from ..errors import InputError
+from ..errors import DamagedError, InputError
+from ..files import replace_when_complete
 from .corpus import Corpus
 
 FORMAT = "caponimage-types/1"
@@ -96,22 +99,66 @@ def embed(transformer: Any, captions: Sequence[str]) -> np.ndarray:
 
 
 def _cached_embeddings(key: str, captions: Sequence[str], encode: Any) -> np.ndarray:
-    """Embeddings from a cache keyed by text hash: a caption is encoded once per type model and machine."""
-    path = cache_directory() / "embeddings" / f"{key[:16]}.sqlite"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Embeddings from a cache: a caption is encoded once per type model, versions of the libraries and machine.
+
+    A row bears a digest of itself; rows that are damaged are encoded anew, and so are all where there is no cache.
+    """
+    versions = [f"{name} {_version_of(name)}" for name in ("sentence-transformers", "transformers", "torch", "numpy")]
+    place = hashlib.sha256("\n".join([key, *versions]).encode()).hexdigest()[:16]
     hashes = [hashlib.sha256(caption.encode("utf-8", "surrogatepass")).digest() for caption in captions]
-    with sqlite3.connect(path, timeout=60) as store:
-        store.execute("CREATE TABLE IF NOT EXISTS embeddings (hash BLOB PRIMARY KEY, vector BLOB)")
-        select = "SELECT vector FROM embeddings WHERE hash = ?"
-        found = {h: row[0] for h in hashes if (row := store.execute(select, (h,)).fetchone())}
-        missing = [(h, caption) for h, caption in zip(hashes, captions, strict=True) if h not in found]
-        if missing:
-            vectors = encode([caption for _, caption in missing])
-            new = {h: vector.astype("<f4").tobytes() for (h, _), vector in zip(missing, vectors, strict=True)}
-            store.executemany("INSERT OR IGNORE INTO embeddings VALUES (?, ?)", new.items())
-            found |= new
-    store.close()
+    try:
+        path = cache_directory() / "embeddings" / f"{place}.sqlite"
+    except InputError:
+        path = None
+    found = _read_vectors(path, hashes) if path else {}
+    missing = [(h, caption) for h, caption in zip(hashes, captions, strict=True) if h not in found]
+    if missing:
+        vectors = encode([caption for _, caption in missing])
+        new = {h: vector.astype("<f4").tobytes() for (h, _), vector in zip(missing, vectors, strict=True)}
+        if path:
+            _keep_vectors(path, new)
+        found.update(new)
     return np.stack([np.frombuffer(found[h], "<f4") for h in hashes])
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+def _read_vectors(path: Path, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The vectors that are there and whole, by the hash of their caption."""
+    select = "SELECT vector, digest FROM vectors WHERE hash = ?"
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=60)) as store:
+            rows = [(h, row) for h in hashes if (row := store.execute(select, (h,)).fetchone())]
+    except sqlite3.Error:  # none yet, or no database any more
+        return {}
+    return {h: vector for h, (vector, digest) in rows if _row_digest(h, vector) == digest}
+
+
+def _keep_vectors(path: Path, vectors: dict[bytes, bytes]) -> None:
+    """Add vectors to the cache; a file that is no database is replaced, and without write permission none is kept."""
+    rows = [(h, vector, _row_digest(h, vector)) for h, vector in vectors.items()]
+    for attempt in range(2):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(path, timeout=60)) as store, store:
+                store.execute("CREATE TABLE IF NOT EXISTS vectors (hash BLOB PRIMARY KEY, vector BLOB, digest BLOB)")
+                store.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+            return
+        except (sqlite3.OperationalError, OSError):
+            return
+        except sqlite3.DatabaseError:
+            if attempt == 0:
+                with suppress(OSError):
+                    path.unlink()
+
+
+def _row_digest(caption: bytes, vector: Any) -> bytes:
+    return hashlib.sha256(caption + vector).digest() if isinstance(vector, bytes) else b""
 
 
 def load_type_model(name: str) -> TypeModel:
@@ -129,6 +176,8 @@ def load_type_model(name: str) -> TypeModel:
             f"no caption-type model {name!r}: expected 'mini' or a folder with types.json; "
             f"fit one: python -m benchmark.fit_types --encoder {name} --data DIR -o FOLDER"
         ) from None
+    if not isinstance(stored, dict) or stored.get("sha256", _content_sha256(stored)) != _content_sha256(stored):
+        raise DamagedError(f"{folder / 'types.json'}: was damaged or changed after it was fitted; restore it")
     if stored.get("format") != FORMAT:
         raise InputError(f"{folder / 'types.json'}: format is {stored.get('format')!r:.80}, expected {FORMAT!r}")
     model = TypeModel(
@@ -144,6 +193,12 @@ def load_type_model(name: str) -> TypeModel:
             f"(first: {moved[0]}); type scores would not be comparable, so none are printed"
         )
     return model
+
+
+def _content_sha256(stored: dict[str, Any]) -> str:
+    """SHA-256 of all that `types.json` holds but for that digest itself."""
+    rest = {key: value for key, value in stored.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def folder_sha256(folder: Path) -> str:
@@ -242,13 +297,14 @@ def fit_type_model(encoder: str, captions: Sequence[str], folder: Path, *, seed:
     for kind in range(N_TYPES):
         mine = np.flatnonzero(distances.argmin(axis=1) == kind)
         golden |= {distinct[i]: kind for i in mine[np.argsort(-margin[mine], kind="stable")][:25]}
-    stored = {
+    stored: dict[str, Any] = {
         "format": FORMAT,
         "encoder": encoder if inside else os.fspath(path) if path.is_dir() else encoder,
         "encoder_sha256": folder_sha256(path) if path.is_dir() else None,
         "centroids": centroids.astype(np.float32).tolist(),
         "golden": golden,
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "types.json").write_text(json.dumps(stored, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    stored["sha256"] = _content_sha256(stored)
+    with replace_when_complete(folder / "types.json") as partial:
+        partial.write_text(json.dumps(stored, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
     return load_type_model(str(folder))
