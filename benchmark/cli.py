@@ -84,6 +84,15 @@ def run(command: Callable[..., Any] | typer.Typer) -> None:
         app()
 
 
+#: Modules that are imported where they are needed, by the extra that brings them.
+_EXTRAS = {
+    "board": ("fontTools", "jinja2", "pydantic", "yaml"),
+    "types": ("sentence_transformers", "sklearn", "torch", "transformers"),
+    "train": ("safetensors", "tensorboard", "torchvision"),
+    "reports": ("matplotlib", "pandas"),
+}
+
+
 @contextmanager
 def guarded() -> Iterator[None]:
     """Run a block as a command does: with streams that never fail, and errors and signals turned into exit codes."""
@@ -97,6 +106,13 @@ def guarded() -> Iterator[None]:
     except InputError as error:
         for problem in error.problems:
             fail(problem)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        extra = next((extra for extra, modules in _EXTRAS.items() if module in modules), None)
+        if extra is None:
+            raise
+        fail(f"this needs {module}, which is not installed; try `pip install 'caponimage[{extra}]'`")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -77,6 +77,8 @@ def main(
         report = checker.check(place / name, beside=submissions, without=["receipts"])
         if report.failures:
             raise InputError(*(problem.replace(f"{place.absolute()}/", "") for _, problem in report.failures))
+        for warning in report.warnings:
+            print(f"a reviewer will look at this: {warning}")
         for note in report.notes:
             cli.say(note)
         _show_rank(name, about, evaluations, splits, submissions)

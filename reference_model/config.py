@@ -13,6 +13,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -197,10 +198,12 @@ class Config:
     def __post_init__(self) -> None:
         entries = self.model.position_table if self.model.positions == "learned" else SINE_POSITIONS
         longest = max(self.inputs.max_info, self.inputs.max_caption)
+        problems = []
         if longest > entries:
-            raise InputError(
-                f"inputs.max_info, inputs.max_caption: got {longest}, expected at most {entries} positions"
-            )
+            problems.append(f"inputs.max_info, inputs.max_caption: got {longest}, expected at most {entries} positions")
+        if not re.fullmatch(r"\w[\w.+=-]{0,99}", self.name):  # it names the run's folder
+            problems.append(f"name: got {self.name!r:.60}, expected at most 100 letters, digits and _ . + = -")
+        _refuse(problems)
 
     @property
     def hash(self) -> str:

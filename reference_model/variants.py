@@ -1,7 +1,9 @@
 """The variants of the reference model: the rows of Tables 2, 3 and A5 that are the paper's own network."""
 
 from reference_model.config import Config
-from reference_model.registry import Network
+from reference_model.registry import Network, named
+
+__all__ = ["NETWORK", "VARIANTS", "named"]  # scripts of others import `named` from here
 
 #: For each variant, what it is and its overrides of the paper's `baseline`.
 VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -45,6 +45,14 @@ def check(
         bool, typer.Option("--new", help="For accepted entries, check only that nothing has changed.")
     ] = False,
     maintainer: Annotated[bool, typer.Option(help="Allow metadata to set `checked` and `reproduced` to true.")] = False,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="Revision of the base branch, such as origin/main: the commit that is checked out may add entries to "
+            "it and change nothing else, unless --maintainer is given; entries in which it changes nothing are not "
+            "scored again."
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None,
         typer.Option(
@@ -61,10 +69,11 @@ def check(
 
         python -m benchmark.leaderboard check                                    # all of submissions/
         python -m benchmark.leaderboard check submissions/20270131_my-system --data DIR
-        python -m benchmark.leaderboard check --new --json result.json           # as on a pull request
+        python -m benchmark.leaderboard check --new --base origin/main           # as on a pull request
     """
     cli.require_board_extra()
     from .accepted import read_hashes
+    from .base import read_request
     from .check import Checker
     from .entries import HASH_LIST, all_entries
     from .result import printable, result, shown
@@ -78,11 +87,15 @@ def check(
         problems += hashes.gone(submissions)
     if accepted and not maintainer:
         problems += hashes.altered(read_hashes(mine))
+    request = read_request(mine.parent, base) if base is not None else None
+    if request and not maintainer:
+        problems += request.problems
     checker = Checker(open_dataset(data), hashes, maintainer=maintainer)
     reports = []
     for path in entries:
+        done = (new and path.name in hashes.entries) or (request is not None and path.name not in request.touched)
         # Entries in another folder are compared with those of their own folder.
-        reports.append(checker.check(path, without=checker.DONE if new and path.name in hashes.entries else ()))
+        reports.append(checker.check(path, without=checker.DONE if done else ()))
         cli.say(shown(reports[-1]))
     for problem in problems:
         cli.say(f"FAIL {printable(problem)}")
@@ -134,17 +147,18 @@ def accept(
 def comment(
     result: Annotated[Path, typer.Argument(help="The JSON file that `check --json` wrote.")],
     submissions: _SUBMISSIONS = Path("submissions"),
+    commit: Annotated[str | None, typer.Option(help="The commit that was checked, which the comment names.")] = None,
 ) -> None:
     """Print a comment on a pull request: failures, notes, and new entries beside accepted ones, in Markdown.
 
     Example::
 
-        python -m benchmark.leaderboard comment result.json > comment.md
+        python -m benchmark.leaderboard comment result.json --commit "$(git rev-parse HEAD)" > comment.md
     """
     cli.require_board_extra()
     from .comment import comment
 
-    cli.document(comment(result, submissions).removesuffix("\n"))
+    cli.document(comment(result, submissions, commit).removesuffix("\n"))
 
 
 @app.command()

@@ -120,7 +120,7 @@ class HashList:
 
 
 def read_hashes(path: Path) -> HashList:
-    """Read SHA256SUMS; an empty list if there is no such file.
+    """Read SHA256SUMS, also with line ends of Windows; an empty list if there is no such file.
 
     Raises:
         InputError: with every line of another form; if the path is a link.
@@ -136,7 +136,7 @@ def read_hashes(path: Path) -> HashList:
     if len(content) > _MAX_BYTES:
         raise InputError(f"{path}: got more than {_MAX_BYTES:,} bytes")
     problems = []
-    for number, line in enumerate(content.decode("utf-8", "replace").split("\n"), 1):
+    for number, line in enumerate(content.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"), 1):
         if match := _LINE.fullmatch(line):
             hashes.entries.setdefault(match["entry"], {})[match["place"]] = match["digest"]
         elif match := _REMARK.fullmatch(line):

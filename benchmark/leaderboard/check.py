@@ -4,12 +4,12 @@ Invariants:
 * a check that fails, even by an unexpected error, does not stop the others, and counts as a failure;
 * the scores that an entry claims are recomputed from its predictions and compared bit for bit;
 * reading and work are bounded by the size of the data set, whatever the files hold; nothing of an entry is executed;
-* an entry is compared with every other entry in its folder, so a copy is always found.
+* an entry is compared with every other entry in its folder, on both splits, so a copy is always found.
 """
 
 import re
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -32,6 +32,7 @@ from ..scoring.receipt import (
     version_problem,
 )
 from .accepted import HashList, Status, status
+from .copies import ENOUGH_SYSTEMS, NEAR_DUPLICATE, Closeness, Degree, Similarity, caption_hashes, kept_share
 from .entries import (
     ENTRY_NAME,
     HASH_LIST,
@@ -39,12 +40,17 @@ from .entries import (
     Entry,
     entry_name,
     list_entry,
+    neighbours,
     predictions_of,
     readme,
     receipt_of,
 )
 from .metadata import Metadata, read_metadata
-from .review import LEAKED, NEAR_DUPLICATE, Neighbours, equal_share, hashed, jumps, sameness
+from .review import jumps, sameness
+from .statistics_cache import StatisticsCache
+
+#: Maximum number of other entries that are named as similar to one.
+_MAX_SIMILAR = 5
 
 
 @dataclass
@@ -55,9 +61,10 @@ class Report:
         path: path of the entry.
         status: how its scores were obtained, see `accepted.Status`.
         failures: name of the check and message, for each failure.
-        notes: observations for a reviewer, which are not failures.
+        warnings: what a reviewer must look at before the entry is accepted; not failures.
+        notes: further observations for a reviewer.
         captions: valid predictions, by (seed, split).
-        hashes: `review.hashed` of these predictions, by (seed, split).
+        hashes: `copies.caption_hashes` of these predictions, by (seed, split).
         receipts: receipts recomputed from these predictions, by (seed, split).
         metadata: the metadata; None if it is not valid.
     """
@@ -65,6 +72,7 @@ class Report:
     path: Path
     status: Status = "self-scored"
     failures: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     captions: dict[tuple[int, str], list[str]] = field(default_factory=dict)
     hashes: dict[tuple[int, str], np.ndarray] = field(default_factory=dict)
@@ -91,19 +99,29 @@ class Checker:
             raise InputError(f"the data set has no {' and '.join(lacking)} split with references, needed for scoring")
         self._splits, self._maintainer = splits, maintainer
         self._accepted = hashes or HashList(Path(HASH_LIST))
-
-    @cached_property
-    def _neighbours(self) -> Neighbours:
-        return Neighbours(self._splits["test"])
+        self._read: dict[Path, np.ndarray | None] = {}
 
     @cached_property
     def _train(self) -> np.ndarray | None:
         train = self._splits.get("train")
-        return np.unique(hashed(train.captions)) if train is not None and train.has_references else None
+        return np.unique(caption_hashes(train.captions)) if train is not None and train.has_references else None
 
     @cached_property
     def _references(self) -> dict[str, np.ndarray]:
-        return {name: hashed(self._splits[name].captions) for name in EVALUATED_SPLITS}
+        return {name: caption_hashes(self._splits[name].captions) for name in EVALUATED_SPLITS}
+
+    def _others(self, entry: Path, beside: Path, split: str) -> Iterator[tuple[str, np.ndarray]]:
+        """Name of the entry and caption hashes of each valid file of a split of other entries; each is read once."""
+        for name, theirs, path in neighbours(beside, entry):
+            if theirs != split:
+                continue
+            if path not in self._read:
+                try:
+                    self._read[path] = StatisticsCache().hashes(path, self._splits[split])
+                except InputError:
+                    self._read[path] = None  # the check of that entry reports it
+            if (hashes := self._read[path]) is not None:
+                yield name, hashes
 
     #: Names of all checks, in the order in which they run; `receipts` takes the longest.
     CHECKS = ("name", "files", "sizes", "unchanged", "metadata", "readme", "complete", "predictions", "receipts",
@@ -197,7 +215,7 @@ class Checker:
 
     def _predictions(self, entry: Entry, report: Report, beside: Path) -> list[str]:
         problems: list[str] = []
-        for seed, split in _pairs(entry):
+        for seed, split in entry.seeds_and_splits:
             path = entry.files.get(predictions_of(seed, split))
             if path is None:
                 continue
@@ -213,7 +231,7 @@ class Checker:
                 )
             else:
                 report.captions[seed, split] = captions
-                report.hashes[seed, split] = hashed(captions)
+                report.hashes[seed, split] = caption_hashes(captions)
         return problems
 
     def _receipts(self, entry: Entry, report: Report, beside: Path) -> list[str]:
@@ -262,32 +280,59 @@ class Checker:
         return problems
 
     def _duplicates(self, entry: Entry, report: Report, beside: Path) -> list[str]:
-        mine = {seed: captions for (seed, split), captions in report.hashes.items() if split == "test"}
         problems = []
-        seeds = sorted(mine)
-        for i, seed in enumerate(seeds):
-            for other in seeds[:i]:
-                if (share := equal_share(mine[seed], mine[other])) >= NEAR_DUPLICATE:
+        nearest: dict[str, tuple[Similarity, str]] = {}
+        for (seed, split), mine in report.hashes.items():
+            references = self._references[split]
+            for other in (number for number, name in report.hashes if name == split and number < seed):
+                similarity = Similarity.of(mine, report.hashes[other, split], references)
+                if similarity.degree == "copy":
                     problems.append(
-                        f"{entry.path}: seeds {other} and {seed} have {share:.1%} equal captions; "
-                        "a seed counted twice makes the deviation too small"
+                        f"{entry.path}: seeds {other} and {seed} have {similarity.equal:.1%} equal captions on {split}"
+                        "; a seed counted twice makes the deviation too small"
                     )
-        for name, theirs in self._neighbours.of(entry.path, beside) if mine else ():
-            for seed in seeds:
-                if (share := equal_share(mine[seed], theirs)) >= NEAR_DUPLICATE:
+            for name, theirs in self._others(entry.path, beside, split):
+                similarity = Similarity.of(mine, theirs, references)
+                if similarity.degree == "copy":
+                    path = entry.path / predictions_of(seed, split)
                     problems.append(
-                        f"{entry.path / predictions_of(seed, 'test')}: {share:.1%} of the captions equal those of "
-                        f"{name}, expected less than {NEAR_DUPLICATE:.0%}; is it the same system?"
+                        f"{path}: {similarity.equal:.1%} of the captions equal those of {name}, expected less than "
+                        f"{NEAR_DUPLICATE:.0%}; is it the same system?"
                     )
+                elif similarity.degree:
+                    nearest[name] = max(nearest.get(name, (similarity, "")), (similarity, f"seed {seed}, {split}"))
+        similar = sorted(nearest.items(), key=lambda item: item[1], reverse=True)
+        for name, (similarity, where) in similar[:_MAX_SIMILAR]:
+            if similarity.degree == "look":
+                report.warnings.append(f"{where}: very similar to {name}: {similarity}; is it a copy?")
+        if similar and similar[0][1][0].degree == "note":
+            name, (similarity, where) = similar[0]
+            report.notes.append(f"{where}: of all entries most similar to {name}: {similarity}")
+        if len(similar) > 1:
+            report.notes.append(f"entries that share half of the wrong captions or more: {len(similar)}")
         return problems
 
     def _leak(self, entry: Entry, report: Report, beside: Path) -> list[str]:
-        return [
-            f"{entry.path / predictions_of(seed, split)}: {share:.1%} of the captions equal their reference, "
-            f"expected less than {LEAKED:.0%}; have references leaked into the predictions?"
-            for (seed, split), captions in report.hashes.items()
-            if (share := equal_share(captions, self._references[split])) >= LEAKED
+        problems = []
+        strongest: dict[str, tuple[float, Degree, str]] = {}
+        for (seed, split), mine in report.hashes.items():
+            others = list(self._others(entry.path, beside, split))
+            enough = len({name for name, _ in others}) >= ENOUGH_SYSTEMS
+            kept = kept_share(report.captions[seed, split], self._splits[split].captions)
+            known = [hashes for _, hashes in others] if enough else []
+            closeness = Closeness.of(mine, kept, self._references[split], known)
+            if leaked := closeness.leaked:
+                path = entry.path / predictions_of(seed, split)
+                problems.append(f"{path}: {leaked}; have references leaked into the predictions?")
+                continue
+            for sign in closeness.signs:
+                found = sign.share, sign.degree, f"seed {seed}, {split}: {sign.share:.1%} {sign.words}"
+                strongest[sign.words] = max(strongest.get(sign.words, found), found)
+        report.warnings += [
+            f"{words}; were references seen?" for _, degree, words in strongest.values() if degree == "look"
         ]
+        report.notes += [words for _, degree, words in strongest.values() if degree == "note"]
+        return problems
 
     def _notes(self, entry: Entry, report: Report, beside: Path) -> list[str]:
         for (seed, split), captions in report.hashes.items():
@@ -310,10 +355,6 @@ class Checker:
             except (InputError, LookupError, TypeError):
                 continue  # the check of that entry reports it
         return max(found)[::-1] if found else None
-
-
-def _pairs(entry: Entry) -> list[tuple[int, str]]:
-    return [(seed, split) for seed in entry.seeds for split in EVALUATED_SPLITS]
 
 
 def _line(path: Path, place: str) -> int:

@@ -1,6 +1,6 @@
 """Writes the comment on a pull request from the result of `check --json` and the entries accepted before.
 
-The result is untrusted, since a pull request may change the workflow that makes it.
+The result is treated as text of a stranger, although code of the base branch makes it: it quotes the request.
 
 Invariants:
 * the result is bounded in size, must have exactly the format of `result`, and contains only finite numbers;
@@ -9,6 +9,7 @@ Invariants:
 * the comment is shorter than GitHub allows.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -44,36 +45,44 @@ class _CheckedEntry(_Strict):
     name: Annotated[str, Field(max_length=1100)]
     status: Status
     failures: Annotated[list[tuple[Annotated[str, Field(max_length=40)], _Text]], Field(max_length=MAX_PROBLEMS)]
+    warnings: _Texts
     notes: _Texts
     scores: dict[Literal["val", "test"], _Scores]
 
 
 class _Result(_Strict):
-    format: Literal["caponimage-check/1"]
+    format: Literal["caponimage-check/2"]
     passed: bool
     problems: _Texts
     entries: Annotated[list[_CheckedEntry], Field(max_length=2000)]
 
 
-def comment(path: Path, submissions: Path) -> str:
+def comment(path: Path, submissions: Path, commit: str | None = None) -> str:
     """Write the comment, in Markdown.
 
     Args:
         path: path of the result of `check --json`, which is untrusted.
         submissions: folder of the base branch's entries; the accepted ones are shown for comparison.
+        commit: the commit that was checked, in hex digits; None if the comment names none.
 
     Raises:
-        InputError: if the result has another format, or is too large.
+        InputError: if the result has another format or is too large, or the commit is none.
     """
+    if commit is not None and not re.fullmatch("[0-9a-f]{7,64}", commit):
+        raise InputError(f"--commit: got {commit!r:.80}, expected 7 to 64 hex digits")
     checked = _read(path)
     new = [entry for entry in checked.entries if entry.status == "self-scored" or entry.failures]
     lines = [MARKER, f"### Check of submissions: {'passed' if checked.passed else 'failed'}", ""]
     lines += _block(checked.problems)
     for entry in new[:_MAX_ENTRIES]:
-        lines += ["", f"{_name(entry.name)} ({entry.status}): **{'failed' if entry.failures else 'passed'}**", ""]
+        verdict = (
+            "failed" if entry.failures else "passed, but look before you accept it" if entry.warnings else "passed"
+        )
+        lines += ["", f"{_name(entry.name)} ({entry.status}): **{verdict}**", ""]
         odd = [] if ENTRY_NAME.fullmatch(entry.name) else [f"name: {entry.name}"]
         found = [f"{name}: {problem}" for name, problem in entry.failures]
-        lines += _block([*odd, *found, *(f"note: {note}" for note in entry.notes)])
+        remarks = [*(f"LOOK: {text}" for text in entry.warnings), *(f"note: {text}" for text in entry.notes)]
+        lines += _block([*odd, *found, *remarks])
     if len(new) > _MAX_ENTRIES:
         lines.append(f"\n... and {len(new) - _MAX_ENTRIES} more entries")
     known = _accepted(submissions)
@@ -81,7 +90,11 @@ def comment(path: Path, submissions: Path) -> str:
         rows = [(entry.name, _means(entry.scores[split])) for entry in new[:_MAX_ENTRIES] if split in entry.scores]
         if rows:
             lines += ["", *_table(split, rows, known.get(split, []))]
-    lines += ["", "Recomputed by the check from the predictions of the pull request; accepted entries for comparison."]
+    of = f"commit `{commit}`" if commit else "the pull request"
+    lines += [
+        "",
+        f"Recomputed from the predictions of {of}, by code of the base branch; accepted entries for comparison.",
+    ]
     text = "\n".join(lines) + "\n"
     return (
         text

@@ -57,6 +57,11 @@ class Entry:
     foreign: list[str] = field(default_factory=list)
     oversized: list[str] = field(default_factory=list)
 
+    @property
+    def seeds_and_splits(self) -> list[tuple[int, str]]:
+        """All pairs of a seed and a split of which there should be predictions."""
+        return [(seed, split) for seed in self.seeds for split in EVALUATED_SPLITS]
+
     def missing(self, seeds: list[int]) -> Iterator[str]:
         """Yield a message for each missing file of an entry with these seeds."""
         for place in expected_files(seeds):
@@ -165,8 +170,8 @@ def all_entries(submissions: Path) -> list[Path]:
     return sorted(found)
 
 
-def neighbours(folder: Path, but: Path) -> list[tuple[str, Path]]:
-    """Name and path of each test prediction file of the entries in a folder, except those of the entry `but`."""
+def neighbours(folder: Path, but: Path) -> list[tuple[str, str, Path]]:
+    """Name, split and path of each prediction file of the entries in a folder, except those of the entry `but`."""
     found = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.name == but.name or not ENTRY_NAME.fullmatch(path.name):
@@ -175,8 +180,9 @@ def neighbours(folder: Path, but: Path) -> list[tuple[str, Path]]:
             entry = list_entry(path)
         except InputError:
             continue  # the check of that entry reports it
-        places = (predictions_of(seed, "test") for seed in entry.seeds)
-        found += [(f"{path.name}/{place}", entry.files[place]) for place in places if place in entry.files]
+        for seed, split in entry.seeds_and_splits:
+            if (file := entry.files.get(predictions_of(seed, split))) is not None:
+                found.append((path.name, split, file))
     return found
 
 

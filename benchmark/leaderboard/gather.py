@@ -28,6 +28,7 @@ from ..scoring.receipt import first_difference, other_versions, read_receipt, ve
 from .accepted import read_hashes
 from .board import Board, Listed, Refused
 from .check import Checker, Report
+from .copies import Closeness, Similarity, caption_hashes
 from .entries import (
     HASH_LIST,
     IN_THE_MAKING,
@@ -38,8 +39,7 @@ from .entries import (
     receipt_of,
 )
 from .result import printable
-from .review import LEAKED, NEAR_DUPLICATE
-from .statistics_cache import Statistics, StatisticsCache, caption_hashes
+from .statistics_cache import Statistics, StatisticsCache
 
 if TYPE_CHECKING:
     from .metadata import Metadata
@@ -144,17 +144,20 @@ class Draft:
                 continue
             self.statistics[seed, split] = found
             self._compare_receipt(seed, split, found)
-            if (share := found.equal_share(references[split])) >= LEAKED:
-                self.problems.append(f"{path}: {share:.1%} of the captions equal their reference")
-        mine = [(seed, one) for (seed, split), one in self.statistics.items() if split == "test"]
-        others = [(f"seed {seed}", one) for seed, one in mine]
-        others += [
-            (other.path.name, one) for other in before for (_, s), one in other.statistics.items() if s == "test"
-        ]
-        for place, (seed, one) in enumerate(mine):
-            for name, other in [*others[:place], *others[len(mine) :]]:
-                if (share := one.equal_share(other.hashes)) >= NEAR_DUPLICATE:
-                    self.problems.append(f"seed {seed}: {share:.1%} of the test captions equal those of {name}")
+            if leaked := Closeness.of(found.hashes, found.kept, references[split], ()).leaked:
+                self.problems.append(f"{path}: {leaked}")
+        for split in EVALUATED_SPLITS:
+            mine = [(seed, one) for (seed, name), one in self.statistics.items() if name == split]
+            others = [(f"seed {seed}", one) for seed, one in mine]
+            others += [
+                (other.path.name, one) for other in before for (_, s), one in other.statistics.items() if s == split
+            ]
+            for place, (seed, one) in enumerate(mine):
+                for name, other in [*others[:place], *others[len(mine) :]]:
+                    similarity = Similarity.of(one.hashes, other.hashes, references[split])
+                    if similarity.degree == "copy":
+                        share = f"{similarity.equal:.1%} of the {split} captions"
+                        self.problems.append(f"seed {seed}: {share} equal those of {name}")
         if self.metadata.trained_on_val_or_test:
             self.problems.append(
                 "trained on val or test, by its own metadata: its scores say nothing about unseen images"

@@ -53,6 +53,8 @@ class Interview:
             answer = self._lines(name, adapter) if _is_list(about) else self.ask(f"{name}: ").strip()
             if not answer and not must:
                 return None
+            if about.annotation is bool:
+                answer = {"y": "true", "yes": "true", "n": "false", "no": "false"}.get(str(answer).lower(), answer)
             try:
                 return adapter.validate_python(answer)
             except ValidationError as error:

@@ -3,8 +3,10 @@
 The checks, the template and the JSON Schema all follow from the model `Metadata`, so that they cannot differ.
 
 Invariants:
-* the file is untrusted: its size, depth and strings are bounded, it is loaded with `yaml.SafeLoader`, and tags, anchors
-  and aliases are refused, so that nothing is executed and nothing expands;
+* a value is read as it is written, or refused: YAML says only where it begins and ends, and the field says what it is,
+  by a grammar of its own (YAML's readers take `1:30` for 90, `071` for 57, and what follows ` #` for nothing);
+* the file is untrusted: its size, depth and strings are bounded, and tags, anchors and aliases are refused, so that
+  nothing is executed and nothing expands;
 * all problems are reported at once, each with its line;
 * text contains no control or invisible characters and URLs are http(s), but text is not HTML: code that shows it must
   escape it;
@@ -14,16 +16,17 @@ Invariants:
 import datetime
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from unicodedata import category
 
 import yaml  # type: ignore[import-untyped]
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ..cli import as_called
 from ..errors import InputError
+from ..invisible import invisible_characters
 
 MAX_BYTES = 1 << 16
 MAX_SEEDS = 20
@@ -31,14 +34,17 @@ _MAX_SCALAR, _MAX_DEPTH = 4000, 3
 _LINE_END = "\n"
 _URL = re.compile(r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?(?:[/?#][!#-&(-;=?-\[\]_a-z~]*)?")
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
-#: Format characters (Cf) that scripts and emoji need; the others reorder or hide text.
-_JOINERS = set("\u200c\u200d")
-#: Letters, marks and symbols that are blank.
-_BLANK = set("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+#: Invisible characters that scripts and emoji need; the others reorder or hide text.
+_JOINERS = set("\u200c\u200d\ufe0e\ufe0f")
+#: What YAML takes for a line break, and editors do not.
+_ODD_BREAK = re.compile("[\x85\u2028\u2029]")
+_COMMENT = re.compile("[ \t]+#")
 
 
 def _one_line(text: str) -> str:
-    if any((category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in _JOINERS) or c in _BLANK for c in text):
+    if any(category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in text if c not in _JOINERS) or (
+        set(invisible_characters(text)) - _JOINERS
+    ):
         raise ValueError("control characters, invisible characters or line breaks are not allowed")
     if text and not any(category(c)[0] in "LNPS" for c in text):
         raise ValueError("expected at least one visible character")
@@ -67,10 +73,39 @@ def _reachable(text: str) -> str:
     return text
 
 
+def _written(pattern: str, expected: str, read: Callable[[str], Any]) -> BeforeValidator:
+    """A validator that reads text of one form, and refuses all other text; values that are no text pass."""
+    form = re.compile(pattern)
+
+    def check(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if not form.fullmatch(value):
+            raise ValueError(f"expected {expected}")
+        return read(value)
+
+    return BeforeValidator(check)
+
+
+Integer = Annotated[
+    int, _written("0|-?[1-9][0-9]{0,30}", "an integer in digits, without leading zeros, units, `_`, `,` or `:`", int)
+]
+Number = Annotated[
+    float,
+    _written(
+        r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?",
+        "a number such as 12.5, in digits, without leading zeros, units, `_`, `,` or `:`",
+        float,
+    ),
+]
+Flag = Annotated[bool, _written("(?i:true|false)", "true or false", lambda text: text.lower() == "true")]
+Day = Annotated[
+    datetime.date, _written("[0-9]{4}-[0-9]{2}-[0-9]{2}", "a day as YYYY-MM-DD", datetime.date.fromisoformat)
+]
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 Name = Annotated[str, Field(min_length=1, max_length=60), AfterValidator(_one_line)]
 Url = Annotated[str, Field(max_length=500), AfterValidator(_url)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seed = Annotated[Integer, Field(ge=0, lt=2**32)]
 
 
 def _field(description: str, example: Any, **more: Any) -> Any:
@@ -95,38 +130,38 @@ class Metadata(BaseModel):
         "Address of the public code, if there is any.", "https://example.org/code", default=None
     )
     code_commit: Annotated[str, Field(pattern="^[0-9a-f]{7,64}$")] | None = _field(
-        "The commit that was run, 7 to 64 hex digits in quotes; needed with code_url.", "0123abc", default=None
+        "The commit that was run, 7 to 64 hex digits; needed with code_url.", "0123abc", default=None
     )
     training_command: Annotated[str, Field(max_length=4000), AfterValidator(_lines)] | None = _field(
         "The exact command that trains the system, without placeholders.", "python train.py --seed 1", default=None
     )
     license: Text = _field("Licence of the code and weights; `none` if they are not public.", "Apache-2.0")
-    date: Annotated[datetime.date, Field(strict=False, ge=datetime.date(2022, 1, 1), lt=datetime.date(2100, 1, 1))] = (
-        _field("Day of the submission; the folder's name starts with it.", datetime.date(2027, 1, 31))
+    date: Annotated[Day, Field(ge=datetime.date(2022, 1, 1), lt=datetime.date(2100, 1, 1))] = _field(
+        "Day of the submission; the folder's name starts with it.", datetime.date(2027, 1, 31)
     )
-    uses_external_data: bool = _field("Whether other data than the train split was used, at any stage.", False)
+    uses_external_data: Flag = _field("Whether other data than the train split was used, at any stage.", False)
     external_data: Text | None = _field(
         "Name of that data; needed if uses_external_data is true.", "LAION-5B", default=None
     )
     pretrained_from: list[Text] = _field(
         "Pretrained parts that the system starts from; [] if none.", ["ResNet-50"], max_length=50
     )
-    trained_on_val_or_test: bool = _field("Whether val or test, inputs or references, were trained on.", False)
-    n_params: int = _field(
+    trained_on_val_or_test: Flag = _field("Whether val or test, inputs or references, were trained on.", False)
+    n_params: Integer = _field(
         "Number of parameters, summed over all stages and including frozen ones.", 71_000_000, ge=0, le=10**14
     )
     hardware: Text = _field("Hardware of the training.", "1 x H100")
-    gpu_hours: float | None = _field(
+    gpu_hours: Number | None = _field(
         "GPU hours of one training.", 12.5, default=None, ge=0, le=1e9, allow_inf_nan=False
     )
     seeds: Annotated[list[Seed], AfterValidator(_once)] = _field(
         "One number per prediction file, in the order of the files.", [1, 2, 3], min_length=1, max_length=MAX_SEEDS
     )
     decoding: Text = _field("How captions are decoded.", "beam search, width 5")
-    attempts: int = _field("How often the test split was scored before choosing this system.", 1, ge=1, le=10**6)
-    open_weights: bool = _field("Whether the weights are public.", True)
-    checked: bool = _field("Maintainers only: scores were recomputed.", False, default=False)
-    reproduced: bool = _field("Maintainers only: a maintainer has run the system.", False, default=False)
+    attempts: Integer = _field("How often the test split was scored before choosing this system.", 1, ge=1, le=10**6)
+    open_weights: Flag = _field("Whether the weights are public.", True)
+    checked: Flag = _field("Maintainers only: scores were recomputed.", False, default=False)
+    reproduced: Flag = _field("Maintainers only: a maintainer has run the system.", False, default=False)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Metadata":
@@ -167,7 +202,7 @@ def read_metadata(path: Path, *, maintainer: bool = False) -> Metadata:
     problems += [
         f"{path}:{lines.get((key,), 1)}: {key}: got true, expected false; maintainers set it"
         for key in MAINTAINERS
-        if values.get(key) is True and not maintainer
+        if str(values.get(key)).lower() == "true" and not maintainer
     ]
     if problems or metadata is None:
         raise InputError(*problems)
@@ -175,31 +210,44 @@ def read_metadata(path: Path, *, maintainer: bool = False) -> Metadata:
 
 
 def _load(path: Path, content: bytes) -> tuple[dict[str, Any], dict[tuple[str | int, ...], int]]:
-    """The mapping of a file, and the line of every key and list item."""
+    """The mapping of a file, with all values as text, and the line of every key and list item."""
     if len(content) > MAX_BYTES:
         raise InputError(f"{path}: got more than {MAX_BYTES:,} bytes, expected a few thousand")
     try:
         text = content.decode("utf-8-sig")
-        problems = list(_refused(path, text))
-        if problems:
-            raise InputError(*problems)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.load(text, Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{path}:{line}: got byte 0x{content[error.start]:02x}, which is not UTF-8; save the file as UTF-8"
+        ) from None
+    problems = [
+        f"{path}:{text.count(_LINE_END, 0, odd.start()) + 1}: got a line break U+{ord(odd[0]):04X}, which most "
+        "editors do not show; remove it"
+        for odd in _ODD_BREAK.finditer(text)
+    ]
+    try:
+        problems = problems[:20] or list(_refused(path, text))
+        root = None if problems else yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
+        line = mark.line if mark else text.count(_LINE_END, 0, getattr(error, "position", 0))
         why = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
-        raise InputError(f"{path}:{mark.line + 1 if mark else 1}: not YAML: {str(why)[:200]}") from None
-    except (ValueError, OverflowError, RecursionError) as error:  # also text that is not UTF-8
+        raise InputError(f"{path}:{line + 1}: not YAML: {str(why)[:200]}; put text in quotes") from None
+    except (ValueError, OverflowError, RecursionError) as error:  # escapes of characters that there are not
         raise InputError(f"{path}: a value cannot be read: {str(error)[:200]}; put text in quotes") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{path}:1: got {type(values).__name__}, expected lines such as `name: my system`")
+    if problems:
+        raise InputError(*problems)
+    if not isinstance(root, yaml.MappingNode):
+        raise InputError(f"{path}:1: got {root.id if root else 'nothing'}, expected lines such as `name: my system`")
+    values: dict[str, Any] = {}
     lines: dict[tuple[str | int, ...], int] = {}
     for key, value in root.value:
-        name = str(key.value)[:80]
-        if (name,) in lines:
+        name = key.value[:80] if isinstance(key, yaml.ScalarNode) else f"a {key.id}"
+        if name in values:
             problems.append(f"{path}:{key.start_mark.line + 1}: got {name!r} again, expected every key once")
-        if key.tag != "tag:yaml.org,2002:str":
+        if not isinstance(key, yaml.ScalarNode):
             problems.append(f"{path}:{key.start_mark.line + 1}: got key {name!r}, expected a word")
+        values[name] = _value(value)
         lines[name,] = key.start_mark.line + 1
         if isinstance(value, yaml.SequenceNode):
             lines |= {(name, i): item.start_mark.line + 1 for i, item in enumerate(value.value)}
@@ -208,10 +256,22 @@ def _load(path: Path, content: bytes) -> tuple[dict[str, Any], dict[tuple[str | 
     return values, lines
 
 
+def _value(node: yaml.Node) -> Any:
+    """The text of a value, or a list or mapping of texts; None if nothing, `null` or `~` stands there."""
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item) for item in node.value]
+    if isinstance(node, yaml.MappingNode):
+        return {str(key.value): _value(item) for key, item in node.value}
+    return None if node.style is None and node.value in ("", "null", "~") else node.value
+
+
 def _refused(path: Path, text: str) -> Iterator[str]:
-    """Messages on YAML that metadata never needs: tags, anchors, aliases, deep nesting, long text, more documents."""
+    """Messages on YAML that metadata never needs: tags, anchors, aliases, deep nesting, long text, more documents.
+
+    Also on comments behind text without quotes, since `name: Method #1` means a name with a `#` more often than not.
+    """
     depth = documents = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=yaml.BaseLoader):
         place = f"{path}:{event.start_mark.line + 1}"
         documents += isinstance(event, yaml.DocumentStartEvent)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
@@ -220,6 +280,11 @@ def _refused(path: Path, text: str) -> Iterator[str]:
             yield f"{place}: YAML tags are not allowed, got {event.tag[:60]!r}; put text in quotes"
         elif isinstance(event, yaml.ScalarEvent) and len(event.value) > _MAX_SCALAR:
             yield f"{place}: got {len(event.value):,} characters, expected at most {_MAX_SCALAR:,}"
+        elif isinstance(event, yaml.ScalarEvent) and not event.style and _COMMENT.match(text, event.end_mark.index):
+            yield (
+                f"{place}: got ` #` behind {event.value!r:.60}, where YAML begins a comment; put a text with # "
+                "in quotes, and a comment on a line of its own"
+            )
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _MAX_DEPTH:

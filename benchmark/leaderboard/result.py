@@ -9,7 +9,7 @@ from typing import Any
 
 from .check import Report
 
-FORMAT = "caponimage-check/1"
+FORMAT = "caponimage-check/2"
 MAX_PROBLEMS, _MAX_TEXT = 200, 1000
 
 
@@ -23,6 +23,7 @@ def shown(report: Report) -> str:
     """The result of one entry as lines of text."""
     head = f"{'FAIL' if report.failures else 'ok  '} {printable(report.path.name)[:100]} ({report.status})"
     lines = [head, *(f"     {name}: {printable(problem)}" for name, problem in report.failures)]
+    lines += [f"     LOOK: {printable(warning)}" for warning in report.warnings]
     return "\n".join([*lines, *(f"     note: {printable(note)}" for note in report.notes)])
 
 
@@ -38,6 +39,7 @@ def result(reports: Sequence[Report], problems: Sequence[str]) -> bytes:
             "name": printable(report.path.name)[:100],
             "status": report.status,
             "failures": [[name, printable(problem)] for name, problem in report.failures[:MAX_PROBLEMS]],
+            "warnings": [printable(warning) for warning in report.warnings[:MAX_PROBLEMS]],
             "notes": [printable(note) for note in report.notes[:MAX_PROBLEMS]],
             "scores": _scores(report),
         }

@@ -1,67 +1,17 @@
-"""Finds copied captions, and unusual scores for a reviewer to look at before an entry is accepted.
+"""Finds unusual scores for a reviewer to look at before an entry is accepted; `copies` finds what is copied.
 
-Copies of another entry or of the references are failures, see `check`. Unusually high scores and captions that do not
-vary are notes, never failures: each can have an honest cause, and a fixed rule would show how to stay below it. A score
-counts as higher than another only if their 95 % intervals do not overlap, so that small splits cause no false alarm,
-and if it is higher by more than honest systems differ (see each constant).
-
-Invariant: captions are compared as tokens (without white space), by 64-bit hashes that are valid in this process only,
-so that a hundred entries fit into memory.
+Unusually high scores and captions that do not vary are notes, never failures: each can have an honest cause, and a
+fixed rule would show how to stay below it. A score counts as higher than another only if their 95 % intervals do not
+overlap, so that small splits cause no false alarm, and if it is higher by more than honest systems differ (see each
+constant).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..dataset.mini import UNEXPLAINED
-from ..dataset.store import Split
-from ..errors import InputError
-from ..metrics.corpus import characters
-from ..predictions import read_predictions
-from .entries import neighbours
-
-#: Share of equal captions from which two prediction files count as copies.
-NEAR_DUPLICATE = 0.99
-#: Share of captions equal to their reference from which references count as leaked; people reach far less.
-LEAKED = 0.95
-
-
-def hashed(captions: Sequence[str]) -> np.ndarray:
-    """Hashes of the captions' tokens; int64, shape (len(captions),)."""
-    return np.array([hash(characters(caption)) for caption in captions], dtype=np.int64)
-
-
-def equal_share(captions: np.ndarray, others: np.ndarray) -> float:
-    """Share of boxes with equal tokens in two results of `hashed`."""
-    return float(np.mean(captions == others))
-
-
-class Neighbours:
-    """Test predictions of the other entries in a folder; each file is read once."""
-
-    def __init__(self, test: Split) -> None:
-        self._test = test
-        self._read: dict[Path, np.ndarray | None] = {}
-
-    def of(self, entry: Path, beside: Path) -> Iterator[tuple[str, np.ndarray]]:
-        """Name and `hashed` captions of each valid test file of the other entries in a folder.
-
-        Args:
-            entry: path of the entry to leave out.
-            beside: folder of all entries.
-        """
-        for name, path in neighbours(beside, entry):
-            if path not in self._read:
-                try:
-                    self._read[path] = hashed(read_predictions(path, self._test))
-                except InputError:
-                    self._read[path] = None  # the check of that entry reports it
-            captions = self._read[path]
-            if captions is not None:
-                yield name, captions
-
 
 #: Relative difference in CIDEr from which test above val, or one seed above all others, is noted. Among 11 systems in
 #: reports/results/mini the largest difference of test from val is 6.3 %; in the paper's Table 2 test is always lower.
@@ -108,7 +58,7 @@ def sameness(seed: int, captions: np.ndarray) -> Iterator[str]:
 
     Args:
         seed: seed of the predictions.
-        captions: `hashed` test captions.
+        captions: `copies.caption_hashes` of the test captions.
     """
     share = np.unique(captions, return_counts=True)[1].max() / len(captions)
     if share > SAME_CAPTION:

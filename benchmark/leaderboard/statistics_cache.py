@@ -1,20 +1,25 @@
 """Scores each prediction file of the board once, and caches its receipt, CIDEr per image and caption hashes.
 
+Caption hashes alone are cached, too, since the check of one entry needs those of all others.
+
 Invariants:
 * scores are cached under everything they depend on: the bytes of the prediction file, the fingerprint of the split, and
   the metric versions. A stored file that does not contain exactly its key counts as missing;
 * numbers come from `scoring.evaluation` and `scoring.receipt`, so the board shows the bits of `benchmark.score`;
-* a file of the cache is complete or missing (written under another name, then renamed), and contains no pickle.
+* a file of the cache begins with a digest of all that follows, so that one that is damaged in any bit counts as
+  missing; it contains no pickle;
+* where the cache cannot be written, everything works and nothing is kept.
 """
 
 import hashlib
+import io
 import json
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -24,14 +29,15 @@ from ..errors import InputError
 from ..files import replace_when_complete
 from ..metrics import METRICS
 from ..metrics import cider as metrics_cider
-from ..metrics.corpus import characters
 from ..predictions import read_predictions
 from ..processes import Workers
 from ..scoring.evaluation import MAX_MEAN_LENGTH, METRIC_VERSION, Evaluation, evaluate
 from ..scoring.receipt import make_receipt
+from .copies import caption_hashes, kept_share
 
 #: Version of the cache's file format.
-_FORM = 3
+_FORM = 4
+_DIGEST = hashlib.sha256().digest_size
 
 #: Maximum number of images of a split that the site shows; enough for all of mini.
 SAMPLES = 1000
@@ -47,7 +53,8 @@ class Statistics:
     Attributes:
         receipt: recomputed receipt, as from `receipt.make_receipt`.
         cider: CIDEr of each image, summed over its boxes, natural scale (0 to 10 per box); float64, shape (n_images,).
-        hashes: hash of each caption's tokens; uint32, shape (n_boxes,).
+        hashes: `copies.caption_hashes` of the captions; uint32, shape (n_boxes,).
+        kept: `copies.kept_share` of the captions.
         samples: captions of the images that the site shows, see `sample_images`, as tokens.
         boxes: number of boxes of each image; shape (n_images,).
     """
@@ -55,6 +62,7 @@ class Statistics:
     receipt: dict[str, Any]
     cider: np.ndarray
     hashes: np.ndarray
+    kept: float
     samples: list[str]
     boxes: np.ndarray
 
@@ -83,11 +91,8 @@ class Statistics:
         captions, offsets = evaluation.corpus.predictions, split.offsets
         samples = [captions[b] for i in sample_images(split) for b in range(offsets[i], offsets[i + 1])]
         boxes = np.diff(split.offsets)
-        return cls(make_receipt(split, evaluation), cider, caption_hashes(captions), samples, boxes)
-
-    def equal_share(self, hashes: np.ndarray) -> float:
-        """Share of boxes whose caption hash equals that in `hashes`."""
-        return float(np.mean(self.hashes == hashes))
+        kept = kept_share(captions, split.captions)
+        return cls(make_receipt(split, evaluation), cider, caption_hashes(captions), kept, samples, boxes)
 
 
 def sample_images(split: Split) -> list[int]:
@@ -95,21 +100,15 @@ def sample_images(split: Split) -> list[int]:
     return np.unique(np.linspace(0, split.n_images - 1, min(SAMPLES, split.n_images)).astype(int)).tolist()
 
 
-def caption_hashes(captions: Sequence[str]) -> np.ndarray:
-    """Hashes of the captions' tokens, the same in every process; uint32, shape (len(captions),)."""
-    known: dict[str, int] = {}
-    for caption in set(captions):
-        digest = hashlib.blake2b(characters(caption).encode("utf-8", "surrogatepass"), digest_size=4)
-        known[caption] = int.from_bytes(digest.digest(), "little")
-    return np.fromiter((known[caption] for caption in captions), np.uint32, len(captions))
-
-
 class StatisticsCache:
     """A cache of `Statistics` in a folder."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Use a folder; default: `leaderboard` inside the cache folder of the project."""
-        self._folder = folder or cache_directory() / "leaderboard"
+        """Use a folder; default: `leaderboard` inside the cache folder of the project, if there is one."""
+        self._folder = folder
+        if folder is None:
+            with suppress(InputError):  # no home folder: nothing is kept
+                self._folder = cache_directory() / "leaderboard"
 
     def get(self, content: str, split: Split) -> Statistics | None:
         """Read stored statistics.
@@ -121,33 +120,68 @@ class StatisticsCache:
         Returns:
             The statistics; None if they are not in the cache.
         """
-        key = _key(content, split)
-        try:
-            with np.load(self._place(key), allow_pickle=False) as stored:
-                receipt, samples = (json.loads(stored[name].tobytes()) for name in ("receipt", "samples"))
-                boxes = np.diff(split.offsets)
-                statistics = Statistics(receipt, stored["cider"], stored["hashes"], samples, boxes)
-                found = stored["key"].tobytes().decode()
-        except (OSError, ValueError, KeyError, BadZipFile, EOFError):
+        stored = self._read(_key(content, split))
+        if stored is None:
             return None
-        fits = (statistics.cider.shape, statistics.hashes.shape) == ((split.n_images,), (split.n_boxes,))
-        return statistics if fits and found == key else None
+        receipt, samples, kept = (json.loads(stored[name].tobytes()) for name in ("receipt", "samples", "kept"))
+        return Statistics(receipt, stored["cider"], stored["hashes"], kept, samples, np.diff(split.offsets))
 
-    def put(self, content: str, split: Split, statistics: Statistics) -> None:
-        """Store statistics; see `get` for the arguments."""
-        key = _key(content, split)
-        with replace_when_complete(self._place(key)) as partial, partial.open("wb") as file:
-            np.savez(
-                file,
-                key=np.frombuffer(key.encode(), np.uint8),
-                receipt=_bytes(statistics.receipt),
-                samples=_bytes(statistics.samples),
-                cider=statistics.cider,
-                hashes=statistics.hashes,
-            )
+    def put(self, content: str, split: Split, statistics: Statistics) -> bool:
+        """Store statistics; returns whether that was possible. See `get` for the arguments."""
+        return self._write(
+            _key(content, split),
+            receipt=_bytes(statistics.receipt),
+            samples=_bytes(statistics.samples),
+            kept=_bytes(statistics.kept),
+            cider=statistics.cider,
+            hashes=statistics.hashes,
+        )
 
-    def _place(self, key: str) -> Path:
-        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
+    def hashes(self, path: Path, split: Split) -> np.ndarray:
+        """`copies.caption_hashes` of a prediction file, which is read only if they are not in the cache.
+
+        Raises:
+            InputError: if the file has no valid predictions.
+        """
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        key = f"hashes {_key(content, split)}"
+        stored = self._read(_key(content, split)) or self._read(key)
+        if stored is None:
+            stored = {"hashes": caption_hashes(read_predictions(path, split))}
+            self._write(key, **stored)
+        return stored["hashes"]
+
+    def _read(self, key: str) -> dict[str, np.ndarray] | None:
+        """The stored arrays of a key; None if they are missing or damaged."""
+        if (place := self._place(key)) is None:
+            return None
+        try:
+            stored = place.read_bytes()
+        except OSError:
+            return None
+        digest, content = stored[:_DIGEST], stored[_DIGEST:]
+        if hashlib.sha256(key.encode() + content).digest() != digest:
+            return None
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def _write(self, key: str, **arrays: np.ndarray) -> bool:
+        """Store arrays; returns whether that was possible."""
+        if (place := self._place(key)) is None:
+            return False
+        file = io.BytesIO()
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+        content = file.getvalue()
+        try:
+            with replace_when_complete(place) as partial:
+                partial.write_bytes(hashlib.sha256(key.encode() + content).digest() + content)
+        except (OSError, InputError):
+            return False
+        return True
+
+    def _place(self, key: str) -> Path | None:
+        name = f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.statistics"
+        return None if self._folder is None else self._folder / name
 
     def made(self, content: str, split: Split, captions: Callable[[], list[str]]) -> Statistics:
         """Read stored statistics, or score `captions()` and store the result."""
@@ -179,16 +213,19 @@ class StatisticsCache:
         missing = [(path, split) for path, split in files if path not in found]
         if missing:
             log(f"scoring {len(missing)} of {len(files)} prediction files; the others are in the cache")
-        work = [(path, digests[path], split.directory, split.name, self._folder) for path, split in missing]
-        if jobs > 1 and len(missing) >= _WORTH_PROCESSES:
-            with Workers(jobs) as pool:
-                outcomes = list(pool.map(_score, work))
-        else:
-            outcomes = list(map(_score, work))
-        for (path, split), problems in zip(missing, outcomes, strict=True):
-            statistics = None if problems else self.get(digests[path], split)
-            unstored = [f"{path}: its statistics could not be stored in {self._folder}"]
-            found[path] = statistics or InputError(*(problems or unstored))
+        parallel = jobs > 1 and len(missing) >= _WORTH_PROCESSES
+        work = [(path, split.directory, split.name) for path, split in missing]
+        unkept = 0
+        with Workers(jobs) if parallel else nullcontext() as pool:
+            outcomes = pool.map(_score, work) if pool else map(_score, work)
+            for (path, split), outcome in zip(missing, outcomes, strict=True):
+                found[path] = outcome if isinstance(outcome, Statistics) else InputError(*outcome)
+                if isinstance(outcome, Statistics):
+                    unkept += not self.put(digests[path], split, outcome)
+        if unkept:
+            log(
+                f"the scores of {unkept} files are not kept, since {self._folder or 'a cache folder'} cannot be written"
+            )
         return found
 
 
@@ -201,18 +238,17 @@ def _key(content: str, split: Split) -> str:
     return f"{_FORM} {content} {split.fingerprint.hexdigest()} {METRIC_VERSION} {versions}"
 
 
-def _score(work: tuple[Path, str, Path, str, Path]) -> list[str]:
-    """Score a prediction file and store the result; returns the problems of the file. Runs in any process."""
-    path, digest, directory, name, folder = work
+def _score(work: tuple[Path, Path, str]) -> Statistics | list[str]:
+    """Score a prediction file; returns the problems of one that is not valid. Runs in any process."""
+    path, directory, name = work
     split = _opened(directory, name)
     try:
         captions = read_predictions(path, split)
-        if (mean := sum(map(len, captions)) / len(captions)) > MAX_MEAN_LENGTH:
-            return [f"{path}: got {mean:.0f} characters per caption on average, expected at most {MAX_MEAN_LENGTH}"]
     except InputError as error:
         return list(error.problems)
-    StatisticsCache(folder).put(digest, split, Statistics.of(split, evaluate(split, captions)))
-    return []
+    if (mean := sum(map(len, captions)) / len(captions)) > MAX_MEAN_LENGTH:
+        return [f"{path}: got {mean:.0f} characters per caption on average, expected at most {MAX_MEAN_LENGTH}"]
+    return Statistics.of(split, evaluate(split, captions))
 
 
 _open: dict[tuple[Path, str], Split] = {}

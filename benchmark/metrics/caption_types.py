@@ -99,26 +99,50 @@ def embed(transformer: Any, captions: Sequence[str]) -> np.ndarray:
 
 
 def _cached_embeddings(key: str, captions: Sequence[str], encode: Any) -> np.ndarray:
-    """Embeddings from a cache: a caption is encoded once per type model, versions of the libraries and machine.
+    """Embeddings from a cache keyed by text hash: a caption is encoded once per type model, libraries and machine.
 
-    A row bears a digest of itself; rows that are damaged are encoded anew, and so are all where there is no cache.
+    A vector is believed only with its digest. Where the cache cannot be read or written, everything is encoded.
     """
-    versions = [f"{name} {_version_of(name)}" for name in ("sentence-transformers", "transformers", "torch", "numpy")]
-    place = hashlib.sha256("\n".join([key, *versions]).encode()).hexdigest()[:16]
     hashes = [hashlib.sha256(caption.encode("utf-8", "surrogatepass")).digest() for caption in captions]
-    try:
-        path = cache_directory() / "embeddings" / f"{place}.sqlite"
-    except InputError:
-        path = None
-    found = _read_vectors(path, hashes) if path else {}
+    found: dict[bytes, bytes] = {}
+    with suppress(OSError, sqlite3.Error, InputError), closing(_open_store(key)) as store:
+        select = "SELECT vector, digest FROM vectors WHERE hash = ?"
+        rows = ((h, *row) for h in hashes for row in store.execute(select, (h,)))
+        found = {h: vector for h, vector, digest in rows if isinstance(vector, bytes) and digest == _digest(h, vector)}
     missing = [(h, caption) for h, caption in zip(hashes, captions, strict=True) if h not in found]
     if missing:
         vectors = encode([caption for _, caption in missing])
         new = {h: vector.astype("<f4").tobytes() for (h, _), vector in zip(missing, vectors, strict=True)}
-        if path:
-            _keep_vectors(path, new)
-        found.update(new)
+        found |= new
+        with suppress(OSError, sqlite3.Error, InputError), closing(_open_store(key)) as store, store:
+            rows = ((h, vector, _digest(h, vector)) for h, vector in new.items())
+            store.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
     return np.stack([np.frombuffer(found[h], "<f4") for h in hashes])
+
+
+def _digest(text_hash: bytes, vector: bytes) -> bytes:
+    return hashlib.sha256(text_hash + vector).digest()
+
+
+def _open_store(key: str) -> sqlite3.Connection:
+    """Open the cache of a type model and of the libraries that embed; one that is damaged is made anew."""
+    libraries = [f"{name} {_version_of(name)}" for name in ("sentence-transformers", "transformers", "torch")]
+    place = hashlib.sha256("\n".join([key, *libraries]).encode()).hexdigest()
+    path = cache_directory() / "embeddings" / f"{place[:16]}.sqlite"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    create = "CREATE TABLE IF NOT EXISTS vectors (hash BLOB PRIMARY KEY, vector BLOB, digest BLOB)"
+    for _ in range(2):
+        store = sqlite3.connect(path, timeout=60)
+        try:
+            store.execute(create)
+            return store
+        except sqlite3.OperationalError:  # locked, or not to be written
+            store.close()
+            raise
+        except sqlite3.DatabaseError:
+            store.close()
+            path.unlink(missing_ok=True)
+    raise OSError(f"{path} cannot be made")
 
 
 def _version_of(package: str) -> str:
@@ -126,39 +150,6 @@ def _version_of(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "none"
-
-
-def _read_vectors(path: Path, hashes: Sequence[bytes]) -> dict[bytes, bytes]:
-    """The vectors that are there and whole, by the hash of their caption."""
-    select = "SELECT vector, digest FROM vectors WHERE hash = ?"
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=60)) as store:
-            rows = [(h, row) for h in hashes if (row := store.execute(select, (h,)).fetchone())]
-    except sqlite3.Error:  # none yet, or no database any more
-        return {}
-    return {h: vector for h, (vector, digest) in rows if _row_digest(h, vector) == digest}
-
-
-def _keep_vectors(path: Path, vectors: dict[bytes, bytes]) -> None:
-    """Add vectors to the cache; a file that is no database is replaced, and without write permission none is kept."""
-    rows = [(h, vector, _row_digest(h, vector)) for h, vector in vectors.items()]
-    for attempt in range(2):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(path, timeout=60)) as store, store:
-                store.execute("CREATE TABLE IF NOT EXISTS vectors (hash BLOB PRIMARY KEY, vector BLOB, digest BLOB)")
-                store.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
-            return
-        except (sqlite3.OperationalError, OSError):
-            return
-        except sqlite3.DatabaseError:
-            if attempt == 0:
-                with suppress(OSError):
-                    path.unlink()
-
-
-def _row_digest(caption: bytes, vector: Any) -> bytes:
-    return hashlib.sha256(caption + vector).digest() if isinstance(vector, bytes) else b""
 
 
 def load_type_model(name: str) -> TypeModel:

@@ -26,6 +26,7 @@ from torch.nn.parallel import DistributedDataParallel
 from benchmark.cli import note, stderr
 from benchmark.errors import InputError, Interrupted
 from benchmark.files import replace_when_complete
+from benchmark.processes import ending_signals
 from reference_model.config import Config
 from reference_model.training.batches import UpdatePlan, Updates, training_batches
 from reference_model.training.checkpoint import Checkpoint, copy_best, find_checkpoint, save_best, save_last
@@ -34,9 +35,6 @@ from reference_model.training.evaluation import validate
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.schedule import rates
 from reference_model.training.vocabulary import Vocabulary
-
-#: Signals that ask a training to save and end.
-STOPPING = (signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 
 
 class Trainer:
@@ -251,7 +249,7 @@ class Trainer:
                 raise KeyboardInterrupt
             self._stop = number
 
-        before = {number: signal.signal(number, ask) for number in STOPPING}
+        before = {number: signal.signal(number, ask) for number in (*ending_signals(), signal.SIGINT)}
         try:
             yield
         finally:

@@ -3,7 +3,8 @@
 Invariants:
 * a run's folder belongs to one process at a time (`benchmark.locks`);
 * a run of another version of its network is not reused; it is moved aside, never deleted;
-* Ctrl-C and SIGTERM reach every training, which saves and ends; SIGKILL loses the updates since the last checkpoint;
+* Ctrl-C, SIGTERM and SIGHUP reach every training, which saves and ends; SIGKILL loses the updates since the last
+  checkpoint;
 * a run that fails does not stop the others.
 """
 
@@ -21,6 +22,7 @@ from types import FrameType
 from typing import Literal
 
 from benchmark.locks import locked
+from benchmark.processes import ending_signals
 from reports.runs.code_version import code_version
 from reports.runs.plan import Job
 from reports.runs.stored import Run, set_aside, state
@@ -68,7 +70,7 @@ class Children:
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
-        """Let Ctrl-C and SIGTERM ask all trainings to save and end; does nothing outside the main thread."""
+        """Let Ctrl-C, SIGTERM and SIGHUP ask all trainings to save and end; does nothing outside the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -81,7 +83,7 @@ class Children:
                 for process in self._running:
                     process.send_signal(passed)
 
-        before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.signal(number, pass_on) for number in (*ending_signals(), signal.SIGINT)}
         try:
             yield
         finally:

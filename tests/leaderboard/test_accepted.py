@@ -49,6 +49,14 @@ def test_sha256sum_agrees(listed: Path) -> None:
     assert len((listed.parent / HASH_LIST).read_text().splitlines()) == 1 + 6
 
 
+def test_line_ends_of_windows_are_no_change(listed: Path, splits: dict[str, Split]) -> None:
+    """A list that git has checked out with CR LF, of which every line is called unreadable."""
+    path = listed.parent / HASH_LIST
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert failures(checker_of(listed, splits), listed) == {}
+    assert read_hashes(path).entries.keys() == {NAME}
+
+
 @pytest.mark.parametrize(
     ("place", "content", "word"),
     [("README.md", "x", "changed"), ("seed1/scores.val.json", None, "gone"), ("seed2/scores.val.json", "{}", "new")],

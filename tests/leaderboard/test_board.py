@@ -8,6 +8,7 @@ import re
 import shutil
 from datetime import date
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -129,6 +130,42 @@ def test_damaged_cache_is_as_good_as_none(splits: dict[str, Split], tmp_path: Pa
     assert cache.get("a", split) is None
     assert cache.made("a", split, lambda: split.captions).receipt == made[0].receipt
     assert cache.get("b", split) is None
+
+
+def test_no_bit_of_the_cache_is_believed_unchecked(splits: dict[str, Split], tmp_path: Path) -> None:
+    """A bit that has flipped on the disk, and with it a score on the board."""
+    cache, split = StatisticsCache(tmp_path / "cache"), splits["test"]
+    made = cache.made("a", split, lambda: split.captions)
+    [file] = (tmp_path / "cache").iterdir()
+    content = file.read_bytes()
+    random = Random(0)
+    for place in [*range(80), *random.sample(range(len(content)), 300)]:
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << random.randrange(8)
+        file.write_bytes(flipped)
+        assert cache.get("a", split) is None
+    file.write_bytes(content)
+    found = cache.get("a", split)
+    assert found is not None
+    assert (found.receipt, found.kept, found.hashes.tolist()) == (made.receipt, 1.0, made.hashes.tolist())
+
+
+@pytest.mark.parametrize("place", ["a file", "no home"])
+def test_a_cache_that_cannot_be_written(
+    submissions: Path, splits: dict[str, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """A board that needs to write into a folder which belongs to somebody else, or into a home that is not there."""
+    before = markdown(gather(submissions, splits))
+    if place == "a file":
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("CAPONIMAGE_CACHE", str(tmp_path / "file"))
+    else:
+        monkeypatch.delenv("CAPONIMAGE_CACHE")
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+        monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    said: list[str] = []
+    assert markdown(gather(submissions, splits, log=said.append)) == before
+    assert "are not kept, since" in said[-1]
 
 
 def test_failing_entries_are_listed_and_stop_nothing(submissions: Path, splits: dict[str, Split]) -> None:

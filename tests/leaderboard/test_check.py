@@ -169,7 +169,7 @@ def test_what_is_no_receipt(checker: Checker, entry: Path, receipt: str) -> None
 def test_copy_of_another_entry(checker: Checker, entry: Path) -> None:
     """The same predictions handed in under another name."""
     copy = shutil.copytree(entry, entry.with_name("20270131_another"))
-    assert f"100.0% of the captions equal those of {NAME}/seed1" in failures(checker, copy)["duplicates"]
+    assert f"100.0% of the captions equal those of {NAME}," in failures(checker, copy)["duplicates"]
 
 
 def test_leaked_references(checker: Checker, entry: Path, splits: dict[str, Split]) -> None:

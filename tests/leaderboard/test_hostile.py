@@ -245,12 +245,12 @@ def test_script_in_the_result_does_not_act_in_the_comment(
     about["problems"] = [f"{SCRIPT}\n```\n\n# big\n@everyone https://evil.example\r```\u2028```\v~~~"]
     about["entries"][0]["name"] = SCRIPT
     about["entries"][0]["failures"] = [["```", "```"]]
-    about["entries"][0]["notes"] = [SCRIPT]
+    about["entries"][0]["notes"] = about["entries"][0]["warnings"] = [SCRIPT]
     path = tmp_path / "result.json"
     path.write_text(json.dumps(about))
     tokens = MarkdownIt("commonmark").enable("table").parse(comment(path, entry.parent))
     code = "".join(token.content for token in tokens if token.type == "fence")
-    assert code.count("alert(1)") == 2 * (1 + 1 + 1)
+    assert code.count("alert(1)") == 2 * (1 + 1 + 1 + 1)
     rest = [token for token in tokens if token.type != "fence"]
     assert not any(acting in token.content for token in rest for acting in ("alert", "@e", "evil", "onerror"))
     assert [token.content.strip() for token in rest if token.type == "html_block"] == [MARKER]
@@ -266,9 +266,9 @@ def test_script_in_the_result_does_not_act_in_the_comment(
         b"",
         b"[" * 100_000,
         b"{}",
-        b'{"format": "caponimage-check/1", "passed": true, "problems": [], "entries": [], "more": 1}',
-        b'{"format": "caponimage-check/1", "passed": true, "problems": ["' + b"x" * 30_000 + b'"], "entries": []}',
-        b'{"format": "caponimage-check/1", "passed": true, "problems": [], "entries": [{"name": "x"}]}',
+        b'{"format": "caponimage-check/2", "passed": true, "problems": [], "entries": [], "more": 1}',
+        b'{"format": "caponimage-check/2", "passed": true, "problems": ["' + b"x" * 30_000 + b'"], "entries": []}',
+        b'{"format": "caponimage-check/2", "passed": true, "problems": [], "entries": [{"name": "x"}]}',
         b" " * (MAX_BYTES + 1),
         b"\xff",
     ],

@@ -97,25 +97,25 @@ def test_all_problems_at_once_with_lines(tmp_path: Path) -> None:
         ('authors: ["\\u2060"]', "invisible"),
         ('"\\e[31m\\u202e": x', "no such field"),
         ('name: "\\ud800"', "unicode string"),
-        (f"n_params: {'9' * 3900}", "less than|cannot be read"),
-        ("gpu_hours: .inf", "finite"),
-        ("gpu_hours: .nan", "finite|greater"),
+        (f"n_params: {'9' * 3900}", "an integer in digits"),
+        ("gpu_hours: .inf", "expected a number"),
+        ("gpu_hours: .nan", "expected a number"),
         ("paper_url: javascript:alert(1)", "starts with https"),
         ("paper_url: https://a.org/\"onclick='x'", "starts with https"),
         ("paper_url: https://user:secret@a.org/", "starts with https"),
         ("contact: nobody", "e-mail"),
-        ("date: 2027-13-45", "cannot be read|date"),
+        ("date: 2027-13-45", "date: month must be"),
         ("date: 0001-01-01", "greater than"),
         ("date: 9999-12-31", "less than"),
-        ("date: 0", "greater than"),
+        ("date: 0", "YYYY-MM-DD"),
         ("seeds: [1, 1]", "once"),
         ("seeds: []", "at least 1"),
         ("uses_external_data: true", "external_data"),
         ("code_url: https://a.org/code", "code_commit"),
         ("checked: true", "maintainers"),
         ("reproduced: true", "maintainers"),
-        ("<<: {name: x}", "expected a word"),
-        ("? [a, b]\n: c", "not YAML"),
+        ("<<: {name: x}", "no such field"),
+        ("? [a, b]\n: c", "got key 'a sequence', expected a word"),
         ("---\nname: x", "2 YAML documents|once"),
         ("name: 'open", "not YAML"),
     ],
@@ -129,6 +129,99 @@ def test_hostile_or_wrong_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         read(tmp_path, kept + line + "\n")
     assert all(len(problem) < 900 and problem.isprintable() for problem in refusal.value.problems)
     assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "written"),
+    [
+        *(
+            ("gpu_hours", text)
+            for text in ("1:30", "1_000.5", "0x1F", "1,5", "5.", ".5", "+5", "１２", "01.5", "2 h", "1e9999")
+        ),
+        *(
+            ("n_params", text)
+            for text in ("071", "0o71", "0b11", "1_000", "1,000", "0x1F", "1:30", "1e3", "5.0", "7M", "true")
+        ),
+        *(("date", text) for text in ("1764028800", "2027-13-01", "2027-02-30", "2027-1-31", "20270131", "31.1.2027")),
+        ("date", "2027-01-31 10:00:00"),
+        *(("open_weights", text) for text in ("yes", "no", "on", "off", "y", "1", "0", "~", "t")),
+        ("seeds", "[01]"),
+        ("seeds", "[1:30]"),
+        ("attempts", "~"),
+    ],
+)
+def test_values_of_another_kind_than_written(tmp_path: Path, field: str, written: str) -> None:
+    """YAML that makes 90 of `1:30`, 57 of `071`, true of `yes` and a day of 2025 of `1764028800`, without a word."""
+    path = tmp_path / "metadata.yaml"
+    lines = [line for line in GOOD.splitlines() if not line.startswith(f"{field}:")]
+    [problem] = problems_of(tmp_path, "\n".join([f"{field}: {written}", *lines]))
+    assert problem.startswith(f"{path}:1: {field}")
+    assert "got " in problem
+
+
+@pytest.mark.parametrize(
+    ("field", "written", "read_as"),
+    [
+        *(
+            ("name", text, text)
+            for text in ("071", "1:30", "yes", "1e3", "2027-01-31", "0x1F", "C#", "a#b", "M2: x".replace(": ", ":"))
+        ),
+        ("code_commit", "0123456", "0123456"),
+        ("code_commit", "1234e56", "1234e56"),
+        ("name", '"Method #1"', "Method #1"),
+        ("hardware", "'8 x A100 #80GB'", "8 x A100 #80GB"),
+        ("gpu_hours", "0.1", 0.1),
+        ("gpu_hours", "1e3", 1000.0),
+        ("gpu_hours", "7", 7.0),
+        ("open_weights", "False", False),
+        ("paper_url", "~", None),
+        ("paper_url", "null", None),
+        ("paper_url", "", None),
+        ("authors", "[no, 1:30, 2027-01-31]", ["no", "1:30", "2027-01-31"]),
+    ],
+)
+def test_values_are_read_as_written(tmp_path: Path, field: str, written: str, read_as: object) -> None:
+    """Text that looks like a number, a day or a word of YAML, and comes back as something else or is refused."""
+    kept = "".join(f"{line}\n" for line in GOOD.splitlines() if not line.startswith(f"{field}:"))
+    metadata = read(tmp_path, f"{kept}{field}: {written}\n")
+    assert getattr(metadata, field) == read_as
+    assert read(tmp_path, as_yaml(metadata)) == metadata
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["name: Method #1", "hardware: 8 x A100 #80GB", "paper_url: # none", "authors: [A #1\n  , B]"],
+)
+def test_text_that_yaml_takes_for_a_comment(tmp_path: Path, line: str) -> None:
+    """Half of a name that is silently dropped."""
+    kept = "".join(f"{one}\n" for one in GOOD.splitlines() if not one.startswith(line.partition(":")[0]))
+    [problem] = problems_of(tmp_path, f"{kept}{line}\n# a comment of its own\n")
+    assert f"metadata.yaml:{kept.count(chr(10)) + 1}: got ` #` behind" in problem
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "words"),
+    [
+        (GOOD.replace("李华", "王芳").encode("gbk"), 2, "not UTF-8; save the file as UTF-8"),
+        (GOOD.encode("utf-16"), 1, "not UTF-8"),
+        (GOOD.replace("greedy", "greedy\u2028checked: true").encode(), 13, "line break U+2028"),
+        (GOOD.replace("greedy", "greedy # \x85open_weights: true").encode(), 13, "line break U+0085"),
+        (GOOD.replace("attempts", "\tattempts").encode(), 14, "not YAML"),
+        (GOOD.replace("greedy", "greedy\x00").encode(), 13, "not YAML"),
+        (GOOD.replace("greedy", "@greedy").encode(), 13, "not YAML"),
+        (GOOD.replace("greedy", "a: b").encode(), 13, "not YAML"),
+    ],
+)
+def test_other_encodings_and_odd_breaks(tmp_path: Path, content: bytes, line: int, words: str) -> None:
+    """A file of another encoding, or a line that no editor shows, told without the place to look at."""
+    [problem] = problems_of(tmp_path, content)
+    assert problem.startswith(f"{tmp_path}/metadata.yaml:{line}: ")
+    assert words in problem
+
+
+def test_marks_and_line_ends_of_windows(tmp_path: Path) -> None:
+    """A file that Notepad has saved."""
+    assert read(tmp_path, ("\ufeff" + GOOD.replace("\n", "\r\n")).encode()) == read(tmp_path, GOOD)
 
 
 def test_billion_laughs(tmp_path: Path) -> None:

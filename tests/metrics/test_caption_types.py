@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmark.errors import InputError
+from benchmark.metrics import caption_types
 from benchmark.metrics.caption_types import (
     CELLS,
     N_TYPES,
@@ -143,3 +144,34 @@ def test_changed_files_and_moved_captions_are_refused(tmp_path: Path) -> None:
         load_type_model(str(folder))
     with pytest.raises(InputError, match="no caption-type model"):
         load_type_model("bert-base-nowhere")
+
+
+def test_damage_in_the_cache_of_embeddings_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bit that has flipped in a stored vector, and with it the type of a caption."""
+    monkeypatch.setenv("CAPONIMAGE_CACHE", str(tmp_path))
+    encoded: list[str] = []
+
+    def encode(captions: list[str]) -> np.ndarray:
+        encoded.extend(captions)
+        return np.array([[len(caption), 1.5] for caption in captions], np.float32)
+
+    def embeddings() -> list[list[float]]:
+        return caption_types._cached_embeddings("key", ["a", "bb"], encode).tolist()
+
+    first = embeddings()
+    assert (embeddings(), encoded) == (first, ["a", "bb"])
+    [file] = (tmp_path / "embeddings").iterdir()
+    content = file.read_bytes()
+    at = content.index(np.array([2, 1.5], "<f4").tobytes())
+    file.write_bytes(content[: at + 3] + bytes([content[at + 3] ^ 2]) + content[at + 4 :])
+    assert (embeddings(), encoded) == (first, ["a", "bb", "bb"])
+    file.write_bytes(b"no database" * 1000)
+    assert (embeddings(), embeddings(), encoded) == (first, first, ["a", "bb", "bb", "a", "bb"])
+
+
+def test_embeddings_without_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache that belongs to somebody else, without which nothing can be typed."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CAPONIMAGE_CACHE", str(tmp_path / "file"))
+    found = caption_types._cached_embeddings("key", ["a"], lambda captions: np.ones((len(captions), 2), np.float32))
+    assert found.tolist() == [[1, 1]]
