@@ -50,7 +50,7 @@ def main(
         + (f", {empty:,} of them empty" if empty else "")
     )
     if invisible := check.invisible():
-        print(invisible)
+        cli.say(invisible)
 
 
 if __name__ == "__main__":

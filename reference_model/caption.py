@@ -21,13 +21,13 @@ from benchmark import cli
 from benchmark.dataset.released.record import Box, exceeds_one, fit_box
 from benchmark.dataset.schema import AnnotationRow
 from benchmark.errors import InputError
-from benchmark.files import replace_when_complete
+from benchmark.files import check_outputs, replace_when_complete
 from benchmark.pictures import read_picture
 from benchmark.rendering import draw_captions
 from benchmark.strict_json import each_key_once
 from reference_model.batch import UNK
 from reference_model.config import Config
-from reference_model.run_folder import load_run, read_config
+from reference_model.run_folder import load_run, read_config, run_files
 from reference_model.training.batches import image_batch
 from reference_model.training.distributed import default_device
 from reference_model.training.evaluation import BOXES_PER_BATCH
@@ -68,7 +68,12 @@ def main(
     masked: Annotated[
         Path | None, typer.Option(help="Like --boxes: other text on the picture, hidden from the model as in training.")
     ] = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Picture to write, PNG.")] = Path("captioned.png"),
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", parser=cli.file_named("captioned.png"), metavar="FILE", help="Picture to write, PNG."
+        ),
+    ] = Path("captioned.png"),
     beam: Annotated[int, typer.Option(help="Number of beams; 1 is greedy search.", min=1, max=32)] = 1,
 ) -> None:
     r"""Caption the boxes of a picture: prints each box with its caption, and draws the captions into their boxes.
@@ -90,6 +95,7 @@ def main(
     loaded = _attempt(lambda: (read_config(run)[1], *load_run(run)), problems)
     if output.suffix.lower() != ".png":
         problems.append(f"--output: got {str(output)!r}, expected a name that ends in .png")
+    _attempt(lambda: check_outputs({"--output": output}, [image, boxes, masked, *run_files(run)]), problems)
     if problems or not (picture and found and loaded):
         raise InputError(*problems)
 

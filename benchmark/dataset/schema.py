@@ -76,11 +76,19 @@ def is_split_name(text: Any) -> bool:
     return isinstance(text, str) and bool(re.fullmatch(_SPLIT, text)) and not re.search(_UNSAFE, text)
 
 
+def row_place(row: Mapping[str, Any], number: int) -> str:
+    """What to call a row in a message: its image, or its number where the id is none, which may hold anything."""
+    return f"image {row['image_id']}" if is_image_id(row.get("image_id")) else f"row {number}"
+
+
 def row_problems(row: Mapping[str, Any]) -> list[str]:
     """List every reason to refuse a row, whose values may be anything; empty if the row is fine."""
     problems = []
     if not is_image_id(row.get("image_id")):
-        problems.append(f"image id {row.get('image_id')!r:.80} is not 1 to 128 letters, digits, '_', '-' or single '.'")
+        problems.append(
+            f"image id {row.get('image_id')!r:.80} cannot be the name of a file: it is not 1 to 128 letters, digits, "
+            "'_', '-' or single '.', or is the name of a device on Windows"
+        )
     width, height = (row.get(side) for side in ("width", "height"))
     if not all(isinstance(side, int) and 1 <= side < 2**31 for side in (width, height)):
         problems.append(f"image size is {width!r:.40} x {height!r:.40}, expected at least 1 x 1")

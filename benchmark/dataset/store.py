@@ -35,7 +35,7 @@ from ..files import replace_when_complete
 from ..pictures import read_picture
 from .fingerprint import Fingerprint, RowDigest
 from .rows import ROWS_PER_GROUP, RowFile
-from .schema import ROLES, SCHEMA, AnnotationRow, is_split_name, row_problems
+from .schema import ROLES, SCHEMA, AnnotationRow, is_split_name, row_place, row_problems
 
 FORMAT = "caponimage-dataset/1"
 
@@ -78,11 +78,12 @@ class SplitWriter:
             self.references = has_references
         elif self.references != has_references:
             problems.append("a split has captions for every image or for none")
-        key = hashlib.md5(row["image_id"].encode(), usedforsecurity=False).digest()  # 16 bytes each, at any id length
+        id_bytes = repr(row.get("image_id")).encode()
+        key = hashlib.md5(id_bytes, usedforsecurity=False).digest()  # 16 bytes each, at any id length
         if key in self._ids:
             problems.append("this image id occurs twice")
         if problems:
-            raise InputError(*(f"{self._path.name}: image {row['image_id']}: {problem}" for problem in problems))
+            raise InputError(*(f"{self._path.name}: {row_place(row, self.images)}: {problem}" for problem in problems))
         self._ids.add(key)
         self.images += 1
         self.boxes += len(row["boxes"])
@@ -377,8 +378,8 @@ def _description_problems(description: Mapping[str, Any]) -> list[str]:
     """What is wrong with the content of `dataset.json`, one sentence each."""
     problems = []
     name, splits = description.get("name"), description.get("splits")
-    if not isinstance(name, str) or not 1 <= len(name) <= _MAX_NAME:
-        problems.append(f"name is {name!r:.80}, expected 1 to {_MAX_NAME} characters")
+    if not isinstance(name, str) or not 1 <= len(name) <= _MAX_NAME or not name.isprintable():
+        problems.append(f"name is {name!r:.80}, expected 1 to {_MAX_NAME} printable characters")
     if not isinstance(description.get("synthetic", False), bool):
         problems.append(f"synthetic is {description['synthetic']!r:.80}, expected true or false")
     if not isinstance(splits, dict) or not 1 <= len(splits) <= _MAX_SPLITS:
