@@ -79,7 +79,7 @@ def main(
         if report.failures:
             raise InputError(*(problem.replace(f"{place.absolute()}/", "") for _, problem in report.failures))
         for warning in report.warnings:
-            print(f"a reviewer will look at this: {warning}")
+            cli.say(f"a reviewer will look at this: {warning}")
         for note in report.notes:
             cli.say(note)
         _show_rank(name, about, evaluations, splits, submissions)
