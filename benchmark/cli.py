@@ -47,7 +47,12 @@ def document(text: str) -> None:
     """Print JSON, Markdown, LaTeX or CSV on stdout: in UTF-8, whatever the encoding of the terminal.
 
     What is no character, such as a byte of a file name that is not UTF-8, is written as a code that JSON understands.
+
+    Raises:
+        InputError: if stdout is closed, since nobody asks for a document to lose it.
     """
+    if sys.__stdout__ is None:
+        raise InputError("the output goes to stdout, which is closed; open it, or name a file if the command takes one")
     sys.stdout.flush()
     sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "backslashreplace"))
 

@@ -59,11 +59,12 @@ def main(
     """
     cli.require_board_extra()
     from .leaderboard.check import Checker
-    from .leaderboard.entries import entry_name
+    from .leaderboard.entries import all_entries, entry_name
     from .leaderboard.new_entry import fill_entry, temporary_folder
 
     splits = open_dataset(data)
-    checker = Checker(splits)
+    there = all_entries(submissions) if submissions.exists() else []
+    checker = Checker(splits, merged=frozenset(path.name for path in there))
     about, seeds = _read_all(metadata, {"val": val, "test": predictions}, splits, submissions)
     name = entry_name(about)
     evaluations = [{split: evaluate(splits[split], captions[split]) for split in captions} for captions in seeds]

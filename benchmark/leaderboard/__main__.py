@@ -90,7 +90,8 @@ def check(
     request = read_request(mine.parent, base) if base is not None else None
     if request and not maintainer:
         problems += request.problems
-    checker = Checker(open_dataset(data), hashes, maintainer=maintainer)
+    merged = frozenset(path.name for path in all_entries(mine.parent)) - request.touched if request else frozenset()
+    checker = Checker(open_dataset(data), hashes, maintainer=maintainer, merged=merged)
     reports = []
     for path in entries:
         done = (new and path.name in hashes.entries) or (request is not None and path.name not in request.touched)

@@ -38,6 +38,7 @@ from .entries import (
     HASH_LIST,
     MAX_NAME,
     Entry,
+    all_entries,
     entry_name,
     list_entry,
     neighbours,
@@ -46,6 +47,7 @@ from .entries import (
     receipt_of,
 )
 from .metadata import Metadata, read_metadata
+from .names import folded, refused, remarks
 from .review import jumps, sameness
 from .statistics_cache import StatisticsCache
 
@@ -83,13 +85,21 @@ class Report:
 class Checker:
     """Checks entries against one data set; predictions of other entries are read once and kept."""
 
-    def __init__(self, splits: dict[str, Split], hashes: HashList | None = None, *, maintainer: bool = False) -> None:
+    def __init__(
+        self,
+        splits: dict[str, Split],
+        hashes: HashList | None = None,
+        *,
+        maintainer: bool = False,
+        merged: frozenset[str] = frozenset(),
+    ) -> None:
         """Prepare checks against a data set.
 
         Args:
             splits: splits by name: val and test with references, and train, if available, to find copied captions.
             hashes: list of accepted entries; default: an empty list.
             maintainer: whether metadata may set `checked` and `reproduced` before an entry is accepted.
+            merged: names of entries that are merged already; their names are taken, as are those of accepted ones.
 
         Raises:
             InputError: if val or test is missing or has hidden references.
@@ -99,7 +109,9 @@ class Checker:
             raise InputError(f"the data set has no {' and '.join(lacking)} split with references, needed for scoring")
         self._splits, self._maintainer = splits, maintainer
         self._accepted = hashes or HashList(Path(HASH_LIST))
+        self._merged = merged | self._accepted.entries.keys()
         self._read: dict[Path, np.ndarray | None] = {}
+        self._known_metadata: dict[Path, Metadata | None] = {}
 
     @cached_property
     def _train(self) -> np.ndarray | None:
@@ -124,10 +136,10 @@ class Checker:
                 yield name, hashes
 
     #: Names of all checks, in the order in which they run; `receipts` takes the longest.
-    CHECKS = ("name", "files", "sizes", "unchanged", "metadata", "readme", "complete", "predictions", "receipts",
-              "duplicates", "leak", "notes")  # fmt: skip
+    CHECKS = ("name", "files", "sizes", "unchanged", "metadata", "label", "readme", "complete", "predictions",
+              "receipts", "duplicates", "leak", "notes")  # fmt: skip
     #: Checks that an accepted entry need not pass again: their results follow from files that have not changed.
-    DONE = ("readme", "complete", "predictions", "receipts", "duplicates", "leak", "notes")
+    DONE = ("label", "readme", "complete", "predictions", "receipts", "duplicates", "leak", "notes")
 
     def check(self, path: Path, *, beside: Path | None = None, without: Sequence[str] = ()) -> Report:
         """Run all checks on one entry.
@@ -194,6 +206,37 @@ class Checker:
                 f"try {entry_name(report.metadata)}"
             ]
         return []
+
+    def _label(self, entry: Entry, report: Report, beside: Path) -> list[str]:
+        if report.metadata is None:
+            return []  # another check reports it
+        path, name = entry.path / "metadata.yaml", report.metadata.name
+        problems = [f"{path}: name: got {name!r}, {reason}" for reason in refused(name)]
+        report.warnings += remarks(name)
+        for other, theirs in self._others_metadata(entry.path, beside):
+            if folded(name) != folded(theirs.name):
+                continue
+            if (name, report.metadata.contact) == (theirs.name, theirs.contact):
+                report.notes.append(f"{other} has the same name and contact: is this entry a new version of it?")
+            elif entry.path.name not in self._merged and (other in self._merged or other < entry.path.name):
+                problems.append(
+                    f"{path}: name: got {name!r}, which looks like {theirs.name!r} of {other}; take another"
+                )
+        return problems
+
+    def _others_metadata(self, entry: Path, beside: Path) -> Iterator[tuple[str, Metadata]]:
+        """Folder name and metadata of each other entry whose metadata is valid; each is read once."""
+        for path in all_entries(beside) if beside.is_dir() else ():
+            if path.name == entry.name or not ENTRY_NAME.fullmatch(path.name):
+                continue
+            if path not in self._known_metadata:
+                try:
+                    content = list_entry(path).files["metadata.yaml"]
+                    self._known_metadata[path] = read_metadata(content, maintainer=True)
+                except (InputError, KeyError):
+                    self._known_metadata[path] = None  # the check of that entry reports it
+            if (metadata := self._known_metadata[path]) is not None:
+                yield path.name, metadata
 
     def _readme(self, entry: Entry, report: Report, beside: Path) -> list[str]:
         if report.metadata is None or "README.md" not in entry.files:

@@ -27,7 +27,7 @@ from benchmark.scoring import receipt as receipt_module
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-HOSTILE = "</td><script>alert(1)</script>{{ 7*7 }}\"'"
+HOSTILE = "x</td><script>alert(1)</script>{{ 7*7 }}\"'"
 
 
 @pytest.fixture(scope="module")

@@ -440,3 +440,16 @@ def test_the_command_that_predict_names_scores_what_it_wrote(
     )
     stored = json.loads((folder / "scores.val.json").read_text(encoding="utf-8"))
     assert json.loads(scored.stdout)["scores"] == stored["scores"]
+
+
+def test_predictions_are_never_written_over_what_they_are_made_of(
+    finished: Path, directory: Path, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """-o scores.test.json, or best.safetensors, and the run is gone with exit code 0; -o - writes a file called -."""
+    for output in ("scores.test.json", "checkpoint/best.safetensors", "checkpoint/new.jsonl", "config.json"):
+        with pytest.raises(InputError, match=r"--output: .* input"):
+            predict.main(finished, data=str(directory), split="val", output=finished / output)
+    with pytest.raises(InputError, match=r"--output: .* input"):
+        predict.main(finished, data=str(directory), split="val", output=directory / "dataset.json")
+    predict.main(finished, data=str(directory), split="val", output=Path("-"))
+    assert capsysbinary.readouterr().out == (finished / "preds.val.jsonl").read_bytes()

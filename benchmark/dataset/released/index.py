@@ -18,6 +18,8 @@ from .json_stream import object_members
 from .record import exceeds_one, parse_box
 from .report import ImportReport
 
+MAX_IDS = 20_000_000  # of a list; the released ones have 2.06 million and less
+
 
 def read_names(path: Path) -> list[str]:
     """Read the image ids in a released list, a one-dimensional numpy array of strings.
@@ -25,27 +27,27 @@ def read_names(path: Path) -> list[str]:
     Raises:
         InputError: if the file is anything else, above all a pickled array, which can run code when it is read.
     """
-    try:
-        with path.open("rb") as file:
-            is_npy = file.read(6) == b"\x93NUMPY"
-        if not is_npy:
+    with path.open("rb") as file:
+        if file.read(6) != b"\x93NUMPY":
             raise InputError(f"{path} is not a numpy .npy file; save the list of ids with `np.save(path, ids)`")
+    try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        usable = array.ndim == 1 and array.dtype.kind in "US" and 0 < len(array) <= MAX_IDS and array.dtype.itemsize
+        ids = array.tolist() if usable else []
+    except Exception as error:  # what numpy raises for damaged headers is anything
         if "Python objects" in str(error):
             raise InputError(
                 f"{path} holds Python objects, and reading those can run code hidden in the file; if you trust it, "
                 "save it again as plain strings: `np.save(path, np.load(path, allow_pickle=True).astype(str))`"
             ) from None
-        raise InputError(f"{path} cannot be read as a .npy file ({error}); copy or download it again") from None
-    if array.ndim != 1 or array.dtype.kind not in "US" or not len(array):
+        said = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read as a .npy file ({said:.160}); copy or download it again") from None
+    if not ids:
         raise InputError(
-            f"{path} holds an array of type {array.dtype} and shape {array.shape}, expected a list of image ids as "
-            "strings: `np.save(path, np.asarray(ids).astype(str))`"
+            f"{path} holds an array of type {array.dtype!s:.80} and shape {array.shape!s:.80}, expected a list of 1 to "
+            f"{MAX_IDS:,} image ids as strings: `np.save(path, np.asarray(ids).astype(str))`"
         )
-    if array.dtype.kind == "S":
-        return [item.decode("utf-8", "replace") for item in array.tolist()]
-    return list(array.tolist())
+    return [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in ids]
 
 
 def _priority(split: str) -> int:
