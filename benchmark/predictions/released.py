@@ -14,6 +14,7 @@ Invariants:
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from operator import itemgetter
@@ -26,7 +27,7 @@ from ..dataset.released.record import Box, exceeds_one, parse_box
 from ..dataset.released.report import ImportReport
 from ..dataset.store import Split
 from ..errors import InputError
-from ..files import replace_when_complete
+from ..files import is_stream, replace_when_complete
 from ..strict_json import each_key_once
 from .box_match import boxes_at
 from .check import missing_boxes
@@ -47,12 +48,14 @@ def import_predictions(path: Path, split: Split, out: Path) -> ImportReport:
         out: prediction file to write.
 
     Returns:
-        The report of captions that could not be used unchanged; `<out>.import_report.jsonl` lists them, if any.
+        The report of captions that could not be used unchanged; `<out>.import_report.jsonl` lists them, if any, unless
+        `out` is a stream.
 
     Raises:
         InputError: if the file is no such JSON, or lacks captions for boxes of the split; nothing is written then.
     """
-    report_path = out.with_name(f"{out.name}.import_report.jsonl")
+    nowhere = is_stream(out)  # a report has no place beside it
+    report_path = Path(os.devnull) if nowhere else out.with_name(f"{out.name}.import_report.jsonl")
     with replace_when_complete(report_path) as partial:
         with ImportReport(partial) as report:
             captions = _captions_of_boxes(_items(_ranks(path, split)), split, report)
@@ -60,7 +63,7 @@ def import_predictions(path: Path, split: Split, out: Path) -> ImportReport:
                 reasons = [f"{n:,} x {outcome}: {why}" for (outcome, why), n in report.counts.most_common()]
                 raise InputError(f"{path} has {missing}", *reasons)
         write_predictions(out, split, [caption or "" for caption in captions])
-    if not report.counts:
+    if not report.counts and not nowhere:
         report_path.unlink()
     return report
 
