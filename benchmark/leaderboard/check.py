@@ -31,6 +31,7 @@ from ..scoring.receipt import (
     read_receipt,
     version_problem,
 )
+from ..scoring.withheld import place_of, told
 from .accepted import HashList, Status, status
 from .copies import ENOUGH_SYSTEMS, NEAR_DUPLICATE, Closeness, Degree, Similarity, caption_hashes, kept_share
 from .entries import (
@@ -67,7 +68,7 @@ class Report:
         notes: further observations for a reviewer.
         captions: valid predictions, by (seed, split).
         hashes: `copies.caption_hashes` of these predictions, by (seed, split).
-        receipts: receipts recomputed from these predictions, by (seed, split).
+        receipts: receipts recomputed from these predictions, by (seed, split), as far as they are told.
         metadata: the metadata; None if it is not valid.
     """
 
@@ -171,6 +172,10 @@ class Checker:
                 at = traceback.extract_tb(error.__traceback__)[-1]
                 problems = [f"{path}: the check failed: {error!r:.200} ({Path(at.filename).name}:{at.lineno})"]
             report.failures += [(name, problem) for problem in problems]
+        report.receipts = {
+            (seed, split): receipt if self._splits[split].public else told(receipt)
+            for (seed, split), receipt in report.receipts.items()
+        }
         if report.metadata is not None:
             report.status = status(entry, self._accepted, report.metadata)
         return report
@@ -319,6 +324,8 @@ class Checker:
         difference = first_difference(stored, recomputed)
         if difference and difference != problem:
             line = _line(path, difference.partition(": ")[0])
+            if not opened.public:  # the recomputed number would tell of the references
+                difference = place_of(difference)
             problems.append(f"{path}:{line}: does not belong to its predictions: {difference}")
         return problems
 
