@@ -49,8 +49,8 @@ from .entries import (
 )
 from .metadata import Metadata, read_metadata
 from .names import folded, refused, remarks
-from .review import jumps, sameness
-from .statistics_cache import StatisticsCache
+from .review import below, jumps, sameness
+from .statistics_cache import StatisticsCache, blind_statistics
 
 #: Maximum number of other entries that are named as similar to one.
 _MAX_SIMILAR = 5
@@ -218,15 +218,21 @@ class Checker:
         path, name = entry.path / "metadata.yaml", report.metadata.name
         problems = [f"{path}: name: got {name!r}, {reason}" for reason in refused(name)]
         report.warnings += remarks(name)
+        versions = 1
         for other, theirs in self._others_metadata(entry.path, beside):
             if folded(name) != folded(theirs.name):
                 continue
             if (name, report.metadata.contact) == (theirs.name, theirs.contact):
+                versions += 1
                 report.notes.append(f"{other} has the same name and contact: is this entry a new version of it?")
             elif entry.path.name not in self._merged and (other in self._merged or other < entry.path.name):
                 problems.append(
                     f"{path}: name: got {name!r}, which looks like {theirs.name!r} of {other}; take another"
                 )
+        if report.metadata.attempts < versions:
+            report.notes.append(
+                f"attempts is {report.metadata.attempts}, but there are {versions} entries of this system"
+            )
         return problems
 
     def _others_metadata(self, entry: Path, beside: Path) -> Iterator[tuple[str, Metadata]]:
@@ -341,6 +347,10 @@ class Checker:
                         f"{entry.path}: seeds {other} and {seed} have {similarity.equal:.1%} equal captions on {split}"
                         "; a seed counted twice makes the deviation too small"
                     )
+                elif similarity.degree == "look":
+                    report.warnings.append(
+                        f"seeds {other} and {seed} are very similar on {split}: {similarity}; were they trained apart?"
+                    )
             for name, theirs in self._others(entry.path, beside, split):
                 similarity = Similarity.of(mine, theirs, references)
                 if similarity.degree == "copy":
@@ -392,7 +402,17 @@ class Checker:
                     report.notes.append(f"seed {seed}: {share:.1%} of the test captions are verbatim training captions")
                 report.notes += sameness(seed, captions)
         report.notes += jumps(report.receipts, self._best_other(entry, beside))
+        report.notes += below(report.receipts, self._without_model)
         return []
+
+    @cached_property
+    def _without_model(self) -> dict[str, float]:
+        """Test CIDEr of the systems without a model by name; empty without a train split."""
+        train, test = self._splits.get("train"), self._splits["test"]
+        if train is None or not train.has_references:
+            return {}
+        rows = blind_statistics(train, test, StatisticsCache())
+        return {name: statistics.scores["CIDEr"] for name, statistics in rows.items()}
 
     def _best_other(self, entry: Entry, beside: Path) -> tuple[str, float] | None:
         """Name and test CIDEr (mean over seeds, from receipts) of the best other accepted entry, if any."""
