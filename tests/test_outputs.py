@@ -8,7 +8,7 @@ import pytest
 from made_split import made_split
 from typer.testing import CliRunner, Result
 
-from benchmark import cli, compare, score
+from benchmark import cli, compare, open_split, score
 from benchmark.errors import InputError
 from benchmark.predictions import write_predictions
 
@@ -92,3 +92,9 @@ def test_systems_in_a_comparison_have_names_apart(data: Path, tmp_path: Path) ->
     assert list(json.loads(compared.stdout)["systems"]) == files
     refused = CliRunner().invoke(app, [f"a={files[0]}", f"a={files[1]}", "--data", str(data)])
     assert "two systems are named 'a'" in str(refused.exception)
+
+
+def test_an_empty_name_is_no_data_set(tmp_path: Path) -> None:
+    """`--data "$MINE"` with a variable that is not set, which scored on the embedded data set."""
+    with pytest.raises(InputError, match="--data: got an empty name"):
+        open_split("", "test")

@@ -36,6 +36,8 @@ def open_dataset(data: str | Path | None = None) -> dict[str, Split]:
 def _in_use(data: str | Path | None) -> str | Path:
     if data is not None and not isinstance(data, str | Path):
         raise TypeError(f"data: got {data!r:.80} ({type(data).__name__}), expected a folder or the name of a data set")
+    if data == "":  # such as from a variable of the shell that is not set
+        raise InputError("--data: got an empty name, expected a folder, or mini for the embedded data set")
     return data or os.environ.get("CAPONIMAGE_DATA") or "mini"
 
 
