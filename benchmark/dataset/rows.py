@@ -10,6 +10,7 @@ Invariants:
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -26,7 +27,7 @@ from ..cache import cached
 from ..errors import DamagedError, InputError
 from ..integrity import REMEMBERED, sha256_of
 from .fingerprint import RowDigest
-from .schema import ROLES, SCHEMA, batch_is_fine, row_place, row_problems
+from .schema import OPTIONAL, ROLES, SCHEMA, batch_is_fine, row_place, row_problems
 
 ROWS_PER_GROUP = 10_000
 
@@ -125,7 +126,8 @@ class RowFile:
 
     def _pass(self) -> Found:
         digest = RowDigest()
-        boxes = hidden = unpacked = read = 0
+        boxes = unpacked = read = 0
+        hidden: Counter[str] = Counter()
         ids: list[pa.Array] = []
         problems: list[str] = []
         with self._in_words():
@@ -143,23 +145,22 @@ class RowFile:
                 if batch_is_fine(batch):
                     digest.update(batch)
                 else:
-                    problems += _problems(raw, read)
+                    problems += _problems(raw, read) or [f"the rows from {read:,} on cannot be used"]
                     if len(problems) >= MAX_PROBLEMS:
                         break
                 boxes += len(batch.column("boxes").flatten())
-                hidden += batch.column("captions").null_count
+                hidden.update({name: batch.column(name).null_count for name in OPTIONAL & set(batch.schema.names)})
                 ids.append(batch.column("image_id"))
                 read += len(batch)
             if not problems and read != self.n_rows:
                 raise DamagedError(f"{self.path}: damaged: it has {read:,} rows and claims {self.n_rows:,}; {_ADVICE}")
-            if 0 < hidden < read:
-                problems.append(f"{hidden:,} of {read:,} images have no captions, expected all or none to have them")
+            problems += [_partly(name, n, read) for name, n in sorted(hidden.items()) if 0 < n < read and not problems]
             problems += _repeated(pa.chunked_array(ids, pa.string()))
         if problems:
             more = len(problems) - MAX_PROBLEMS
             told = problems[:MAX_PROBLEMS] + ([f"{more:,} more problems, and maybe others behind them"] * (more > 0))
             raise InputError(*(f"{self.path}: {problem}" for problem in told))
-        return Found(boxes, not hidden, dict(digest.fingerprint().columns))
+        return Found(boxes, not hidden["captions"], dict(digest.fingerprint().columns))
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -274,7 +275,13 @@ def _text_bytes(column: pa.Array) -> int:
 def _problems(batch: pa.RecordBatch, first: int) -> list[str]:
     """What is wrong with the rows of a batch, in whatever types, one sentence each; `first` rows come before it."""
     rows = enumerate(batch.to_pylist(), first)
-    return [f"{row_place(row, i)}: {problem}" for i, row in rows for problem in row_problems(row)]
+    found = [f"{row_place(row, i)}: {problem}" for i, row in rows for problem in row_problems(row)]
+    nulls = {name: batch.column(name).null_count for name in sorted(OPTIONAL & set(batch.schema.names))}
+    return found + [_partly(name, n, len(batch)) for name, n in nulls.items() if 0 < n < len(batch)]
+
+
+def _partly(name: str, hidden: int, read: int) -> str:
+    return f"{hidden:,} of {read:,} images have no {name}, expected all or none to have them"
 
 
 def _repeated(ids: pa.ChunkedArray) -> list[str]:

@@ -198,6 +198,7 @@ BAD_ROWS: dict[str, tuple[Callable[[Rows], None], str]] = {
     "captions": (lambda found: found[3]["captions"].pop(), r"image ID: \d captions for \d boxes"),
     "roles": (lambda found: found[3]["roles"].pop(), r"image ID: \d roles for \d boxes"),
     "hidden": (_set("captions", None), "1 of 12 images have no captions"),
+    "null roles": (_set("roles", None), "1 of 12 images have no roles"),
     "long": (_set("title", "好" * 30_000), "image ID: title is longer than 65,536 bytes"),
     "size": (_set("width", 0), "image ID: image size is 0 x 256"),
     "null size": (_set("height", None), "image ID: image size is"),
