@@ -3,7 +3,8 @@
 Invariants:
 * a file is refused in words, never with an error of a library;
 * rows come in the types of `schema.SCHEMA`, though other programs save text, lists and numbers in other ones;
-* every row is checked, in bounded memory: a file that would unpack to much more than its size is refused first;
+* every row is checked, a batch at a time; a file that unpacks to far more than its size is refused on the way, before
+  its texts are copied;
 * what a file of more than `integrity.REMEMBERED` bytes was found to hold is kept in the cache under the file's SHA-256,
   so that opening it again takes no second pass.
 """
@@ -63,7 +64,7 @@ class RowFile:
 
     Raises:
         DamagedError: if it is no Parquet file, or damaged.
-        InputError: if it has other columns, or no rows, or would unpack to far more than its size.
+        InputError: if it has other columns, or no rows.
     """
 
     def __init__(self, path: Path) -> None:
@@ -73,20 +74,16 @@ class RowFile:
                 raise DamagedError(f"{path} is empty, expected a Parquet file; {_ADVICE}")
             metadata = pq.read_metadata(path, memory_map=True)
             leaves = [metadata.schema.column(i) for i in range(len(metadata.schema))]
+            # The metadata of columns in groups is not asked for: the library ends the process where that is damaged.
             # Text is read as indices into the texts that the file holds, which bounds the memory before any is copied.
             texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
             self._file = pq.ParquetFile(path, metadata=metadata, memory_map=True, read_dictionary=texts)
             types = self._file.schema_arrow
         self.n_rows = int(metadata.num_rows)
-        self._room = _SPARE + _TIMES * size
+        self._size, self._room = size, _SPARE + _TIMES * size
         problems = _column_problems(types)
         if not problems and self.n_rows < 1:
             problems.append("it has no rows")
-        if not problems and (unpacked := _unpacked(metadata)) > self._room:
-            problems.append(
-                f"its {size:,} bytes would unpack to {unpacked:,}, expected at most {self._room:,}; "
-                "such a file is damaged, or made to fill the memory"
-            )
         if problems:
             raise InputError(*(f"{path}: {problem}" for problem in problems))
         self.names = [field.name for field in (*SCHEMA, ROLES) if field.name in types.names]
@@ -132,9 +129,12 @@ class RowFile:
         problems: list[str] = []
         with self._in_words():
             for raw in self._raw_batches(self.names):
-                unpacked += sum(_text_bytes(column) for column in raw.columns)
+                unpacked += sum(map(_unpacked, raw.columns))
                 if unpacked > self._room:
-                    raise InputError(f"{self.path}: its texts unpack to more than {self._room:,} bytes; {_ADVICE}")
+                    raise InputError(
+                        f"{self.path}: its {self._size:,} bytes unpack to more than {self._room:,}; such a file is "
+                        "damaged, or made to fill the memory"
+                    )
                 try:
                     batch = _in_schema_types(raw)
                 except Exception:  # a value does not fit; which one is told by the rows as they are
@@ -252,22 +252,12 @@ def _cast(column: pa.Array, to: pa.DataType) -> pa.Array:
     return pa.ListArray.from_arrays(ends, values, mask=column.is_null() if column.null_count else None)
 
 
-def _unpacked(metadata: pq.FileMetaData) -> int:
-    """Bytes that the columns of a file take when unpacked, but for texts that are repeated."""
-    total = 0
-    for i in range(metadata.num_row_groups):
-        group = metadata.row_group(i)
-        chunks = [group.column(k) for k in range(group.num_columns)]
-        total += sum(max(chunk.total_uncompressed_size, 8 * chunk.num_values) for chunk in chunks)
-    return total
-
-
-def _text_bytes(column: pa.Array) -> int:
-    """Bytes that the texts of a column take when each is copied; 0 for numbers."""
+def _unpacked(column: pa.Array) -> int:
+    """Bytes that a column takes when each of its texts is copied."""
     while _is_list(column.type):
         column = column.flatten()
     if not pa.types.is_dictionary(column.type):
-        return 0
+        return int(column.nbytes)
     used = column.indices.drop_null()
     return int(pc.sum(pc.binary_length(column.dictionary).take(used)).as_py() or 0)
 

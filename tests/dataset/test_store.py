@@ -307,12 +307,12 @@ def test_a_small_file_does_not_fill_the_memory(unstated: Path, monkeypatch: pyte
     table = pq.read_table(path)
     many = table.slice(0, 1).take(pa.array(np.zeros(50_000, np.int32)))
     pq.write_table(many, path, compression="zstd")
-    with pytest.raises(InputError, match=r"would unpack to \d{2},\d{3},\d{3}"):
-        _ = open_directory(unstated)["test"].n_images
+    with pytest.raises(InputError, match=r"unpack to more than .* made to fill the memory"):
+        _ = open_directory(unstated)["test"].n_boxes
     repeated = many.slice(0, 1000).set_column(0, "image_id", pa.array([f"i{i}" for i in range(1000)]))
     text = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1000, np.int32)), ["x" * 60_000])
     pq.write_table(repeated.set_column(3, "title", text), path, compression="zstd")
-    with pytest.raises(InputError, match="its texts unpack to more than"):
+    with pytest.raises(InputError, match="unpack to more than"):
         _ = open_directory(unstated)["test"].titles
 
 
