@@ -24,6 +24,7 @@ from benchmark.errors import InputError
 from benchmark.files import check_outputs, replace_when_complete
 from benchmark.pictures import read_picture
 from benchmark.rendering import draw_captions
+from benchmark.strict_json import each_key_once
 from reference_model.batch import UNK
 from reference_model.config import Config
 from reference_model.run_folder import load_run, read_config, run_files
@@ -207,20 +208,13 @@ def _json(path: Path) -> Any:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise InputError(f"{path}: more than {MAX_BYTES:,} bytes, expected a list of at most {MAX_BOXES} boxes")
-        return json.loads(content, object_pairs_hook=_once)
+        return json.loads(content, object_pairs_hook=each_key_once)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; expected a JSON file of boxes") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}:{error.colno}: not JSON ({error.msg})") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error!s:.120})") from None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; readers differ in which value of a repeated key they take."""
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return dict(pairs)
 
 
 def _is_number(value: Any) -> bool:

@@ -139,6 +139,10 @@ def import_released_command(
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the data set, shown in tables.")] = "caponimage2m",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing data set in OUT.")] = False,
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Mark it as public: the leaderboard may show its references and pictures."),
+    ] = False,
 ) -> None:
     r"""Make a data set from the files that the paper's authors hand out.
 
@@ -174,7 +178,7 @@ def import_released_command(
         problems.append("--info-separator is empty; leave it out if `info` is all title")
     if problems or not width_height:
         raise InputError(*problems)
-    options = Options(images, copy_images, (int(width_height[1]), int(width_height[2])), info_separator)
+    options = Options(images, copy_images, (int(width_height[1]), int(width_height[2])), info_separator, public)
     imported = import_released(annotations, lists, out, options, name=name, overwrite=overwrite)
     if imported.report.counts:
         imported.report.table().show(stdout)

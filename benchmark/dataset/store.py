@@ -2,7 +2,7 @@
 
 A data set is a folder:
 
-    DIR/dataset.json           name, whether synthetic, and per split: images, boxes, fingerprint; digest of all this
+    DIR/dataset.json           name, whether synthetic, whether public; per split: images, boxes, fingerprint; digest
     DIR/test.parquet           the rows of `schema.SCHEMA`
     DIR/images/<image_id>.png
 
@@ -154,6 +154,7 @@ class Split:
     dataset: str
     name: str
     synthetic: bool
+    public: bool = field(default=False, compare=False)  # whether anyone may see its references and pictures
     stated: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # its entry in dataset.json
 
     @cached_property
@@ -360,7 +361,10 @@ def open_directory(directory: Path) -> dict[str, Split]:
     if missing := [name for name in splits if not (directory / f"{name}.parquet").is_file()]:
         raise InputError(*(f"{directory / name}.parquet is missing, though dataset.json lists it" for name in missing))
     synthetic = description.get("synthetic", False)
-    return {name: Split(directory, description["name"], name, synthetic, stated) for name, stated in splits.items()}
+    public = description.get("public", synthetic)  # what a generator draws is no secret, unless it is said to be one
+    return {
+        name: Split(directory, description["name"], name, synthetic, public, stated) for name, stated in splits.items()
+    }
 
 
 def _read_description(path: Path) -> dict[str, Any]:
@@ -395,8 +399,9 @@ def _description_problems(description: Mapping[str, Any]) -> list[str]:
     name, splits = description.get("name"), description.get("splits")
     if not is_data_set_name(name):
         problems.append(f"name is {name!r:.80}, expected {DATA_SET_NAME}")
-    if not isinstance(description.get("synthetic", False), bool):
-        problems.append(f"synthetic is {description['synthetic']!r:.80}, expected true or false")
+    for key in ("synthetic", "public"):
+        if not isinstance(description.get(key, False), bool):
+            problems.append(f"{key} is {description[key]!r:.80}, expected true or false")
     if not isinstance(splits, dict) or not 1 <= len(splits) <= _MAX_SPLITS:
         return [*problems, f"splits is {splits!r:.80}, expected an object with 1 to {_MAX_SPLITS} splits"]
     for split, stated in splits.items():

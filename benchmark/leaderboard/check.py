@@ -31,6 +31,7 @@ from ..scoring.receipt import (
     read_receipt,
     version_problem,
 )
+from ..scoring.withheld import place_of, told
 from .accepted import HashList, Status, status
 from .copies import ENOUGH_SYSTEMS, NEAR_DUPLICATE, Closeness, Degree, Similarity, caption_hashes, kept_share
 from .entries import (
@@ -48,8 +49,8 @@ from .entries import (
 )
 from .metadata import Metadata, read_metadata
 from .names import folded, refused, remarks
-from .review import jumps, sameness
-from .statistics_cache import StatisticsCache
+from .review import below, jumps, sameness
+from .statistics_cache import StatisticsCache, blind_statistics
 
 #: Maximum number of other entries that are named as similar to one.
 _MAX_SIMILAR = 5
@@ -67,7 +68,7 @@ class Report:
         notes: further observations for a reviewer.
         captions: valid predictions, by (seed, split).
         hashes: `copies.caption_hashes` of these predictions, by (seed, split).
-        receipts: receipts recomputed from these predictions, by (seed, split).
+        receipts: receipts recomputed from these predictions, by (seed, split), as far as they are told.
         metadata: the metadata; None if it is not valid.
     """
 
@@ -171,6 +172,10 @@ class Checker:
                 at = traceback.extract_tb(error.__traceback__)[-1]
                 problems = [f"{path}: the check failed: {error!r:.200} ({Path(at.filename).name}:{at.lineno})"]
             report.failures += [(name, problem) for problem in problems]
+        report.receipts = {
+            (seed, split): receipt if self._splits[split].public else told(receipt)
+            for (seed, split), receipt in report.receipts.items()
+        }
         if report.metadata is not None:
             report.status = status(entry, self._accepted, report.metadata)
         return report
@@ -213,15 +218,21 @@ class Checker:
         path, name = entry.path / "metadata.yaml", report.metadata.name
         problems = [f"{path}: name: got {name!r}, {reason}" for reason in refused(name)]
         report.warnings += remarks(name)
+        versions = 1
         for other, theirs in self._others_metadata(entry.path, beside):
             if folded(name) != folded(theirs.name):
                 continue
             if (name, report.metadata.contact) == (theirs.name, theirs.contact):
+                versions += 1
                 report.notes.append(f"{other} has the same name and contact: is this entry a new version of it?")
             elif entry.path.name not in self._merged and (other in self._merged or other < entry.path.name):
                 problems.append(
                     f"{path}: name: got {name!r}, which looks like {theirs.name!r} of {other}; take another"
                 )
+        if report.metadata.attempts < versions:
+            report.notes.append(
+                f"attempts is {report.metadata.attempts}, but there are {versions} entries of this system"
+            )
         return problems
 
     def _others_metadata(self, entry: Path, beside: Path) -> Iterator[tuple[str, Metadata]]:
@@ -319,6 +330,8 @@ class Checker:
         difference = first_difference(stored, recomputed)
         if difference and difference != problem:
             line = _line(path, difference.partition(": ")[0])
+            if not opened.public:  # the recomputed number would tell of the references
+                difference = place_of(difference)
             problems.append(f"{path}:{line}: does not belong to its predictions: {difference}")
         return problems
 
@@ -333,6 +346,10 @@ class Checker:
                     problems.append(
                         f"{entry.path}: seeds {other} and {seed} have {similarity.equal:.1%} equal captions on {split}"
                         "; a seed counted twice makes the deviation too small"
+                    )
+                elif similarity.degree == "look":
+                    report.warnings.append(
+                        f"seeds {other} and {seed} are very similar on {split}: {similarity}; were they trained apart?"
                     )
             for name, theirs in self._others(entry.path, beside, split):
                 similarity = Similarity.of(mine, theirs, references)
@@ -385,7 +402,17 @@ class Checker:
                     report.notes.append(f"seed {seed}: {share:.1%} of the test captions are verbatim training captions")
                 report.notes += sameness(seed, captions)
         report.notes += jumps(report.receipts, self._best_other(entry, beside))
+        report.notes += below(report.receipts, self._without_model)
         return []
+
+    @cached_property
+    def _without_model(self) -> dict[str, float]:
+        """Test CIDEr of the systems without a model by name; empty without a train split."""
+        train, test = self._splits.get("train"), self._splits["test"]
+        if train is None or not train.has_references:
+            return {}
+        rows = blind_statistics(train, test, StatisticsCache())
+        return {name: statistics.scores["CIDEr"] for name, statistics in rows.items()}
 
     def _best_other(self, entry: Entry, beside: Path) -> tuple[str, float] | None:
         """Name and test CIDEr (mean over seeds, from receipts) of the best other accepted entry, if any."""

@@ -13,10 +13,11 @@ Invariants:
 * every caption that is left out is counted, and listed with its reason.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import zip_longest
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from ..dataset.released.report import ImportReport
 from ..dataset.store import Split
 from ..errors import InputError
 from ..files import is_stream, replace_when_complete
+from ..strict_json import each_key_once
 from .box_match import boxes_at
 from .check import missing_boxes
 from .files import tidy_caption, write_predictions
@@ -79,6 +81,10 @@ def _ranks(path: Path, split: Split) -> list[dict[str, Any]]:
         seems = looks_like(head, path, split)
         hint = f"it looks like {seems}" if seems else "if it is a prediction file already, there is nothing to import"
         raise InputError(f"{path} is not JSON ({error}), expected {_FORM}; {hint}") from None
+    try:
+        json.loads(content, object_pairs_hook=each_key_once)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read ({error}), expected {_FORM}") from None
     ranks = value if isinstance(value, list) else [value]
     problems = []
     for i, rank in enumerate(ranks):
@@ -95,8 +101,8 @@ def _ranks(path: Path, split: Split) -> list[dict[str, Any]]:
 
 def _items(ranks: list[dict[str, Any]]) -> list[tuple[Any, Any]]:
     """Pairs of name and caption in the order of the split, repeats last."""
-    dealt = zip_longest(*(zip(rank["names"], rank["captions"], strict=True) for rank in ranks))
-    return [item for turn in dealt for item in turn if item is not None]
+    dealt = [item for rank in ranks for item in enumerate(zip(rank["names"], rank["captions"], strict=True))]
+    return [item for _, item in sorted(dealt, key=itemgetter(0))]  # ranks keep their order within a turn
 
 
 def _captions_of_boxes(items: list[tuple[Any, Any]], split: Split, report: ImportReport) -> list[str | None]:

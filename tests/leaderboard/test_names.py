@@ -151,5 +151,6 @@ def test_a_new_version_keeps_its_name(tmp_path: Path, splits: dict[str, Split]) 
     report = Checker(splits).check(newer)
     assert report.failures == []
     assert any("is this entry a new version of it?" in note for note in report.notes)
+    assert "attempts is 1, but there are 2 entries of this system" in report.notes
     other = add_entry(tmp_path, splits, "Model", 0.9, date=date(2027, 2, 9), contact="b@example.org")
     assert "looks like 'Model'" in failures(Checker(splits), other)["label"]

@@ -211,7 +211,7 @@ BAD_BOXES = {
     "[[0, 0, 40, 60], [0, 0, 1, 1]]": "box 1: got [0, 0, 1, 1], read as pixels; it looks like ratios",
     "[[[0, 0, 1, 1]]]": "box 0: got [[0, 0, 1, 1]], expected four numbers",
     "[0, 0, 1, 1]": "box 0: got 0, expected four numbers",
-    '[{"box": [0, 0, 1, 1], "\\u0062ox": [0, 0, 0.5, 1]}]': "not JSON (a key stands twice in one object)",
+    '[{"box": [0, 0, 1, 1], "\\u0062ox": [0, 0, 0.5, 1]}]': "not JSON (a key twice in one object)",
     json.dumps([0] * 1000): "and 980 more boxes",
 }
 

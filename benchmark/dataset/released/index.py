@@ -3,6 +3,7 @@
 Memory is about 300 bytes per listed image, whatever the size of its record.
 """
 
+import warnings
 from collections.abc import Iterable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from .record import exceeds_one, parse_box
 from .report import ImportReport
 
 MAX_IDS = 20_000_000  # of a list; the released ones have 2.06 million and less
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read_names(path: Path) -> list[str]:
@@ -27,24 +29,31 @@ def read_names(path: Path) -> list[str]:
     Raises:
         InputError: if the file is anything else, above all a pickled array, which can run code when it is read.
     """
-    with path.open("rb") as file:
-        if file.read(6) != b"\x93NUMPY":
-            raise InputError(f"{path} is not a numpy .npy file; save the list of ids with `np.save(path, ids)`")
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        usable = array.ndim == 1 and array.dtype.kind in "US" and 0 < len(array) <= MAX_IDS and array.dtype.itemsize
-        ids = array.tolist() if usable else []
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that numpy takes longer for files of Python 2
+            if file.read(6) != b"\x93NUMPY":
+                raise InputError(f"{path} is not a numpy .npy file; save the list of ids with `np.save(path, ids)`")
+            file.seek(0)
+            read_header = _HEADERS[np.lib.format.read_magic(file)]
+            shape, _, dtype = read_header(file)
+            start = file.tell()
+        # Checked before numpy sees the data: some headers would make it end the process (a division by an item size 0).
+        usable = dtype.kind in "US" and dtype.itemsize and len(shape) == 1 and 0 < shape[0] <= MAX_IDS
+        ids = np.memmap(path, dtype, "r", start, shape).tolist() if usable else []
+    except InputError:
+        raise
     except Exception as error:  # what numpy raises for damaged headers is anything
-        if "Python objects" in str(error):
-            raise InputError(
-                f"{path} holds Python objects, and reading those can run code hidden in the file; if you trust it, "
-                "save it again as plain strings: `np.save(path, np.load(path, allow_pickle=True).astype(str))`"
-            ) from None
         said = " ".join(str(error).split())
         raise InputError(f"{path} cannot be read as a .npy file ({said:.160}); copy or download it again") from None
+    if dtype.hasobject:
+        raise InputError(
+            f"{path} holds Python objects, and reading those can run code hidden in the file; if you trust it, "
+            "save it again as plain strings: `np.save(path, np.load(path, allow_pickle=True).astype(str))`"
+        )
     if not ids:
         raise InputError(
-            f"{path} holds an array of type {array.dtype!s:.80} and shape {array.shape!s:.80}, expected a list of 1 to "
+            f"{path} holds an array of type {dtype!s:.80} and shape {shape!s:.80}, expected a list of 1 to "
             f"{MAX_IDS:,} image ids as strings: `np.save(path, np.asarray(ids).astype(str))`"
         )
     return [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in ids]
