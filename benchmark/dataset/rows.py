@@ -3,13 +3,15 @@
 Invariants:
 * a file is refused in words, never with an error of a library;
 * rows come in the types of `schema.SCHEMA`, though other programs save text, lists and numbers in other ones;
-* every row is checked, in bounded memory: a file that would unpack to much more than its size is refused first;
+* every row is checked, a batch at a time; a file that unpacks to far more than its size is refused on the way, before
+  its texts are copied;
 * what a file of more than `integrity.REMEMBERED` bytes was found to hold is kept in the cache under the file's SHA-256,
   so that opening it again takes no second pass.
 """
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -26,7 +28,7 @@ from ..cache import cached
 from ..errors import DamagedError, InputError
 from ..integrity import REMEMBERED, sha256_of
 from .fingerprint import RowDigest
-from .schema import ROLES, SCHEMA, batch_is_fine, row_place, row_problems
+from .schema import OPTIONAL, ROLES, SCHEMA, batch_is_fine, row_place, row_problems
 
 ROWS_PER_GROUP = 10_000
 
@@ -62,7 +64,7 @@ class RowFile:
 
     Raises:
         DamagedError: if it is no Parquet file, or damaged.
-        InputError: if it has other columns, or no rows, or would unpack to far more than its size.
+        InputError: if it has other columns, or no rows.
     """
 
     def __init__(self, path: Path) -> None:
@@ -72,20 +74,16 @@ class RowFile:
                 raise DamagedError(f"{path} is empty, expected a Parquet file; {_ADVICE}")
             metadata = pq.read_metadata(path, memory_map=True)
             leaves = [metadata.schema.column(i) for i in range(len(metadata.schema))]
+            # The metadata of columns in groups is not asked for: the library ends the process where that is damaged.
             # Text is read as indices into the texts that the file holds, which bounds the memory before any is copied.
             texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
             self._file = pq.ParquetFile(path, metadata=metadata, memory_map=True, read_dictionary=texts)
             types = self._file.schema_arrow
         self.n_rows = int(metadata.num_rows)
-        self._room = _SPARE + _TIMES * size
+        self._size, self._room = size, _SPARE + _TIMES * size
         problems = _column_problems(types)
         if not problems and self.n_rows < 1:
             problems.append("it has no rows")
-        if not problems and (unpacked := _unpacked(metadata)) > self._room:
-            problems.append(
-                f"its {size:,} bytes would unpack to {unpacked:,}, expected at most {self._room:,}; "
-                "such a file is damaged, or made to fill the memory"
-            )
         if problems:
             raise InputError(*(f"{path}: {problem}" for problem in problems))
         self.names = [field.name for field in (*SCHEMA, ROLES) if field.name in types.names]
@@ -125,14 +123,18 @@ class RowFile:
 
     def _pass(self) -> Found:
         digest = RowDigest()
-        boxes = hidden = unpacked = read = 0
+        boxes = unpacked = read = 0
+        hidden: Counter[str] = Counter()
         ids: list[pa.Array] = []
         problems: list[str] = []
         with self._in_words():
             for raw in self._raw_batches(self.names):
-                unpacked += sum(_text_bytes(column) for column in raw.columns)
+                unpacked += sum(map(_unpacked, raw.columns))
                 if unpacked > self._room:
-                    raise InputError(f"{self.path}: its texts unpack to more than {self._room:,} bytes; {_ADVICE}")
+                    raise InputError(
+                        f"{self.path}: its {self._size:,} bytes unpack to more than {self._room:,}; such a file is "
+                        "damaged, or made to fill the memory"
+                    )
                 try:
                     batch = _in_schema_types(raw)
                 except Exception:  # a value does not fit; which one is told by the rows as they are
@@ -143,23 +145,22 @@ class RowFile:
                 if batch_is_fine(batch):
                     digest.update(batch)
                 else:
-                    problems += _problems(raw, read)
+                    problems += _problems(raw, read) or [f"the rows from {read:,} on cannot be used"]
                     if len(problems) >= MAX_PROBLEMS:
                         break
                 boxes += len(batch.column("boxes").flatten())
-                hidden += batch.column("captions").null_count
+                hidden.update({name: batch.column(name).null_count for name in OPTIONAL & set(batch.schema.names)})
                 ids.append(batch.column("image_id"))
                 read += len(batch)
             if not problems and read != self.n_rows:
                 raise DamagedError(f"{self.path}: damaged: it has {read:,} rows and claims {self.n_rows:,}; {_ADVICE}")
-            if 0 < hidden < read:
-                problems.append(f"{hidden:,} of {read:,} images have no captions, expected all or none to have them")
+            problems += [_partly(name, n, read) for name, n in sorted(hidden.items()) if 0 < n < read and not problems]
             problems += _repeated(pa.chunked_array(ids, pa.string()))
         if problems:
             more = len(problems) - MAX_PROBLEMS
             told = problems[:MAX_PROBLEMS] + ([f"{more:,} more problems, and maybe others behind them"] * (more > 0))
             raise InputError(*(f"{self.path}: {problem}" for problem in told))
-        return Found(boxes, not hidden, dict(digest.fingerprint().columns))
+        return Found(boxes, not hidden["captions"], dict(digest.fingerprint().columns))
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -251,22 +252,12 @@ def _cast(column: pa.Array, to: pa.DataType) -> pa.Array:
     return pa.ListArray.from_arrays(ends, values, mask=column.is_null() if column.null_count else None)
 
 
-def _unpacked(metadata: pq.FileMetaData) -> int:
-    """Bytes that the columns of a file take when unpacked, but for texts that are repeated."""
-    total = 0
-    for i in range(metadata.num_row_groups):
-        group = metadata.row_group(i)
-        chunks = [group.column(k) for k in range(group.num_columns)]
-        total += sum(max(chunk.total_uncompressed_size, 8 * chunk.num_values) for chunk in chunks)
-    return total
-
-
-def _text_bytes(column: pa.Array) -> int:
-    """Bytes that the texts of a column take when each is copied; 0 for numbers."""
+def _unpacked(column: pa.Array) -> int:
+    """Bytes that a column takes when each of its texts is copied."""
     while _is_list(column.type):
         column = column.flatten()
     if not pa.types.is_dictionary(column.type):
-        return 0
+        return int(column.nbytes)
     used = column.indices.drop_null()
     return int(pc.sum(pc.binary_length(column.dictionary).take(used)).as_py() or 0)
 
@@ -274,7 +265,13 @@ def _text_bytes(column: pa.Array) -> int:
 def _problems(batch: pa.RecordBatch, first: int) -> list[str]:
     """What is wrong with the rows of a batch, in whatever types, one sentence each; `first` rows come before it."""
     rows = enumerate(batch.to_pylist(), first)
-    return [f"{row_place(row, i)}: {problem}" for i, row in rows for problem in row_problems(row)]
+    found = [f"{row_place(row, i)}: {problem}" for i, row in rows for problem in row_problems(row)]
+    nulls = {name: batch.column(name).null_count for name in sorted(OPTIONAL & set(batch.schema.names))}
+    return found + [_partly(name, n, len(batch)) for name, n in nulls.items() if 0 < n < len(batch)]
+
+
+def _partly(name: str, hidden: int, read: int) -> str:
+    return f"{hidden:,} of {read:,} images have no {name}, expected all or none to have them"
 
 
 def _repeated(ids: pa.ChunkedArray) -> list[str]:

@@ -44,8 +44,8 @@ MAX_TEXT = 65_536
 #: What `is_data_set_name` expects, in words.
 DATA_SET_NAME = "1 to 100 printable characters, no / and no \\"
 
-#: Columns that may be null in all rows.
-_OPTIONAL = {"captions", ROLES.name}
+#: Columns that may be null, but in all rows or none.
+OPTIONAL = {"captions", ROLES.name}
 
 _IMAGE_ID = r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}"
 _SPLIT = r"[A-Za-z0-9][A-Za-z0-9_\-]{0,63}"
@@ -146,7 +146,7 @@ def text_problem(text: Any) -> str:
 
 def batch_is_fine(batch: pa.RecordBatch) -> bool:
     """Whether `row_problems` finds nothing in any row of a batch in the types of the schema; fast."""
-    if any(_has_nulls(batch.column(name), hidden=name in _OPTIONAL) for name in batch.schema.names):
+    if any(_has_nulls(batch.column(name), hidden=name in OPTIONAL) for name in batch.schema.names):
         return False
     ids = batch.column("image_id")
     if not pc.all(pc.match_substring_regex(ids, f"^(?:{_IMAGE_ID})$")).as_py():
@@ -161,7 +161,7 @@ def batch_is_fine(batch: pa.RecordBatch) -> bool:
         low, high = corners[:, :2], corners[:, 2:]
         if not ((low >= 0) & (low < high) & (high <= 1)).all():  # false for NaN, too
             return False
-    for name in _OPTIONAL & set(batch.schema.names):
+    for name in OPTIONAL & set(batch.schema.names):
         column = batch.column(name)
         if not column.null_count and not np.array_equal(column.value_lengths(), counts):
             return False
