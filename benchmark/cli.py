@@ -22,10 +22,10 @@ from .citation import BIBTEX
 from .errors import InputError, printable
 from .processes import signals_as_exits
 
-stdout = Console()
+stdout = Console(emoji=False)  # :key: is text of a caption or of a file's name
 if not stdout.is_terminal:
     stdout.width = 160  # files, pipes and CI logs have no width; 80 columns is what rich would assume
-stderr = Console(stderr=True, highlight=False)
+stderr = Console(stderr=True, highlight=False, emoji=False)
 
 
 def as_called(text: str) -> str:
