@@ -47,7 +47,7 @@ homes = ("HOME", "USERPROFILE", "XDG_CACHE_HOME", "CAPONIMAGE_CACHE")
 environment = {name: value for name, value in os.environ.items() if name not in homes} | {"PYTHONIOENCODING": "ascii"}
 board = ["leaderboard schema", "submit init"] if importlib.util.find_spec("yaml") is None else []
 refused = {
-    "types": ["score preds.jsonl --data data --types", "fit_types --data data --split test --train-encoder -o types"],
+    "types": ["score preds.jsonl --data data --types", "fit_types --data data --train-encoder -o types"],
     "original": ["score preds.jsonl --data data --engine pycocoevalcap"],
     "board": board,
 }
@@ -61,7 +61,7 @@ with tempfile.TemporaryDirectory() as folder:
         assert "Traceback" not in messages, (line, messages)
         return messages
 
-    run("dataset build --out data --images test=8 --images train=8")
+    run("dataset build --out data --images test=8 --images val=8 --images train=8")
     split = caponimage.open_split(Path(folder, "data"), "test")
     write_predictions(Path(folder, "preds.jsonl"), split, split.captions)
     for line in (
