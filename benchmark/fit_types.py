@@ -35,8 +35,8 @@ def main(
     train_encoder: Annotated[
         bool, typer.Option(help="Train a small encoder on the captions of the train split.")
     ] = False,
-    steps: Annotated[int, typer.Option(help="Training steps of --train-encoder, 256 captions each.")] = 200,
-    seed: Annotated[int, typer.Option(help="Random seed for encoder training and k-means.")] = 0,
+    steps: Annotated[int, typer.Option(help="Training steps of --train-encoder, 256 captions each.", min=1)] = 200,
+    seed: Annotated[int, typer.Option(help="Random seed for encoder training and k-means.", min=0, max=2**32 - 1)] = 0,
 ) -> None:
     """Fit four caption types by k-means on the reference captions of val and test.
 
@@ -47,7 +47,12 @@ def main(
     """
     if (encoder is None) == (not train_encoder):
         raise InputError("give either --encoder NAME or --train-encoder")
+    if output.exists() and not output.is_dir():
+        raise InputError(f"-o {output}: it is a file, expected a folder to write to")
     splits = open_dataset(data)
+    needed = [*EVALUATED_SPLITS, *(["train"] if train_encoder else [])]
+    if missing := [name for name in needed if name not in splits]:
+        raise InputError(f"the data set has no split {', '.join(missing)}; types are fitted on {', '.join(needed)}")
     if train_encoder:
         roles = splits["train"].roles
         if roles is None:

@@ -24,6 +24,7 @@ from .grid import Cell, Grid, count, number
 from .metrics import bleu, cider, meteor
 from .metrics.corpus import Corpus
 from .predictions import write_predictions
+from .processes import program
 from .rendering import draw_captions
 from .scoring.blind import perturbed
 from .scoring.original import original_scores
@@ -136,10 +137,10 @@ def _run(command: list[str]) -> tuple[float, float]:
     if not hasattr(os, "wait4"):
         raise InputError("the peak memory of a process is measured on Linux and macOS alone; run this command there")
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
+    with program(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        errors = process.stderr.read().decode("utf-8", "backslashreplace")
+        _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
     if status != 0:
         raise InputError(f"{' '.join(command)} failed:\n{errors}")

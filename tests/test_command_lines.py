@@ -174,6 +174,25 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     assert "Traceback" not in refused.stderr
 
 
+def test_a_missing_extra_is_named_in_a_sentence() -> None:
+    """ModuleNotFoundError with a traceback, in an install that lacks what only some commands need."""
+    code = (
+        "import sys; from benchmark import cli\n"
+        "sys.modules['{0}'] = None\n"
+        "def main() -> None: import {0}.inner\n"
+        "cli.run(main)"
+    )
+    for module, extra in (("jinja2", "board"), ("torch", "types"), ("matplotlib", "reports")):
+        command = [sys.executable, "-c", code.format(module)]
+        refused = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert refused.returncode == 2
+        assert refused.stderr == (
+            f"error: this needs {module}, which is not installed; try `pip install 'caponimage[{extra}]'`\n"
+        )
+    ours = subprocess.run([sys.executable, "-c", code.format("ours")], capture_output=True, text=True, check=False)
+    assert "ModuleNotFoundError" in ours.stderr  # a fault of this project, whose place the traceback shows
+
+
 def test_importing_the_harness_loads_nothing_heavy() -> None:
     """`import benchmark` in somebody's training script must not cost a second, or a gigabyte."""
     code = (

@@ -91,6 +91,31 @@ def test_nothing_is_left_of_a_data_set_that_is_not_finished(number: signal.Signa
         assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs namespaces of processes")
+def test_a_build_that_is_the_first_process_of_its_container(tmp_path: Path) -> None:
+    """`docker stop`, which the first process ignores if it has no handler, and is killed later; then `docker start`."""
+    container = ["unshare", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*container, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this user may not make namespaces")
+    build = [sys.executable, "-m", "benchmark.dataset", "build", "--out", str(tmp_path / "out"), "--images"]
+
+    def ended(number: signal.Signals) -> int:
+        """Exit code of a build that is ended when it draws."""
+        before = set(tmp_path.rglob("*.png"))
+        process = started([*container, *build, "test=9000"], lambda: set(tmp_path.rglob("*.png")) - before)
+        first, *drawing = descendants(process)
+        first.send_signal(number)
+        process.communicate(timeout=60)
+        until(lambda: gone(drawing), 10)
+        return process.returncode
+
+    assert ended(signal.SIGKILL)
+    assert ended(signal.SIGTERM) == 143
+    assert not list(tmp_path.iterdir())
+    subprocess.run([*container, *build, "test=3"], check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_pools_end_with_their_process(number: signal.Signals, tmp_path: Path) -> None:
     """Workers that wait for ever for a process that is gone, or show a traceback each at Ctrl-C."""

@@ -87,7 +87,7 @@ def write_program(folder: Path, own: dict[str, str], packages: str) -> str | Non
             if tag := re.search(r"-cp3(\d+)-", wheel.name):
                 python = f"3.{tag[1]}"
                 exactly = f"Python {python} "
-    (folder / "bundle.json").write_text(json.dumps({"exactly": exactly}) + "\n", newline="\n")
+    (folder / "bundle.json").write_text(json.dumps({"exactly": exactly}) + "\n", encoding="utf-8", newline="\n")
     return python
 
 

@@ -63,7 +63,12 @@ def test_every_job_ends_and_has_a_shell_that_stops_at_errors(path: Path) -> None
 
 def test_the_tests_can_only_read() -> None:
     """Code of a pull request that runs beside a token which can write."""
-    assert triggers(TESTS) == {"push": {"branches": ["main"]}, "pull_request": None, "workflow_call": None}
+    assert triggers(TESTS) == {
+        "push": {"branches": ["main"]},
+        "pull_request": None,
+        "workflow_call": None,
+        "schedule": [{"cron": "41 4 * * 1"}],
+    }
     assert workflow(TESTS)["permissions"] == {"contents": "read"}
     assert not any("permissions" in job for job in jobs(TESTS).values())
 
