@@ -15,6 +15,7 @@ from . import cli
 from .dataset import open_dataset
 from .dataset.schema import EVALUATED_SPLITS
 from .errors import InputError
+from .files import folder_when_complete
 from .metrics.caption_types import fit_type_model
 from .metrics.corpus import characters
 
@@ -54,7 +55,8 @@ def main(
         # The three selling points of a stack differ only in their place, so they are one class.
         roles = ["selling point" if role.endswith("point") else role for role in roles]
         transformer = train([characters(c) for c in splits["train"].captions], roles, steps=steps, seed=seed)
-        transformer.save(str(output / "encoder"), create_model_card=False)
+        with folder_when_complete(output / "encoder") as partial:
+            transformer.save(str(partial), create_model_card=False)
         encoder = "encoder"
     assert encoder is not None
     references = [characters(caption) for name in EVALUATED_SPLITS for caption in splits[name].captions]

@@ -4,6 +4,8 @@
 CPU, for the embedded data set; it has no batch statistics, so an image's features do not depend on its batch.
 """
 
+import re
+import zipfile
 from pathlib import Path
 
 import torch
@@ -11,12 +13,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from benchmark.errors import InputError
+from benchmark.errors import DamagedError, InputError
+from benchmark.integrity import check_seal, sha256_of
 
 CHANNELS = {"resnet50": 2048, "small": 128}
 
 #: The weights that the small backbone starts from; see `pretrain_backbone`.
 SHIPPED = Path(__file__).parent / "weights" / "small_backbone.safetensors"
+
+
+#: Names of files as torchvision gives them: they end with the first digits of the file's SHA-256.
+_DIGEST_IN_NAME = re.compile(r".*-([0-9a-f]{8,64})\.pth")
 
 
 class Small(nn.Module):
@@ -80,14 +87,17 @@ def _resnet50_weights(weights: str) -> dict[str, Tensor]:
     """ImageNet weights from a file, or through torchvision's download.
 
     Raises:
-        InputError: if the file holds something else, or there is no network.
+        InputError: if the file is damaged or holds something else, or there is no network.
     """
     if weights != "imagenet":
         path = Path(weights)
         try:
+            _check_file(path)
             if path.suffix == ".safetensors":
                 return load_file(path)
             return torch.load(path, map_location="cpu", weights_only=True)
+        except DamagedError:
+            raise
         except Exception as error:
             raise InputError(
                 f"model.backbone_weights={weights}: not a ResNet-50's weights ({str(error).splitlines()[0]:.120}); "
@@ -96,12 +106,46 @@ def _resnet50_weights(weights: str) -> dict[str, Tensor]:
     from torchvision.models import ResNet50_Weights
 
     try:
-        return dict(ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=True))
+        found = dict(ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True))
+        # What was downloaded earlier is not checked by torchvision.
+        _check_file(Path(torch.hub.get_dir()) / "checkpoints" / Path(ResNet50_Weights.IMAGENET1K_V1.url).name)
+        return found
     except OSError as error:
         raise InputError(
             f"ResNet-50's ImageNet weights could not be downloaded ({error}); copy torchvision's file here "
             "and name it: model.backbone_weights=resnet50.pth, or train from scratch: model.backbone_weights=none"
         ) from None
+
+
+def _check_file(path: Path) -> None:
+    """Compare a file of weights with the digests that it holds or bears in its name.
+
+    Raises:
+        DamagedError: if they differ.
+        OSError: if it cannot be read.
+    """
+    if path.suffix == ".safetensors":
+        check_seal(path, required=path == SHIPPED)
+        return
+    stated = _DIGEST_IN_NAME.fullmatch(path.name)
+    if stated and not sha256_of(path).startswith(stated[1]):
+        raise DamagedError(f"{path}: was damaged: its SHA-256 does not begin with {stated[1]}; download it again")
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            try:
+                broken = archive.testzip()
+            except zipfile.BadZipFile as error:
+                broken = str(error)
+        if broken:
+            raise DamagedError(f"{path}: was damaged: the checksum of {broken} in it differs; copy it again")
+
+
+def given_weights_sha256(weights: str) -> str:
+    """SHA-256 of a file of weights that a user has named; empty for weights by name, and if it cannot be read."""
+    try:
+        return "" if weights in ("none", "mini", "imagenet") else sha256_of(Path(weights))
+    except OSError:
+        return ""
 
 
 def backbone(kind: str, weights: str, *, freeze_batch_norm: bool) -> nn.Module:
@@ -112,6 +156,7 @@ def backbone(kind: str, weights: str, *, freeze_batch_norm: bool) -> nn.Module:
     if weights != "none":
         path = SHIPPED if weights == "mini" else Path(weights)
         try:
+            _check_file(path)
             network.load_state_dict(load_file(path))
         except (OSError, RuntimeError, SafetensorError) as error:
             raise InputError(

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from benchmark import cli
 from benchmark.dataset.mini.build import draw_sample
 from benchmark.dataset.mini.samples import Sample, samples
+from benchmark.files import replace_when_complete
+from benchmark.integrity import seal, seal_metadata
 from benchmark.rendering import mask_boxes
 from reference_model.backbone import CHANNELS, SHIPPED, Small
 from reference_model.embeddings import GridFeatures
@@ -28,7 +30,12 @@ SIDE, HELD_OUT = 64, 300  # pixels of a picture's side; pictures that are not tr
 
 
 def main(
-    output: Annotated[Path, typer.Option("-o", "--output", help="File of weights to write.")] = SHIPPED,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", parser=cli.file_named(SHIPPED.name), metavar="FILE", help="File of weights to write."
+        ),
+    ] = SHIPPED,
     images: Annotated[int, typer.Option(help="Number of pictures to draw.")] = 4000,
     epochs: Annotated[int, typer.Option(help="Number of passes over the pictures.")] = 16,
     seed: Annotated[int, typer.Option(help="Random seed for initialisation and order.")] = 1,
@@ -59,8 +66,9 @@ def main(
     right = [float((s.argmax(dim=1) == y).float().mean()) for s, y in zip(scores, labels[-HELD_OUT:].T, strict=True)]
     names = ("colour", "pattern", "shape", "scene", "kind")
     cli.stdout.print("held out: " + ", ".join(f"{name} {share:.1%}" for name, share in zip(names, right, strict=True)))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    save_file(network.state_dict(), output)
+    with replace_when_complete(output) as partial:
+        save_file(network.state_dict(), partial, metadata=seal_metadata())
+        seal(partial)
 
 
 def _picture(sample: Sample) -> np.ndarray:

@@ -41,6 +41,22 @@ def run_folder(runs: Path, config: Config, seed: int) -> Path:
     return runs / config.name / config.hash / f"seed{seed}"
 
 
+def run_files(folder: Path) -> list[Path]:
+    """Files and folders that make up a run, there or not; no command writes over them but the training itself."""
+    names = [
+        "config.json",
+        "made_by.json",
+        "vocabulary.json",
+        "prepared.json",
+        "log.jsonl",
+        "checkpoint",
+        "tensorboard",
+    ]
+    for split in EVALUATED_SPLITS:
+        names += [f"preds.{split}.jsonl", f"scores.{split}.json"]
+    return [folder / name for name in names]
+
+
 def is_complete(folder: Path) -> bool:
     """Whether the run was trained and scored on every split; files that are damaged are told on stderr, once."""
     try:
@@ -190,7 +206,7 @@ def note(folder: Path, **more: Any) -> None:
         partial.write_text(json.dumps(made_by(folder) | more, indent=1) + "\n", encoding="utf-8")
 
 
-def note_training(folder: Path, version: str, processor: "Processor") -> None:
+def note_training(folder: Path, version: str, processor: "Processor", backbone: str = "") -> None:
     """Note which version of the network trains a run, and on which processor; call it before the first update.
 
     A run that goes on from a checkpoint keeps what was noted: further processors are added, and a version other than
@@ -200,6 +216,10 @@ def note_training(folder: Path, version: str, processor: "Processor") -> None:
         folder: the folder of the run.
         version: the `Network.version` of the code that trains.
         processor: the processor that trains.
+        backbone: SHA-256 of the file of weights that a user has named for the backbone; it is noted, too.
+
+    Raises:
+        InputError: if the run was begun with another file of weights under the same name.
     """
     known = made_by(folder) if has_checkpoint(folder) else None
     processors = [] if known is None else known.get("processors", [])
@@ -207,7 +227,14 @@ def note_training(folder: Path, version: str, processor: "Processor") -> None:
         processors = [*processors, asdict(processor)]
     before = [version] if known is None else known.get("version", "unknown").split(", then ")
     versions = before if before[-1] == version else [*before, version]
-    note(folder, version=", then ".join(versions), processors=processors)
+    if known and known.get("backbone", backbone) != backbone:
+        raise InputError(
+            f"{folder}: was begun with other weights of the backbone (SHA-256 {known['backbone']:.12}, here "
+            f"{backbone or 'unreadable':.12}), though their file has the same name; give it back its content, or name "
+            "another file: model.backbone_weights=FILE"
+        )
+    more = {"backbone": backbone} if backbone else {}
+    note(folder, version=", then ".join(versions), processors=processors, **more)
 
 
 def build_model(config: Config, vocabulary_size: int) -> "nn.Module":

@@ -148,6 +148,7 @@ def _alone(folder: Path, world: "World") -> Iterator[None]:
 def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, world: "World") -> None:
     import torch
 
+    from reference_model.backbone import given_weights_sha256
     from reference_model.processor import this_processor
     from reference_model.run_folder import build_model, check_results, load_run, note_training, read_json, write_config
     from reference_model.training.checkpoint import find_checkpoint
@@ -162,7 +163,8 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
         belongs = {"config": config.hash, "seed": seed, "data": fingerprint}
         saved = find_checkpoint(folder / "checkpoint" / "last.safetensors", belongs)
         write_config(folder, config, seed, split.dataset, fingerprint)
-        note_training(folder, network(config.system).version, this_processor(world.device))
+        weights = given_weights_sha256(config.model.backbone_weights)
+        note_training(folder, network(config.system).version, this_processor(world.device), weights)
         _write_vocabulary(folder, config, split, saved.state.get("vocabulary") if saved else None)
     world.barrier()
     vocabulary = Vocabulary.load(folder / "vocabulary.json")

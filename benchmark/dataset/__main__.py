@@ -12,7 +12,7 @@ import typer
 from .. import cli
 from ..cli import stdout
 from ..errors import InputError
-from ..files import check_outputs, replace_when_complete
+from ..files import check_outputs, is_stream, replace_when_complete
 
 app = cli.group()
 
@@ -81,10 +81,9 @@ def describe_command(data: _DataArgument = None) -> None:
 
     splits = open_dataset(data)
     statistics_table(splits).show(stdout)
-    roles = roles_table(splits)
-    if roles:
-        roles.show(stdout)
-        ceilings_table(splits).show(stdout)
+    for table in (roles_table(splits), ceilings_table(splits)):
+        if table:
+            table.show(stdout)
 
 
 @app.command("show")
@@ -219,8 +218,8 @@ def import_predictions_command(
     check_outputs({"--output": output}, [predictions, opened.directory])
     report = import_predictions(predictions, opened, output)
     if report.counts:
-        report.table().show(stdout)
-    cli.say(f"wrote {output}: {opened.n_boxes:,} captions of {opened.dataset}/{split}")
+        report.table().show(cli.stderr if is_stream(output) else stdout)
+    cli.say_written(output, f": {opened.n_boxes:,} captions of {opened.dataset}/{split}")
 
 
 @app.command("fingerprint")

@@ -35,14 +35,23 @@ from ..files import replace_when_complete
 from ..pictures import read_picture
 from .fingerprint import Fingerprint, RowDigest
 from .rows import ROWS_PER_GROUP, RowFile
-from .schema import ROLES, SCHEMA, AnnotationRow, is_split_name, row_problems
+from .schema import (
+    DATA_SET_NAME,
+    ROLES,
+    SCHEMA,
+    AnnotationRow,
+    is_data_set_name,
+    is_split_name,
+    row_place,
+    row_problems,
+)
 
 FORMAT = "caponimage-dataset/1"
 
 #: Key of the digest over all others in `dataset.json`, and the largest size of that file in bytes.
 _CHECK = "check"
 _MAX_DESCRIPTION = 1 << 20
-_MAX_NAME, _MAX_SPLITS = 200, 100
+_MAX_SPLITS = 100
 
 _ADVICE = "copy it again from where it is whole, or build or import the data set again"
 
@@ -78,11 +87,12 @@ class SplitWriter:
             self.references = has_references
         elif self.references != has_references:
             problems.append("a split has captions for every image or for none")
-        key = hashlib.md5(row["image_id"].encode(), usedforsecurity=False).digest()  # 16 bytes each, at any id length
+        id_bytes = repr(row.get("image_id")).encode()
+        key = hashlib.md5(id_bytes, usedforsecurity=False).digest()  # 16 bytes each, at any id length
         if key in self._ids:
             problems.append("this image id occurs twice")
         if problems:
-            raise InputError(*(f"{self._path.name}: image {row['image_id']}: {problem}" for problem in problems))
+            raise InputError(*(f"{self._path.name}: {row_place(row, self.images)}: {problem}" for problem in problems))
         self._ids.add(key)
         self.images += 1
         self.boxes += len(row["boxes"])
@@ -118,8 +128,14 @@ class SplitWriter:
 
 
 def write_description(directory: Path, *, name: str, synthetic: bool, splits: dict[str, Any], **more: Any) -> None:
-    """Write `dataset.json`, the last file of a data set: once it exists, all splits are complete."""
+    """Write `dataset.json`, the last file of a data set: once it exists, all splits are complete.
+
+    Raises:
+        InputError: if the data set could not be opened again.
+    """
     description = {"format": FORMAT, "name": name, "synthetic": synthetic, "splits": splits, **more}
+    if problems := _description_problems(description):
+        raise InputError(*problems)
     with replace_when_complete(directory / "dataset.json") as partial:
         content = {**description, _CHECK: _digest_of(description)}
         partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -381,8 +397,8 @@ def _description_problems(description: Mapping[str, Any]) -> list[str]:
     """What is wrong with the content of `dataset.json`, one sentence each."""
     problems = []
     name, splits = description.get("name"), description.get("splits")
-    if not isinstance(name, str) or not 1 <= len(name) <= _MAX_NAME:
-        problems.append(f"name is {name!r:.80}, expected 1 to {_MAX_NAME} characters")
+    if not is_data_set_name(name):
+        problems.append(f"name is {name!r:.80}, expected {DATA_SET_NAME}")
     for key in ("synthetic", "public"):
         if not isinstance(description.get(key, False), bool):
             problems.append(f"{key} is {description[key]!r:.80}, expected true or false")

@@ -17,6 +17,7 @@ from ..dataset import open_dataset
 from ..errors import InputError
 from ..files import check_outputs, replace_when_complete
 from ..platforms.export import Platform
+from ..shell import quoted
 
 app = cli.group()
 
@@ -306,7 +307,7 @@ def export(
         cli.say(f"wrote {public} ({public.stat().st_size / 1e6:,.1f} MB): for participants")
         if packages == "none":
             cli.say("its workers install requirements.txt; if they have no network, give --packages WHEELS")
-    cli.say(f"try it: python -m benchmark.leaderboard simulate {platform} {output} preds.zip")
+    cli.say(f"try it: python -m benchmark.leaderboard simulate {platform} {quoted(output)} preds.zip")
 
 
 @app.command()

@@ -20,13 +20,15 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..cache import cache_directory
-from ..errors import InputError
+from ..errors import DamagedError, InputError
+from ..files import replace_when_complete
 from .corpus import Corpus
 
 FORMAT = "caponimage-types/1"
@@ -97,7 +99,7 @@ def embed(transformer: Any, captions: Sequence[str]) -> np.ndarray:
 
 
 def _cached_embeddings(key: str, captions: Sequence[str], encode: Any) -> np.ndarray:
-    """Embeddings from a cache keyed by text hash: a caption is encoded once per type model and machine.
+    """Embeddings from a cache keyed by text hash: a caption is encoded once per type model, libraries and machine.
 
     A vector is believed only with its digest. Where the cache cannot be read or written, everything is encoded.
     """
@@ -123,8 +125,10 @@ def _digest(text_hash: bytes, vector: bytes) -> bytes:
 
 
 def _open_store(key: str) -> sqlite3.Connection:
-    """Open the cache of a type model; one that is damaged is made anew."""
-    path = cache_directory() / "embeddings" / f"{key[:16]}.sqlite"
+    """Open the cache of a type model and of the libraries that embed; one that is damaged is made anew."""
+    libraries = [f"{name} {_version_of(name)}" for name in ("sentence-transformers", "transformers", "torch")]
+    place = hashlib.sha256("\n".join([key, *libraries]).encode()).hexdigest()
+    path = cache_directory() / "embeddings" / f"{place[:16]}.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
     create = "CREATE TABLE IF NOT EXISTS vectors (hash BLOB PRIMARY KEY, vector BLOB, digest BLOB)"
     for _ in range(2):
@@ -139,6 +143,13 @@ def _open_store(key: str) -> sqlite3.Connection:
             store.close()
             path.unlink(missing_ok=True)
     raise OSError(f"{path} cannot be made")
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
 
 
 def load_type_model(name: str) -> TypeModel:
@@ -156,6 +167,8 @@ def load_type_model(name: str) -> TypeModel:
             f"no caption-type model {name!r}: expected 'mini' or a folder with types.json; "
             f"fit one: python -m benchmark.fit_types --encoder {name} --data DIR -o FOLDER"
         ) from None
+    if not isinstance(stored, dict) or stored.get("sha256", _content_sha256(stored)) != _content_sha256(stored):
+        raise DamagedError(f"{folder / 'types.json'}: was damaged or changed after it was fitted; restore it")
     if stored.get("format") != FORMAT:
         raise InputError(f"{folder / 'types.json'}: format is {stored.get('format')!r:.80}, expected {FORMAT!r}")
     model = TypeModel(
@@ -171,6 +184,12 @@ def load_type_model(name: str) -> TypeModel:
             f"(first: {moved[0]}); type scores would not be comparable, so none are printed"
         )
     return model
+
+
+def _content_sha256(stored: dict[str, Any]) -> str:
+    """SHA-256 of all that `types.json` holds but for that digest itself."""
+    rest = {key: value for key, value in stored.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def folder_sha256(folder: Path) -> str:
@@ -269,13 +288,14 @@ def fit_type_model(encoder: str, captions: Sequence[str], folder: Path, *, seed:
     for kind in range(N_TYPES):
         mine = np.flatnonzero(distances.argmin(axis=1) == kind)
         golden |= {distinct[i]: kind for i in mine[np.argsort(-margin[mine], kind="stable")][:25]}
-    stored = {
+    stored: dict[str, Any] = {
         "format": FORMAT,
         "encoder": encoder if inside else os.fspath(path) if path.is_dir() else encoder,
         "encoder_sha256": folder_sha256(path) if path.is_dir() else None,
         "centroids": centroids.astype(np.float32).tolist(),
         "golden": golden,
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "types.json").write_text(json.dumps(stored, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    stored["sha256"] = _content_sha256(stored)
+    with replace_when_complete(folder / "types.json") as partial:
+        partial.write_text(json.dumps(stored, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
     return load_type_model(str(folder))

@@ -9,6 +9,9 @@ Invariants:
 """
 
 import math
+import os
+import signal
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,6 +25,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmark.dataset.schema import AnnotationRow
+from benchmark.processes import end_after, ending_signals
 from reference_model.batch import PAD, SOS, Batch
 from reference_model.config import Config, InputConfig
 from reference_model.training.inputs import PreparedSplit, grid_cells, info_ids, prepare_picture
@@ -264,8 +268,22 @@ def training_batches(updates: Updates, first: int, workers: int, *, pin: bool) -
         pin_memory=pin,
         prefetch_factor=4 if workers else None,
         persistent_workers=bool(workers),
+        worker_init_fn=_begin,
     )
     return iter(loader)
+
+
+def _begin(worker: int) -> None:
+    """Leave signals to the process that trains, which saves and ends its workers, and end with it if it is killed."""
+    for number in (signal.SIGINT, *ending_signals()):
+        signal.signal(number, signal.SIG_IGN)
+    parent = os.getppid()
+
+    def until_alone() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+
+    end_after(until_alone)
 
 
 def generation_batches(data: PreparedSplit, n_images: int, boxes_per_batch: int) -> Iterator[tuple[np.ndarray, Batch]]:

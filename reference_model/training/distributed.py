@@ -1,6 +1,7 @@
 """Ranks, devices and communication of a run in one process, or in many under torchrun."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,12 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 
+from benchmark.errors import InputError
+
 T = TypeVar("T")
+
+#: How gloo says that another process is gone; it raises plain RuntimeErrors.
+_LOST = re.compile(r"gloo[/\\]transport|[Cc]onnection (closed|reset)|Timed out waiting")
 
 
 @dataclass(frozen=True)
@@ -39,10 +45,6 @@ class World:
         dist.all_gather_object(gathered, value)
         return gathered  # type: ignore[return-value]
 
-    def any(self, flag: bool) -> bool:
-        """Whether the flag is set on any process."""
-        return any(self.gather(flag))
-
     def barrier(self) -> None:
         """Wait for all processes."""
         if self.size > 1:
@@ -56,7 +58,11 @@ def default_device() -> torch.device:
 
 @contextmanager
 def join_world() -> Iterator[World]:
-    """Join the processes that torchrun started (nccl on GPUs, gloo on CPUs), or stand alone."""
+    """Join the processes that torchrun started (nccl on GPUs, gloo on CPUs), or stand alone.
+
+    Raises:
+        InputError: if another of the processes has ended during the block, or does not answer any more.
+    """
     cuda = torch.cuda.is_available()
     if "RANK" not in os.environ:
         yield World(0, 1, default_device())
@@ -68,5 +74,12 @@ def join_world() -> Iterator[World]:
     try:
         device = torch.device("cuda", local) if cuda else torch.device("cpu")
         yield World(dist.get_rank(), dist.get_world_size(), device)
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and not _LOST.search(str(error)):
+            raise
+        raise InputError(
+            f"process {dist.get_rank()} of {dist.get_world_size()}: another process of this training has ended or does "
+            "not answer any more; what was saved is kept, and the same command goes on from there"
+        ) from None
     finally:
         dist.destroy_process_group()

@@ -126,8 +126,9 @@ class Trainer:
             # Each task leaves the other's head unused.
             network = DistributedDataParallel(network, find_unused_parameters=True)
         updates = Updates(self.plan, self.data, self.world.rank, self.world.size)
-        batches = training_batches(updates, self.update, train.workers, pin=self.world.device.type == "cuda")
+        pin = self.world.device.type == "cuda"
         with self._signals(), self._progress() as show, self._log() as log:
+            batches = training_batches(updates, self.update, train.workers, pin=pin)
             if warning:
                 log({"update": self.update, "warning": warning})
             for pieces in batches:

@@ -27,7 +27,7 @@ def run_all(
         costs: cost of each configuration, by its hash; weighs the jobs in the progress bar.
 
     Returns:
-        Whether a job failed. Exits the process with code 130 if a signal stopped the work.
+        Whether a job failed. Exits the process with 128 + its number if a signal stopped the work.
     """
     outcomes = _show_progress(jobs, launcher, at_once, resources, costs)
     _finish(outcomes)
@@ -78,4 +78,4 @@ def _finish(outcomes: list[Outcome]) -> None:
         command = shlex.join(["python", "-m", "reports.reproduce", *sys.argv[1:]])
         cli.note(f"{again}: {command}")
     if CHILDREN.stopping:
-        sys.exit(130)
+        sys.exit(128 + CHILDREN.signal)

@@ -51,9 +51,14 @@ class Children:
     """Training processes started by this process, which signals are passed on to."""
 
     def __init__(self) -> None:
-        self.stopping = False
+        self.signal = 0  # number of the first signal that asked to stop
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.RLock()  # reentrant: a signal may come while the main thread holds it
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a signal asked to stop."""
+        return bool(self.signal)
 
     @contextlib.contextmanager
     def watch(self, process: "subprocess.Popen[bytes]") -> Iterator[None]:
@@ -79,7 +84,7 @@ class Children:
             with self._lock:
                 # SIGTERM, since Ray's workers, and so their children, block SIGINT; a second Ctrl-C ends them at once.
                 passed = number if self.stopping else signal.SIGTERM
-                self.stopping = True
+                self.signal = self.signal or number
                 for process in self._running:
                     process.send_signal(passed)
 

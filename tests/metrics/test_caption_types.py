@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,32 @@ def test_embeddings_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert model.assign(["好用", "温和不刺激"]).tolist() == before[::-1].tolist()
 
 
+@pytest.mark.parametrize("how", ["a vector", "zeroed", "halved", "a folder", "no cache"])
+def test_a_damaged_cache_of_embeddings_changes_no_type(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Types of wrong vectors in silence, or a traceback of the database."""
+    captions = ["温和不刺激", "好用", "金属一体机身"]
+    before = load_type_model("mini").distances(captions)
+    [path] = (tmp_path / "cache/embeddings").glob("*.sqlite")
+    content = path.read_bytes()
+    if how == "a vector":
+        with sqlite3.connect(path) as store:
+            rows = store.execute("SELECT hash, vector FROM vectors").fetchall()
+            changed = [(bytes([vector[0] ^ 64]) + vector[1:], key) for key, vector in rows]
+            store.executemany("UPDATE vectors SET vector = ? WHERE hash = ?", changed)
+        store.close()
+    elif how == "a folder":
+        path.unlink()
+        path.mkdir()
+    elif how == "no cache":
+        monkeypatch.setenv("CAPONIMAGE_CACHE", "/dev/null/no")
+    else:
+        path.write_bytes(bytes(len(content)) if how == "zeroed" else content[: len(content) // 2])
+    for _ in range(2):
+        assert np.array_equal(load_type_model("mini").distances(captions), before)
+
+
 def test_changed_files_and_moved_captions_are_refused(tmp_path: Path) -> None:
     """Weights swapped under the same name would silently move every type score."""
     folder = tmp_path / "types"
@@ -104,6 +131,10 @@ def test_changed_files_and_moved_captions_are_refused(tmp_path: Path) -> None:
     stored = json.loads((folder / "types.json").read_text())
     caption = next(iter(stored["golden"]))
     stored["golden"][caption] = (stored["golden"][caption] + 1) % N_TYPES
+    (folder / "types.json").write_text(json.dumps(stored))
+    with pytest.raises(InputError, match="damaged or changed"):
+        load_type_model(str(folder))
+    del stored["sha256"]
     (folder / "types.json").write_text(json.dumps(stored))
     with pytest.raises(InputError, match="1 of 100 golden captions changed their type"):
         load_type_model(str(folder))

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -94,44 +95,121 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_weights(directory: Path, tmp_path: Path) -> None:
-    """SIGKILL while writing a checkpoint, the log, or the prepared data."""
-    env = environment(tmp_path)
-    more = ("train.finetune_updates=400",)
+    """SIGKILL while writing a checkpoint, the log, the predictions or the prepared data, twenty times."""
+    env = environment(tmp_path / "other")
+    more = ("train.finetune_updates=300", "train.validate_every=20")
     subprocess.run(command(directory, tmp_path / "whole", *more), env=env, check=True)
-    runs, kills = tmp_path / "killed", 0
-    dice = random.Random(5)
+    env, runs, dice = environment(tmp_path), tmp_path / "killed", random.Random(5)
+    kills, waited = 0, 2.0
     while True:
         process = subprocess.Popen(command(directory, runs, *more), env=env)
         try:
-            process.wait(timeout=3 + 3 * dice.random() + kills / 2)
+            # Long enough to save something now and then; the last ones let it come to its end.
+            process.wait(timeout=waited + 4 * dice.random() if kills < 20 else 300)
             break
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            kills += 1
+            kills, waited = kills + 1, waited + 0.1
     assert process.returncode == 0
-    assert kills >= 2
+    assert kills >= 10
     (whole,), (killed,) = ((tmp_path / name).glob("full/*/seed1") for name in ("whole", "killed"))
-    assert same(weights(whole), weights(killed))
+    for name in ("last", "best"):
+        one, other = (load_file(folder / "checkpoint" / f"{name}.safetensors") for folder in (whole, killed))
+        assert same(one, other)
     for name in ("preds.test.jsonl", "preds.val.jsonl"):
         assert (whole / name).read_bytes() == (killed / name).read_bytes()
+    assert [e["update"] for e in losses(killed)] == [e["update"] for e in losses(whole)]
+    assert left_behind(killed) == left_behind(tmp_path / "cache") == set()
+
+
+def losses(folder: Path) -> list[dict[str, float]]:
+    entries = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [entry for entry in entries if "loss" in entry]
+
+
+def left_behind(folder: Path) -> set[str]:
+    """Hidden files and folders, which are temporary ones and locks."""
+    return {path.name for path in folder.rglob(".*")}
 
 
 @pytest.mark.slow
-def test_sigterm_saves_and_exits_cleanly(directory: Path, tmp_path: Path) -> None:
-    """A cluster that takes its node back sends SIGTERM; what was trained must not be lost, nor called a failure."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_saves_and_leaves_nothing_behind(number: signal.Signals, directory: Path, tmp_path: Path) -> None:
+    """A cluster that takes its node back, a lost connection, Ctrl-C: whatever reaches the processes that load, too."""
     long = command(directory, tmp_path / "runs", "train.finetune_updates=100000", "train.save_every=100000")
-    process = subprocess.Popen(long, env=environment(tmp_path), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*long, "train.workers=2"],
+        env=environment(tmp_path),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     log = None
     while log is None or log.read_text().count("\n") < 20:
         time.sleep(0.2)
         log = next(iter((tmp_path / "runs").glob("full/*/seed1/log.jsonl")), None)
         assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
+    os.killpg(process.pid, number)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 0, said
-    assert "run again to go on" in said
+    assert process.returncode == 128 + number, said
+    assert re.fullmatch(r"stopped after update \d+ of 100006; run again to go on\n", said)
     assert (log.parent / "checkpoint" / "last.safetensors").is_file()
+    assert left_behind(tmp_path) == set()
+    assert not alive(process.pid)
+
+
+@pytest.mark.slow
+def test_processes_that_load_end_with_a_killed_training(directory: Path, tmp_path: Path) -> None:
+    """Orphans that hold the lock of the run, so that it cannot go on."""
+    long = command(directory, tmp_path / "runs", "train.finetune_updates=100000", "train.workers=2")
+    process = subprocess.Popen(long, env=environment(tmp_path), start_new_session=True)
+    while not list((tmp_path / "runs").glob("full/*/seed1/checkpoint/last.safetensors")):
+        time.sleep(0.2)
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 5
+    while alive(process.pid):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def alive(session: int) -> bool:
+    """Whether a process of a session that was started with `start_new_session` is still there."""
+    try:
+        os.killpg(session, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.slow
+def test_a_process_whose_partner_is_gone_says_so(directory: Path, tmp_path: Path) -> None:
+    """A rank that waits for half an hour for one that was killed, or ends in a traceback of another library."""
+    long = command(directory, tmp_path / "runs", "train.finetune_updates=100000")
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    ranks = [
+        subprocess.Popen(
+            long,
+            env=environment(tmp_path)
+            | {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    while not list((tmp_path / "runs").glob("full/*/seed1/checkpoint/last.safetensors")):
+        time.sleep(0.2)
+        assert [rank.poll() for rank in ranks] == [None, None]
+    ranks[1].kill()
+    _, said = ranks[0].communicate(timeout=60)
+    ranks[1].communicate()
+    assert ranks[0].returncode == 2, said
+    assert "error: process 0 of 2: another process of this training has ended" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.slow
@@ -440,3 +518,16 @@ def test_the_command_that_predict_names_scores_what_it_wrote(
     )
     stored = json.loads((folder / "scores.val.json").read_text(encoding="utf-8"))
     assert json.loads(scored.stdout)["scores"] == stored["scores"]
+
+
+def test_predictions_are_never_written_over_what_they_are_made_of(
+    finished: Path, directory: Path, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """-o scores.test.json, or best.safetensors, and the run is gone with exit code 0; -o - writes a file called -."""
+    for output in ("scores.test.json", "checkpoint/best.safetensors", "checkpoint/new.jsonl", "config.json"):
+        with pytest.raises(InputError, match=r"--output: .* input"):
+            predict.main(finished, data=str(directory), split="val", output=finished / output)
+    with pytest.raises(InputError, match=r"--output: .* input"):
+        predict.main(finished, data=str(directory), split="val", output=directory / "dataset.json")
+    predict.main(finished, data=str(directory), split="val", output=Path("-"))
+    assert capsysbinary.readouterr().out == (finished / "preds.val.jsonl").read_bytes()

@@ -26,7 +26,7 @@ from ...cli import stderr
 from ...errors import InputError
 from ...files import check_outputs, folder_when_complete
 from ...pictures import picture_size
-from ..schema import AnnotationRow
+from ..schema import DATA_SET_NAME, AnnotationRow, is_data_set_name
 from ..store import SplitWriter, write_description
 from .index import RecordIndex, choose_images, read_record
 from .record import record_row
@@ -84,6 +84,8 @@ def import_released(
         InputError: if a file cannot be read, a split stays empty, or boxes are in pixels and there are no pictures.
     """
     out = out.resolve()
+    if not is_data_set_name(name):
+        raise InputError(f"--name: got {name!r:.80}, expected {DATA_SET_NAME}")
     check_outputs({"--out": out}, [annotations, *names.values(), options.images])
     _check_paths([annotations, *names.values()], options.images, out, overwrite)
     with (
@@ -138,7 +140,11 @@ def _row(
         return None
     record = read_record(value)
     if record is None:
-        add("image dropped", "record is not a JSON object in UTF-8", got=value[:60].decode("utf-8", "replace"))
+        add(
+            "image dropped",
+            "record is not a JSON object in UTF-8; JSON has no NaN",
+            got=value[:60].decode("utf-8", "replace"),
+        )
         return None
     size = options.size
     if options.images:
