@@ -92,7 +92,7 @@ class Similarity:
     """How similar two prediction files of one split are.
 
     Attributes:
-        errors: of the file with fewer wrong captions, the share of them that the other has, too; 0 for few.
+        errors: share of the wrong captions, of the file with fewer, that the other file has, too; 0 for few.
         hits: agreement on which boxes are right, beyond chance (Cohen's kappa); 0 if few are right, or few wrong.
         equal: share of boxes with the same caption.
     """
@@ -138,7 +138,7 @@ class Closeness:
     Attributes:
         equal: share of captions that are their reference.
         kept: share that are it or keep half of it, see `kept_share`.
-        beyond: of the boxes that no other system gets right, the share that this one does; 0 for few.
+        beyond: share of the boxes that no other system gets right which this one does; 0 for few.
         permuted: share of captions that are the reference of some box, each reference counted once.
         boxes: number of boxes.
     """
@@ -170,7 +170,7 @@ class Closeness:
 
     @property
     def altered(self) -> float:
-        """Of the captions that are not their reference, the share that keep half of it; 0 for few."""
+        """Share of the captions that are not their reference which keep half of it; 0 for few."""
         wrong = round((1 - self.equal) * self.boxes)
         return (self.kept - self.equal) / (1 - self.equal) if wrong >= ENOUGH else 0.0
 

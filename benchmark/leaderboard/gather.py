@@ -13,6 +13,7 @@ Invariants:
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from ..dataset.schema import EVALUATED_SPLITS
 from ..dataset.store import Split
 from ..errors import InputError
 from ..metrics import HEADLINE
+from ..scoring import blind
 from ..scoring.receipt import first_difference, other_versions, read_receipt, version_problem
 from ..scoring.withheld import place_of, told
 from .accepted import read_hashes
@@ -38,7 +40,7 @@ from .entries import (
     receipt_of,
 )
 from .result import printable
-from .statistics_cache import HUMAN, Statistics, StatisticsCache, blind_statistics
+from .statistics_cache import Statistics, StatisticsCache
 
 if TYPE_CHECKING:
     from .metadata import Metadata
@@ -265,12 +267,22 @@ def _told(statistics: Statistics, split: Split) -> Statistics:
 def _reference_rows(splits: dict[str, Split], cache: StatisticsCache) -> list[Listed]:
     """The human row (the references) and the blind systems; the latter need the train split."""
     train = splits.get("train")
-    found: dict[str, dict[str, list[Statistics]]] = {}
-    for name in EVALUATED_SPLITS:
-        split = splits[name]
-        rows = {"human": cache.made(HUMAN, split, lambda split=split: split.captions)}  # type: ignore[misc]
-        if train is not None:
-            rows |= blind_statistics(train, split, cache)
-        for label, statistics in rows.items():
-            found.setdefault(label, {})[name] = [_told(statistics, split)]
-    return [Listed(label, label, statistics) for label, statistics in found.items()]
+    rows = []
+    if train is not None:
+        with (train.directory / "train.parquet").open("rb") as file:
+            content = file_digest(file, "sha256").hexdigest()
+    for name, predict in blind.SYSTEMS.items():
+        human = name == "references"
+        if train is None and not human:
+            continue
+        label = "human" if human else name
+        statistics = {
+            split: cache.made(
+                "references" if human else f"blind {name} {content}",
+                splits[split],
+                lambda split=split, predict=predict: predict(train, splits[split]),  # type: ignore[misc]
+            )
+            for split in EVALUATED_SPLITS
+        }
+        rows.append(Listed(label, label, {split: [_told(one, splits[split])] for split, one in statistics.items()}))
+    return rows
