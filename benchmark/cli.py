@@ -22,10 +22,10 @@ from .citation import BIBTEX
 from .errors import InputError, printable
 from .processes import signals_as_exits
 
-stdout = Console()
+stdout = Console(emoji=False)  # :key: is text of a caption or of a file's name
 if not stdout.is_terminal:
     stdout.width = 160  # files, pipes and CI logs have no width; 80 columns is what rich would assume
-stderr = Console(stderr=True, highlight=False)
+stderr = Console(stderr=True, highlight=False, emoji=False)
 
 
 def as_called(text: str) -> str:
@@ -47,7 +47,12 @@ def document(text: str) -> None:
     """Print JSON, Markdown, LaTeX or CSV on stdout: in UTF-8, whatever the encoding of the terminal.
 
     What is no character, such as a byte of a file name that is not UTF-8, is written as a code that JSON understands.
+
+    Raises:
+        InputError: if stdout is closed, since nobody asks for a document to lose it.
     """
+    if sys.__stdout__ is None:
+        raise InputError("the output goes to stdout, which is closed; open it, or name a file if the command takes one")
     sys.stdout.flush()
     sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "backslashreplace"))
 

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from . import cli
-from .dataset import open_dataset
+from .dataset import open_split
 from .grid import SYNTHETIC_NOTE, Grid, number
 from .metrics import cider
 from .predictions import read_predictions, write_predictions
 from .scoring import blind
 from .scoring.evaluation import evaluate
+from .shell import quoted
 
 
 def main(
@@ -23,8 +24,7 @@ def main(
 
     Example: `python -m benchmark.demo --out demo`
     """
-    splits = open_dataset(data)
-    train, evaluated = splits["train"], splits[split]
+    train, evaluated = open_split(data, "train"), open_split(data, split)
     grid = Grid(f"{evaluated.dataset}, {split}: systems without a model", ["system"])
     for name, predict in blind.SYSTEMS.items():
         path = out / f"{name.replace(' ', '_')}.{split}.jsonl"
@@ -33,13 +33,14 @@ def main(
         grid.columns = ["system", *evaluation.names]
         grid.add(name, *map(number, evaluation.scores.values()))
     grid.notes = [
-        f"the prediction files are in {out}/; "
-        + cli.as_called(f"to score one: python -m benchmark.score {out}/title_copy.{split}.jsonl"),
         f"the highest CIDEr on this split is {cider.ceiling(evaluation.corpus) * 100:.2f}, not 1000: "
         "captions of fewer than four characters have no 3- or 4-grams",
         *([SYNTHETIC_NOTE] if evaluated.synthetic else []),
     ]
     grid.show(cli.stdout)
+    options = f"--data {quoted(data)} --split {split}" if data else f"--split {split}"
+    one = quoted(out / f"title_copy.{split}.jsonl")
+    cli.say(f"wrote prediction files to {out}; to score one: python -m benchmark.score {one} {options}")
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def replace_when_complete(path: Path) -> Iterator[Path]:
         InputError: if `path` is a folder.
     """
     path = Path(path)
-    if _is_stream(path):
+    if is_stream(path):
         with tempfile.TemporaryDirectory(prefix="caponimage-") as folder:
             partial = Path(folder) / "stream"
             yield partial
@@ -109,7 +109,7 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path | No
     read = [Path(path) for path in inputs if path is not None and str(path) != "-"]
     seen: dict[Path, str] = {}
     for option, output in outputs.items():
-        if output is None or _is_stream(Path(output)):
+        if output is None or is_stream(Path(output)):
             continue
         place = _target(Path(output)).absolute()
         for path in read:
@@ -161,7 +161,7 @@ def _temporary(parent: Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _is_stream(path: Path) -> bool:
+def is_stream(path: Path) -> bool:
     """Whether a path is stdout (`-`) or another stream, or exists and is neither a file nor a folder."""
     if _STREAM.fullmatch(str(path)):
         return True

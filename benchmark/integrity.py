@@ -40,22 +40,30 @@ def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         state = os.fstat(file.fileno())
         if state.st_size <= REMEMBERED:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return _digest(file)
         place = str(path.absolute())
         facts = [place, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino, state.st_dev]
         try:
             kept = cache_directory() / "digests" / f"{hashlib.sha256(os.fsencode(place)).hexdigest()[:32]}.json"
         except InputError:  # there is no cache
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return _digest(file)
         with suppress(OSError, ValueError, KeyError, TypeError):
             known = json.loads(kept.read_text(encoding="utf-8"))
             if known["file"] == facts and known["check"] == _check(facts, known["sha256"]):
                 return str(known["sha256"])
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = _digest(file)
         with suppress(OSError), replace_when_complete(kept) as partial:
             content = {"file": facts, "sha256": digest, "check": _check(facts, digest)}
             partial.write_text(json.dumps(content), encoding="utf-8")
         return digest
+
+
+def _digest(file: BinaryIO) -> str:
+    """SHA-256 of what is left of a file; `hashlib.file_digest` is too new for the workers of some platforms."""
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def _check(facts: list[Any], digest: str) -> str:
@@ -116,7 +124,7 @@ def seal(path: Path) -> None:
     with path.open("r+b") as file:
         place, _ = _sealed(file)
         file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = _digest(file)
         file.seek(place)
         file.write(digest.encode())
 

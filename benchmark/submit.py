@@ -6,7 +6,6 @@ Invariants:
 """
 
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -22,6 +21,7 @@ from .files import replace_when_complete
 from .predictions import read_predictions
 from .scoring.evaluation import Evaluation, evaluate
 from .scoring.tables import seeds_table
+from .shell import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,11 +59,12 @@ def main(
     """
     cli.require_board_extra()
     from .leaderboard.check import Checker
-    from .leaderboard.entries import entry_name
+    from .leaderboard.entries import all_entries, entry_name
     from .leaderboard.new_entry import fill_entry, temporary_folder
 
     splits = open_dataset(data)
-    checker = Checker(splits)
+    there = all_entries(submissions) if submissions.exists() else []
+    checker = Checker(splits, merged=frozenset(path.name for path in there))
     about, seeds = _read_all(metadata, {"val": val, "test": predictions}, splits, submissions)
     name = entry_name(about)
     evaluations = [{split: evaluate(splits[split], captions[split]) for split in captions} for captions in seeds]
@@ -78,7 +79,7 @@ def main(
         if report.failures:
             raise InputError(*(problem.replace(f"{place.absolute()}/", "") for _, problem in report.failures))
         for warning in report.warnings:
-            print(f"a reviewer will look at this: {warning}")
+            cli.say(f"a reviewer will look at this: {warning}")
         for note in report.notes:
             cli.say(note)
         _show_rank(name, about, evaluations, splits, submissions)
@@ -124,7 +125,7 @@ def init(
     if not complete:
         cli.say(f"wrote {out} with the answers so far; fill in the rest")
         raise typer.Exit(130)
-    then = "python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl"
+    then = f"python -m benchmark.submit preds.test.jsonl --val preds.val.jsonl --metadata {quoted(out)}"
     cli.say(f"wrote {out}; {'then' if interactive else 'fill it in, then'}: {then}")
 
 
@@ -194,7 +195,7 @@ def _git_commands(target: Path) -> str:
     return "\n".join(
         [
             f"  git switch -c submit/{target.name}",
-            f"  git add {shlex.quote(str(target))}",
+            f"  git add {quoted(target)}",
             f"  git commit -m 'Submit {target.name}'",
             f"  git push -u origin submit/{target.name}",
             "\nthen open a pull request from that branch",

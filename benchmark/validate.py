@@ -33,8 +33,8 @@ def main(
     """
     opened = open_split(data, split)
     if fix:
-        if str(fix) == "-":
-            raise InputError("--fix: got -, expected a file to write")
+        if str(fix) == "-" or (fix.exists() and not fix.is_file()):
+            raise InputError(f"--fix: got {fix}, expected a file to write")
         repaired = repair_predictions(predictions, opened, fix)
         for repair in repaired.repairs or ["nothing to repair"]:
             cli.say(repair)
@@ -50,7 +50,7 @@ def main(
         + (f", {empty:,} of them empty" if empty else "")
     )
     if invisible := check.invisible():
-        print(invisible)
+        cli.say(invisible)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,13 @@ import typer
 from PIL import Image
 
 from benchmark import cli
+from benchmark.dataset.released.record import Box, exceeds_one, fit_box
 from benchmark.dataset.schema import AnnotationRow
 from benchmark.errors import InputError
 from benchmark.files import check_outputs, replace_when_complete
 from benchmark.pictures import read_picture
 from benchmark.rendering import draw_captions
+from benchmark.strict_json import each_key_once
 from reference_model.batch import UNK
 from reference_model.config import Config
 from reference_model.run_folder import load_run, read_config, run_files
@@ -34,6 +36,8 @@ from reference_model.training.vocabulary import Vocabulary
 
 MAX_BOXES = 1000
 MAX_BYTES = 1 << 20  # largest file of boxes
+MAX_NUMBER = 10**9  # in a file of boxes
+MAX_PROBLEMS = 20  # of one file, in a message
 
 T = TypeVar("T")
 
@@ -74,8 +78,8 @@ def main(
 ) -> None:
     r"""Caption the boxes of a picture: prints each box with its caption, and draws the captions into their boxes.
 
-    If any coordinate of a file is above 1, all of the file are pixels. The order of the boxes matters only to models
-    with the release's neighbours (`inputs.neighbours=chain`).
+    If any coordinate of a file is above 1 (by more than rounding, 1/256), all of the file are pixels. The order of the
+    boxes matters only to models with the release's neighbours (`inputs.neighbours=chain`).
 
     Examples::
 
@@ -167,28 +171,35 @@ def read_boxes(path: Path, size: tuple[int, int] | None) -> Boxes:
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_BOXES:
         got = f"{len(entries)} boxes" if isinstance(entries, list) else reprlib.repr(entries)
         raise InputError(f"{path}: got {got}, expected a list of 1 to {MAX_BOXES} boxes")
-    boxes: dict[int, list[float]] = {}
+    boxes: dict[int, Box] = {}
     problems = []
     for i, entry in enumerate(entries):
         box = entry.get("box") if isinstance(entry, dict) else entry
         if isinstance(box, list) and len(box) == 4 and all(map(_is_number, box)):
-            boxes[i] = box
+            boxes[i] = (box[0], box[1], box[2], box[3])
         else:
             problems.append(f"{path}: box {i}: got {reprlib.repr(entry)}, expected four numbers [x1, y1, x2, y2]")
-    unit = "pixels" if any(value > 1 for box in boxes.values() for value in box) else "ratios"
-    width, height = (1, 1) if unit == "ratios" else size or (float("inf"), float("inf"))
-    for i, (x1, y1, x2, y2) in boxes.items():
-        where = f"{path}: box {i}: got {boxes[i]}, read as {unit};"
-        if not (x1 < x2 and y1 < y2):
+    pixels = exceeds_one(list(boxes.values()))
+    unit = "pixels" if pixels else "ratios"
+    width, height = (size or (MAX_NUMBER, MAX_NUMBER)) if pixels else (1, 1)
+    ratios = []
+    for i, box in boxes.items():
+        where = f"{path}: box {i}: got {list(box)}, read as {unit};"
+        fitted = fit_box(box, width, height)
+        if pixels and not exceeds_one([box]):
+            problems.append(f"{where} it looks like ratios, expected the same unit for all boxes of a file")
+        elif not (box[0] < box[2] and box[1] < box[3]):
             problems.append(f"{where} expected x1 < x2 and y1 < y2")
-        elif not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
+        elif isinstance(fitted, str):
             problems.append(f"{where} it reaches out of the image, expected 0 to {width} and 0 to {height}")
-        elif size and min((x2 - x1) / width * size[0], (y2 - y1) / height * size[1]) < 1:
+        elif size and min((fitted[2] - fitted[0]) * size[0], (fitted[3] - fitted[1]) * size[1]) < 1:
             problems.append(f"{where} less than a pixel of {size[0]} x {size[1]}")
+        else:
+            ratios.append(list(fitted))
     if problems:
-        raise InputError(*problems)
-    given = list(boxes.values())
-    return Boxes(given, [[x1 / width, y1 / height, x2 / width, y2 / height] for x1, y1, x2, y2 in given], unit)
+        more = len(problems) - MAX_PROBLEMS
+        raise InputError(*problems[:MAX_PROBLEMS], *([f"{path}: and {more} more boxes"] if more > 0 else []))
+    return Boxes([list(box) for box in boxes.values()], ratios, unit)
 
 
 def _json(path: Path) -> Any:
@@ -197,7 +208,7 @@ def _json(path: Path) -> Any:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise InputError(f"{path}: more than {MAX_BYTES:,} bytes, expected a list of at most {MAX_BOXES} boxes")
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=each_key_once)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; expected a JSON file of boxes") from None
     except json.JSONDecodeError as error:
@@ -208,7 +219,7 @@ def _json(path: Path) -> Any:
 
 def _is_number(value: Any) -> bool:
     """Whether a value is a finite number and no truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MAX_NUMBER
 
 
 def _notes(row: AnnotationRow, config: Config, vocabulary: Vocabulary) -> list[str]:

@@ -1,6 +1,5 @@
 """`python -m reference_model.predict`: writes the captions of a trained run for a split as a prediction file."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from benchmark import cli
 from benchmark.dataset import open_split
 from benchmark.files import check_outputs
 from benchmark.predictions import write_predictions
+from benchmark.shell import quoted
 
 
 def main(
@@ -47,8 +47,8 @@ def main(
     write_predictions(output, opened, caption_split(model, config, vocabulary, opened, seed=seed, beam=beam))
     if str(output) == "-":
         return
-    command = ["python", "-m", "benchmark.score", str(output), *(["--data", data] if data else []), "--split", split]
-    cli.say(f"wrote {output}; score it: {shlex.join(command)}")
+    same_data = f" --data {quoted(data)}" if data else ""
+    cli.say(f"wrote {output}; score it: python -m benchmark.score {quoted(output)}{same_data} --split {split}")
 
 
 if __name__ == "__main__":

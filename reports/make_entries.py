@@ -21,6 +21,7 @@ from benchmark.leaderboard.entries import entry_name
 from benchmark.leaderboard.metadata import Metadata, read_metadata
 from benchmark.leaderboard.new_entry import fill_entry, temporary_folder
 from benchmark.scoring.evaluation import evaluate
+from benchmark.shell import quoted
 from reference_model.config import Config
 from reference_model.registry import PROFILES
 from reports.experiments import TABLE2, TableRow
@@ -57,7 +58,8 @@ def main(
     found = list(_rows(profile, results))
     if not found:
         raise InputError(
-            f"{results / profile} holds no results of Table 2; store some: python -m reports.store_results"
+            f"{results / profile} holds no results of Table 2; store some: python -m reports.store_results RUNS "
+            f"--profile {profile} --results {quoted(results)}"
         )
     try:
         day = datetime.date.fromisoformat(date) if date else datetime.date.today()

@@ -12,6 +12,7 @@ import typer
 from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.errors import InputError
+from benchmark.shell import quoted
 from reference_model.registry import PROFILES, network
 from reports.experiments import tables
 from reports.runs.stored import RESULTS, find_runs, state, store
@@ -46,7 +47,8 @@ def main(
     if not done:
         raise InputError(
             f"{runs} holds no finished run of a table at profile {profile} by the present version of its network; "
-            "train some: python -m reports.reproduce, or store older ones: --keep-old"
+            "store older ones with --keep-old, or train some: "
+            f"python -m reports.reproduce all --profile {profile} --runs {quoted(runs)}"
         )
     for path in done:
         cli.say(f"stored {path}")

@@ -78,10 +78,17 @@ def test_commands_in_output_are_those_of_the_installed_program(
     monkeypatch.setattr(cli, "__package__", "caponimage")
     demo.main(data=str(directory), out=tmp_path / "demo")
     shown = " ".join(capsys.readouterr().out.split())
-    assert "to score one: caponimage score " in shown
+    assert f"to score one: caponimage score {tmp_path}/demo/title_copy.test.jsonl --data {directory} --split" in shown
     assert "python -m benchmark" not in shown + template()
     assert "then: caponimage submit --help" in template()
     assert speed._whole_process(tmp_path, []).title.startswith("caponimage score, ")
+
+
+def test_names_and_captions_stay_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file :key:.jsonl, or such a caption, of which the terminal shows a picture of a key."""
+    cli.stdout.print("wrote :key:.jsonl", markup=False)
+    cli.note("read :key:.jsonl")
+    assert capsys.readouterr() == ("wrote :key:.jsonl\n", "read :key:.jsonl\n")
 
 
 def test_a_traceback_shows_no_variables() -> None:

@@ -1,12 +1,18 @@
 """Tables of typed cells: numbers stay numbers, text stays text, and no text acts in any form of a table."""
 
+import contextlib
 import csv
 import io
 import math
+import os
 import re
+import struct
+import subprocess
+import sys
 
 import pytest
 from markdown_it import MarkdownIt
+from rich.cells import cell_len
 from rich.console import Console
 
 from benchmark.grid import (
@@ -201,3 +207,83 @@ def test_the_terminal_shows_text_as_it_is() -> None:
     assert "1,000 [red]net[/red] :smile:" in shown
     assert "a [bold]b :smile:" in shown
     assert not re.search(r"[\x00-\x09\x0b-\x1f]", shown)
+
+
+def in_terminal(command: list[str], width: int) -> str:
+    """What a command shows in a terminal of so many columns, without colours."""
+    import fcntl  # not on Windows
+    import termios
+
+    here, there = os.openpty()
+    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    process = subprocess.Popen(command, stdin=there, stdout=there, env=environment | {"TERM": "xterm"})
+    os.close(there)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux says so at the end
+        while part := os.read(here, 1 << 16):
+            shown += part
+    os.close(here)
+    assert process.wait() == 0
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", shown.decode("utf-8"))
+
+
+SHAPES = {
+    "differences": (["metric", "difference", "95 % interval", "p bootstrap", "p randomisation", "resolvable"], 13),
+    "many systems": (["metric", *(f"20270131_system-{i}" for i in range(9))], 13),
+    "long names": (["system", "CIDEr", "BLEU-4"], 5),
+    "one column": (["fingerprint"], 3),
+}
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 120])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_narrow_terminals_lose_nothing(shape: str, width: int) -> None:
+    """A table without its first column, or with cut numbers, in a terminal of 80 columns."""
+    columns, n = SHAPES[shape]
+    grid = Grid("a title", columns)
+    first = [f"{'a-rather-long-name_of_a_system/' * (shape == 'long names')}{i:04d}" for i in range(n)]
+    for i, name in enumerate(first):
+        grid.add(name, *(score(1000 + i + j / 100, 1.25, (999.5, 1234.5)) for j in range(1, len(columns))))
+    console = Console(width=width, force_terminal=True, color_system=None, file=io.StringIO())
+    grid.show(console)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert all(cell_len(line) <= width for line in lines)
+    if width < 60:  # nothing has room there, but all characters are there
+        shown = {char for line in lines for char in line}
+        assert {char for texts in grid.texts() for text in texts for char in text} <= shown
+        return
+    rows = [line for line in lines if line.startswith("│")]
+    assert "a title" in lines[0]
+    for texts in grid.texts():
+        for text in texts[1:]:
+            assert sum(text in row for row in rows) == 1, text
+    tables = sum(line.startswith("┏") for line in lines)
+    for name in first:  # wrapped, if need be
+        ends = [row for row in rows if row[2:].split(" ")[0].endswith(name[-4:])]
+        assert len(ends) == tables, name
+
+
+def test_a_table_in_a_file_is_as_wide_as_it_is() -> None:
+    """A table that is cut to the 80 columns which nobody has set, in a log that is searched later."""
+    console = Console(width=80, file=io.StringIO())
+    grid = grid_of(("x" * 300, number(1)), title="wide")
+    grid.show(console)
+    assert "x" * 300 in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_commands_know_the_width_of_their_terminal(width: int) -> None:
+    """The mechanism beyond the console: a command in a pseudo-terminal."""
+    code = (
+        "import sys; from benchmark import cli; from benchmark.grid import Grid, number\n"
+        "grid = Grid('t', ['metric', *(f'column {i}' for i in range(9))])\n"
+        "grid.add('BLEU-4', *(number(100 + i, 4) for i in range(9)))\n"
+        "cli.run(lambda: grid.show(cli.stdout))"
+    )
+    shown = in_terminal([sys.executable, "-c", code], width)
+    assert max(map(cell_len, shown.splitlines())) <= width
+    assert all(f"{100 + i}.0000" in shown for i in range(9))
+    assert shown.count("BLEU-4") == shown.count("┏") > 0
+    assert (shown.count("┏") == 1) == (width == 120)

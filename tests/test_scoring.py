@@ -1,5 +1,6 @@
 """The scoring path: slices and aggregates against brute force, and the same bits whatever the circumstances."""
 
+import marshal
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import benchmark
 from benchmark.metrics import cider
 from benchmark.metrics.corpus import Corpus
 from benchmark.predictions import write_predictions
+from benchmark.scoring import lens
 from benchmark.scoring.evaluation import Evaluation, evaluate
 from benchmark.scoring.significance import resampled_sums
 from benchmark.scoring.slices import slices
@@ -257,3 +259,14 @@ def test_segments_average_to_the_scores() -> None:
     assert segments["cider"].mean() == pytest.approx(evaluation.scores["CIDEr"])
     assert segments["exact"].mean() * 100 == pytest.approx(evaluation.scores["Exact"])
     assert all(len(values) == 300 for values in segments.values())
+
+
+def test_words_depend_on_the_captions_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dictionary that somebody has put into the temporary folder, of code that may do anything: other numbers."""
+    pytest.importorskip("jieba")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "jieba.cache").write_bytes(marshal.dumps(({"温和": 0, "不": 1}, 1)))
+    words = lens._jieba()
+    assert words is not None
+    assert words("温和 不刺激") == ["温和", "不", "刺激"]
+    assert [path.name for path in tmp_path.iterdir()] == ["jieba.cache"]

@@ -101,7 +101,17 @@ def test_fix_that_is_not_enough(split: Split, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["absent.jsonl"], ["."], ["-", "--fix", "-"], ["-", "--split", "x"], ["-", "--data", "x"], []]
+    "arguments",
+    [
+        ["absent.jsonl"],
+        ["."],
+        ["-", "--fix", "-"],
+        ["-", "--fix", "."],
+        ["-", "--fix", "/dev/null"],
+        ["-", "--split", "x"],
+        ["-", "--data", "x"],
+        [],
+    ],
 )
 def test_wrong_usage(split: Split, arguments: list[str]) -> None:
     done = run(split, *arguments)

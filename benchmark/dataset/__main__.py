@@ -12,7 +12,7 @@ import typer
 from .. import cli
 from ..cli import stdout
 from ..errors import InputError
-from ..files import check_outputs, replace_when_complete
+from ..files import check_outputs, is_stream, replace_when_complete
 
 app = cli.group()
 
@@ -81,10 +81,9 @@ def describe_command(data: _DataArgument = None) -> None:
 
     splits = open_dataset(data)
     statistics_table(splits).show(stdout)
-    roles = roles_table(splits)
-    if roles:
-        roles.show(stdout)
-        ceilings_table(splits).show(stdout)
+    for table in (roles_table(splits), ceilings_table(splits)):
+        if table:
+            table.show(stdout)
 
 
 @app.command("show")
@@ -140,6 +139,10 @@ def import_released_command(
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the data set, shown in tables.")] = "caponimage2m",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing data set in OUT.")] = False,
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Mark it as public: the leaderboard may show its references and pictures."),
+    ] = False,
 ) -> None:
     r"""Make a data set from the files that the paper's authors hand out.
 
@@ -175,7 +178,7 @@ def import_released_command(
         problems.append("--info-separator is empty; leave it out if `info` is all title")
     if problems or not width_height:
         raise InputError(*problems)
-    options = Options(images, copy_images, (int(width_height[1]), int(width_height[2])), info_separator)
+    options = Options(images, copy_images, (int(width_height[1]), int(width_height[2])), info_separator, public)
     imported = import_released(annotations, lists, out, options, name=name, overwrite=overwrite)
     if imported.report.counts:
         imported.report.table().show(stdout)
@@ -215,8 +218,8 @@ def import_predictions_command(
     check_outputs({"--output": output}, [predictions, opened.directory])
     report = import_predictions(predictions, opened, output)
     if report.counts:
-        report.table().show(stdout)
-    cli.say(f"wrote {output}: {opened.n_boxes:,} captions of {opened.dataset}/{split}")
+        report.table().show(cli.stderr if is_stream(output) else stdout)
+    cli.say_written(output, f": {opened.n_boxes:,} captions of {opened.dataset}/{split}")
 
 
 @app.command("fingerprint")

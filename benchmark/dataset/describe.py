@@ -7,6 +7,7 @@ import numpy as np
 
 from ..grid import SYNTHETIC_NOTE, Cell, Content, Grid, count, number, percent
 from ..metrics.corpus import characters
+from .mini import NAME, SIZES
 from .schema import EVALUATED_SPLITS
 from .store import Split
 
@@ -48,8 +49,10 @@ def roles_table(splits: dict[str, Split]) -> Grid | None:
     return grid
 
 
-def ceilings_table(splits: dict[str, Split]) -> Grid:
-    """Highest possible exact match on mini, in per cent, by the input that is removed."""
+def ceilings_table(splits: dict[str, Split]) -> Grid | None:
+    """Highest possible exact match on mini, in per cent, by the input that is removed; None for other data."""
+    if not all(split.dataset in (NAME, f"{NAME}-resized") and name in SIZES for name, split in splits.items()):
+        return None
     from .mini.build import in_building_order
     from .mini.ceilings import ceilings
     from .mini.samples import Sample, samples

@@ -26,7 +26,7 @@ from ..cache import cached
 from ..errors import DamagedError, InputError
 from ..integrity import REMEMBERED, sha256_of
 from .fingerprint import RowDigest
-from .schema import ROLES, SCHEMA, batch_is_fine, row_problems
+from .schema import ROLES, SCHEMA, batch_is_fine, row_place, row_problems
 
 ROWS_PER_GROUP = 10_000
 
@@ -98,8 +98,12 @@ class RowFile:
             size: largest number of rows of a batch.
         """
         with self._in_words():
-            for batch in self._file.iter_batches(size, columns=list(names or self.names)):
+            for batch in self._raw_batches(names or self.names, size):
                 yield _in_schema_types(batch)
+
+    def _raw_batches(self, names: Sequence[str], size: int = ROWS_PER_GROUP) -> Iterator[pa.RecordBatch]:
+        for group in range(self._file.num_row_groups):  # a batch of two groups would need two dictionaries
+            yield from self._file.iter_batches(size, row_groups=[group], columns=list(names))
 
     def column(self, name: str) -> pa.Array:
         """A whole column; the file must have been checked."""
@@ -121,31 +125,31 @@ class RowFile:
 
     def _pass(self) -> Found:
         digest = RowDigest()
-        boxes = hidden = unpacked = 0
+        boxes = hidden = unpacked = read = 0
         ids: list[pa.Array] = []
         problems: list[str] = []
         with self._in_words():
-            for raw in self._file.iter_batches(ROWS_PER_GROUP, columns=self.names):
+            for raw in self._raw_batches(self.names):
                 unpacked += sum(_text_bytes(column) for column in raw.columns)
                 if unpacked > self._room:
                     raise InputError(f"{self.path}: its texts unpack to more than {self._room:,} bytes; {_ADVICE}")
                 try:
                     batch = _in_schema_types(raw)
                 except Exception:  # a value does not fit; which one is told by the rows as they are
-                    problems += _problems(raw)
+                    problems += _problems(raw, read)
                     if not problems:
                         raise
                     break
                 if batch_is_fine(batch):
                     digest.update(batch)
                 else:
-                    problems += _problems(raw)
+                    problems += _problems(raw, read)
                     if len(problems) >= MAX_PROBLEMS:
                         break
                 boxes += len(batch.column("boxes").flatten())
                 hidden += batch.column("captions").null_count
                 ids.append(batch.column("image_id"))
-            read = sum(map(len, ids))
+                read += len(batch)
             if not problems and read != self.n_rows:
                 raise DamagedError(f"{self.path}: damaged: it has {read:,} rows and claims {self.n_rows:,}; {_ADVICE}")
             if 0 < hidden < read:
@@ -183,7 +187,9 @@ def _column_problems(types: pa.Schema) -> list[str]:
         elif not indices and field is not ROLES:
             problems.append(f"it has no column {field.name!r}; its columns are {', '.join(types.names)!s:.200}")
         elif indices and not _fits(found := types.field(indices[0]).type, field.type):
-            problems.append(f"its column {field.name!r} is {found!s:.80}, expected {_in_few_words(field.type)}")
+            problems.append(
+                f"its column {field.name!r} is {_in_few_words(found)!s:.80}, expected {_in_few_words(field.type)}"
+            )
     return problems
 
 
@@ -204,9 +210,12 @@ def _is_list(one: pa.DataType) -> bool:
 
 
 def _in_few_words(one: pa.DataType) -> str:
+    if pa.types.is_dictionary(one):
+        return _in_few_words(one.value_type)
     if _is_list(one):
         return f"lists of {_in_few_words(one.value_type)}"
-    return "text" if pa.types.is_string(one) else "whole numbers" if pa.types.is_integer(one) else "numbers"
+    names = {pa.string(): "text", pa.int32(): "whole numbers", pa.float64(): "numbers"}
+    return names.get(one, f"of type {one}")
 
 
 def _in_schema_types(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -262,12 +271,10 @@ def _text_bytes(column: pa.Array) -> int:
     return int(pc.sum(pc.binary_length(column.dictionary).take(used)).as_py() or 0)
 
 
-def _problems(batch: pa.RecordBatch) -> list[str]:
-    """What is wrong with the rows of a batch, in whatever types, one sentence each."""
-    found = []
-    for row in batch.to_pylist():
-        found += [f"image {row['image_id']!s:.80}: {problem}" for problem in row_problems(row)]
-    return found
+def _problems(batch: pa.RecordBatch, first: int) -> list[str]:
+    """What is wrong with the rows of a batch, in whatever types, one sentence each; `first` rows come before it."""
+    rows = enumerate(batch.to_pylist(), first)
+    return [f"{row_place(row, i)}: {problem}" for i, row in rows for problem in row_problems(row)]
 
 
 def _repeated(ids: pa.ChunkedArray) -> list[str]:
@@ -276,7 +283,7 @@ def _repeated(ids: pa.ChunkedArray) -> list[str]:
         return []
     counts = pc.value_counts(ids)
     often = counts.filter(pc.greater(counts.field("counts"), 1)).to_pylist()
-    return [f"image {each['values']!s:.80}: this image id occurs {each['counts']:,} times" for each in often]
+    return [f"image {each['values']!r:.80}: this image id occurs {each['counts']:,} times" for each in often]
 
 
 def _write_found(place: Path, found: Found) -> None:

@@ -41,6 +41,9 @@ ROLES = pa.field("roles", pa.list_(pa.string()))
 #: Longest text in a row, in bytes of UTF-8.
 MAX_TEXT = 65_536
 
+#: What `is_data_set_name` expects, in words.
+DATA_SET_NAME = "1 to 100 printable characters, no / and no \\"
+
 #: Columns that may be null in all rows.
 _OPTIONAL = {"captions", ROLES.name}
 
@@ -76,16 +79,30 @@ def is_split_name(text: Any) -> bool:
     return isinstance(text, str) and bool(re.fullmatch(_SPLIT, text)) and not re.search(_UNSAFE, text)
 
 
+def is_data_set_name(text: Any) -> bool:
+    """Whether a value can be the name of a data set: it is shown in tables, and part of names of files."""
+    return isinstance(text, str) and 1 <= len(text) <= 100 and text.isprintable() and not re.search(r"[/\\]", text)
+
+
+def row_place(row: Mapping[str, Any], number: int) -> str:
+    """What to call a row in a message: its image, or its number where the id is none, which may hold anything."""
+    return f"image {row['image_id']}" if is_image_id(row.get("image_id")) else f"row {number}"
+
+
 def row_problems(row: Mapping[str, Any]) -> list[str]:
     """List every reason to refuse a row, whose values may be anything; empty if the row is fine."""
     problems = []
     if not is_image_id(row.get("image_id")):
-        problems.append(f"image id {row.get('image_id')!r:.80} is not 1 to 128 letters, digits, '_', '-' or single '.'")
+        problems.append(
+            f"image id {row.get('image_id')!r:.80} cannot be the name of a file: it is not 1 to 128 letters, digits, "
+            "'_', '-' or single '.', or is the name of a device on Windows"
+        )
     width, height = (row.get(side) for side in ("width", "height"))
     if not all(isinstance(side, int) and 1 <= side < 2**31 for side in (width, height)):
         problems.append(f"image size is {width!r:.40} x {height!r:.40}, expected at least 1 x 1")
     for name in ("title", "attributes", "category"):
-        problems += _text_problems(name, row.get(name))
+        if problem := text_problem(row.get(name)):
+            problems.append(f"{name} is {problem}: {row.get(name)!r:.40}")
     boxes, masked = (row.get(name) for name in ("boxes", "masked_boxes"))
     if isinstance(boxes, list | tuple) and not boxes:
         problems.append("no boxes")
@@ -105,8 +122,8 @@ def row_problems(row: Mapping[str, Any]) -> list[str]:
         elif isinstance(boxes, list | tuple) and len(texts) != len(boxes):
             problems.append(f"{len(texts)} {name} for {len(boxes)} boxes")
         else:
-            for i, text in enumerate(texts):
-                problems += _text_problems(f"{name[:-1]} {i}", text)
+            found = [(i, text, text_problem(text)) for i, text in enumerate(texts)]
+            problems += [f"{name[:-1]} {i} is {problem}: {text!r:.40}" for i, text, problem in found if problem]
     return problems
 
 
@@ -117,14 +134,14 @@ def _is_box(box: Any) -> bool:
     return 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1
 
 
-def _text_problems(name: str, text: Any) -> list[str]:
+def text_problem(text: Any) -> str:
+    """Reason to refuse a text, which may be anything; "" if it is fine."""
     if not isinstance(text, str):
-        return [f"{name} is {text!r:.40}, expected text"]
+        return "not text"
     try:
-        size = len(text.encode())
+        return f"longer than {MAX_TEXT:,} bytes" if len(text.encode()) > MAX_TEXT else ""
     except UnicodeEncodeError:
-        return [f"{name} is {text!r:.40}, which has half a character (a lone surrogate)"]
-    return [f"{name} has {size:,} bytes, expected at most {MAX_TEXT:,}"] if size > MAX_TEXT else []
+        return "with half a character (a lone surrogate)"
 
 
 def batch_is_fine(batch: pa.RecordBatch) -> bool:

@@ -2,7 +2,7 @@
 
 A data set is a folder:
 
-    DIR/dataset.json           name, whether synthetic, and per split: images, boxes, fingerprint; digest of all this
+    DIR/dataset.json           name, whether synthetic, whether public; per split: images, boxes, fingerprint; digest
     DIR/test.parquet           the rows of `schema.SCHEMA`
     DIR/images/<image_id>.png
 
@@ -35,14 +35,23 @@ from ..files import replace_when_complete
 from ..pictures import read_picture
 from .fingerprint import Fingerprint, RowDigest
 from .rows import ROWS_PER_GROUP, RowFile
-from .schema import ROLES, SCHEMA, AnnotationRow, is_split_name, row_problems
+from .schema import (
+    DATA_SET_NAME,
+    ROLES,
+    SCHEMA,
+    AnnotationRow,
+    is_data_set_name,
+    is_split_name,
+    row_place,
+    row_problems,
+)
 
 FORMAT = "caponimage-dataset/1"
 
 #: Key of the digest over all others in `dataset.json`, and the largest size of that file in bytes.
 _CHECK = "check"
 _MAX_DESCRIPTION = 1 << 20
-_MAX_NAME, _MAX_SPLITS = 200, 100
+_MAX_SPLITS = 100
 
 _ADVICE = "copy it again from where it is whole, or build or import the data set again"
 
@@ -78,11 +87,12 @@ class SplitWriter:
             self.references = has_references
         elif self.references != has_references:
             problems.append("a split has captions for every image or for none")
-        key = hashlib.md5(row["image_id"].encode(), usedforsecurity=False).digest()  # 16 bytes each, at any id length
+        id_bytes = repr(row.get("image_id")).encode()
+        key = hashlib.md5(id_bytes, usedforsecurity=False).digest()  # 16 bytes each, at any id length
         if key in self._ids:
             problems.append("this image id occurs twice")
         if problems:
-            raise InputError(*(f"{self._path.name}: image {row['image_id']}: {problem}" for problem in problems))
+            raise InputError(*(f"{self._path.name}: {row_place(row, self.images)}: {problem}" for problem in problems))
         self._ids.add(key)
         self.images += 1
         self.boxes += len(row["boxes"])
@@ -118,8 +128,14 @@ class SplitWriter:
 
 
 def write_description(directory: Path, *, name: str, synthetic: bool, splits: dict[str, Any], **more: Any) -> None:
-    """Write `dataset.json`, the last file of a data set: once it exists, all splits are complete."""
+    """Write `dataset.json`, the last file of a data set: once it exists, all splits are complete.
+
+    Raises:
+        InputError: if the data set could not be opened again.
+    """
     description = {"format": FORMAT, "name": name, "synthetic": synthetic, "splits": splits, **more}
+    if problems := _description_problems(description):
+        raise InputError(*problems)
     with replace_when_complete(directory / "dataset.json") as partial:
         content = {**description, _CHECK: _digest_of(description)}
         partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -138,6 +154,7 @@ class Split:
     dataset: str
     name: str
     synthetic: bool
+    public: bool = field(default=False, compare=False)  # whether anyone may see its references and pictures
     stated: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # its entry in dataset.json
 
     @cached_property
@@ -344,7 +361,10 @@ def open_directory(directory: Path) -> dict[str, Split]:
     if missing := [name for name in splits if not (directory / f"{name}.parquet").is_file()]:
         raise InputError(*(f"{directory / name}.parquet is missing, though dataset.json lists it" for name in missing))
     synthetic = description.get("synthetic", False)
-    return {name: Split(directory, description["name"], name, synthetic, stated) for name, stated in splits.items()}
+    public = description.get("public", synthetic)  # what a generator draws is no secret, unless it is said to be one
+    return {
+        name: Split(directory, description["name"], name, synthetic, public, stated) for name, stated in splits.items()
+    }
 
 
 def _read_description(path: Path) -> dict[str, Any]:
@@ -377,10 +397,11 @@ def _description_problems(description: Mapping[str, Any]) -> list[str]:
     """What is wrong with the content of `dataset.json`, one sentence each."""
     problems = []
     name, splits = description.get("name"), description.get("splits")
-    if not isinstance(name, str) or not 1 <= len(name) <= _MAX_NAME:
-        problems.append(f"name is {name!r:.80}, expected 1 to {_MAX_NAME} characters")
-    if not isinstance(description.get("synthetic", False), bool):
-        problems.append(f"synthetic is {description['synthetic']!r:.80}, expected true or false")
+    if not is_data_set_name(name):
+        problems.append(f"name is {name!r:.80}, expected {DATA_SET_NAME}")
+    for key in ("synthetic", "public"):
+        if not isinstance(description.get(key, False), bool):
+            problems.append(f"{key} is {description[key]!r:.80}, expected true or false")
     if not isinstance(splits, dict) or not 1 <= len(splits) <= _MAX_SPLITS:
         return [*problems, f"splits is {splits!r:.80}, expected an object with 1 to {_MAX_SPLITS} splits"]
     for split, stated in splits.items():

@@ -17,6 +17,7 @@ from ..dataset import open_dataset
 from ..errors import InputError
 from ..files import check_outputs, replace_when_complete
 from ..platforms.export import Platform
+from ..shell import quoted
 
 app = cli.group()
 
@@ -90,7 +91,8 @@ def check(
     request = read_request(mine.parent, base) if base is not None else None
     if request and not maintainer:
         problems += request.problems
-    checker = Checker(open_dataset(data), hashes, maintainer=maintainer)
+    merged = frozenset(path.name for path in all_entries(mine.parent)) - request.touched if request else frozenset()
+    checker = Checker(open_dataset(data), hashes, maintainer=maintainer, merged=merged)
     reports = []
     for path in entries:
         done = (new and path.name in hashes.entries) or (request is not None and path.name not in request.touched)
@@ -305,7 +307,7 @@ def export(
         cli.say(f"wrote {public} ({public.stat().st_size / 1e6:,.1f} MB): for participants")
         if packages == "none":
             cli.say("its workers install requirements.txt; if they have no network, give --packages WHEELS")
-    cli.say(f"try it: python -m benchmark.leaderboard simulate {platform} {output} preds.zip")
+    cli.say(f"try it: python -m benchmark.leaderboard simulate {platform} {quoted(output)} preds.zip")
 
 
 @app.command()

@@ -17,11 +17,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..dataset.store import Split
+from ..grid import SYNTHETIC_NOTE
 from ..metrics import BOARD, HEADLINE
 from ..scoring.evaluation import System
 from ..scoring.receipt import signature
 from ..scoring.significance import mean_and_deviation
 from ..scoring.ties import Comparison
+from ..scoring.withheld import NOTE
 from .accepted import Status
 from .statistics_cache import Statistics
 
@@ -160,6 +162,16 @@ class Board:
     def synthetic(self) -> bool:
         """True if any of the splits is synthetic."""
         return any(split.synthetic for split in self.splits.values())
+
+    @property
+    def public(self) -> bool:
+        """True if all of the splits may be seen by anyone."""
+        return all(split.public for split in self.splits.values())
+
+    @property
+    def notes(self) -> list[str]:
+        """What every page says of the data."""
+        return [SYNTHETIC_NOTE] * self.synthetic + [NOTE] * (not self.public)
 
     @property
     def signatures(self) -> dict[str, str]:

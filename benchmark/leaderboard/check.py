@@ -31,6 +31,7 @@ from ..scoring.receipt import (
     read_receipt,
     version_problem,
 )
+from ..scoring.withheld import place_of, told
 from .accepted import HashList, Status, status
 from .copies import ENOUGH_SYSTEMS, NEAR_DUPLICATE, Closeness, Degree, Similarity, caption_hashes, kept_share
 from .entries import (
@@ -38,6 +39,7 @@ from .entries import (
     HASH_LIST,
     MAX_NAME,
     Entry,
+    all_entries,
     entry_name,
     list_entry,
     neighbours,
@@ -46,8 +48,9 @@ from .entries import (
     receipt_of,
 )
 from .metadata import Metadata, read_metadata
-from .review import jumps, sameness
-from .statistics_cache import StatisticsCache
+from .names import folded, refused, remarks
+from .review import below, jumps, sameness
+from .statistics_cache import StatisticsCache, blind_statistics
 
 #: Maximum number of other entries that are named as similar to one.
 _MAX_SIMILAR = 5
@@ -65,7 +68,7 @@ class Report:
         notes: further observations for a reviewer.
         captions: valid predictions, by (seed, split).
         hashes: `copies.caption_hashes` of these predictions, by (seed, split).
-        receipts: receipts recomputed from these predictions, by (seed, split).
+        receipts: receipts recomputed from these predictions, by (seed, split), as far as they are told.
         metadata: the metadata; None if it is not valid.
     """
 
@@ -83,13 +86,21 @@ class Report:
 class Checker:
     """Checks entries against one data set; predictions of other entries are read once and kept."""
 
-    def __init__(self, splits: dict[str, Split], hashes: HashList | None = None, *, maintainer: bool = False) -> None:
+    def __init__(
+        self,
+        splits: dict[str, Split],
+        hashes: HashList | None = None,
+        *,
+        maintainer: bool = False,
+        merged: frozenset[str] = frozenset(),
+    ) -> None:
         """Prepare checks against a data set.
 
         Args:
             splits: splits by name: val and test with references, and train, if available, to find copied captions.
             hashes: list of accepted entries; default: an empty list.
             maintainer: whether metadata may set `checked` and `reproduced` before an entry is accepted.
+            merged: names of entries that are merged already; their names are taken, as are those of accepted ones.
 
         Raises:
             InputError: if val or test is missing or has hidden references.
@@ -99,7 +110,9 @@ class Checker:
             raise InputError(f"the data set has no {' and '.join(lacking)} split with references, needed for scoring")
         self._splits, self._maintainer = splits, maintainer
         self._accepted = hashes or HashList(Path(HASH_LIST))
+        self._merged = merged | self._accepted.entries.keys()
         self._read: dict[Path, np.ndarray | None] = {}
+        self._known_metadata: dict[Path, Metadata | None] = {}
 
     @cached_property
     def _train(self) -> np.ndarray | None:
@@ -124,10 +137,10 @@ class Checker:
                 yield name, hashes
 
     #: Names of all checks, in the order in which they run; `receipts` takes the longest.
-    CHECKS = ("name", "files", "sizes", "unchanged", "metadata", "readme", "complete", "predictions", "receipts",
-              "duplicates", "leak", "notes")  # fmt: skip
+    CHECKS = ("name", "files", "sizes", "unchanged", "metadata", "label", "readme", "complete", "predictions",
+              "receipts", "duplicates", "leak", "notes")  # fmt: skip
     #: Checks that an accepted entry need not pass again: their results follow from files that have not changed.
-    DONE = ("readme", "complete", "predictions", "receipts", "duplicates", "leak", "notes")
+    DONE = ("label", "readme", "complete", "predictions", "receipts", "duplicates", "leak", "notes")
 
     def check(self, path: Path, *, beside: Path | None = None, without: Sequence[str] = ()) -> Report:
         """Run all checks on one entry.
@@ -159,6 +172,10 @@ class Checker:
                 at = traceback.extract_tb(error.__traceback__)[-1]
                 problems = [f"{path}: the check failed: {error!r:.200} ({Path(at.filename).name}:{at.lineno})"]
             report.failures += [(name, problem) for problem in problems]
+        report.receipts = {
+            (seed, split): receipt if self._splits[split].public else told(receipt)
+            for (seed, split), receipt in report.receipts.items()
+        }
         if report.metadata is not None:
             report.status = status(entry, self._accepted, report.metadata)
         return report
@@ -194,6 +211,43 @@ class Checker:
                 f"try {entry_name(report.metadata)}"
             ]
         return []
+
+    def _label(self, entry: Entry, report: Report, beside: Path) -> list[str]:
+        if report.metadata is None:
+            return []  # another check reports it
+        path, name = entry.path / "metadata.yaml", report.metadata.name
+        problems = [f"{path}: name: got {name!r}, {reason}" for reason in refused(name)]
+        report.warnings += remarks(name)
+        versions = 1
+        for other, theirs in self._others_metadata(entry.path, beside):
+            if folded(name) != folded(theirs.name):
+                continue
+            if (name, report.metadata.contact) == (theirs.name, theirs.contact):
+                versions += 1
+                report.notes.append(f"{other} has the same name and contact: is this entry a new version of it?")
+            elif entry.path.name not in self._merged and (other in self._merged or other < entry.path.name):
+                problems.append(
+                    f"{path}: name: got {name!r}, which looks like {theirs.name!r} of {other}; take another"
+                )
+        if report.metadata.attempts < versions:
+            report.notes.append(
+                f"attempts is {report.metadata.attempts}, but there are {versions} entries of this system"
+            )
+        return problems
+
+    def _others_metadata(self, entry: Path, beside: Path) -> Iterator[tuple[str, Metadata]]:
+        """Folder name and metadata of each other entry whose metadata is valid; each is read once."""
+        for path in all_entries(beside) if beside.is_dir() else ():
+            if path.name == entry.name or not ENTRY_NAME.fullmatch(path.name):
+                continue
+            if path not in self._known_metadata:
+                try:
+                    content = list_entry(path).files["metadata.yaml"]
+                    self._known_metadata[path] = read_metadata(content, maintainer=True)
+                except (InputError, KeyError):
+                    self._known_metadata[path] = None  # the check of that entry reports it
+            if (metadata := self._known_metadata[path]) is not None:
+                yield path.name, metadata
 
     def _readme(self, entry: Entry, report: Report, beside: Path) -> list[str]:
         if report.metadata is None or "README.md" not in entry.files:
@@ -276,6 +330,8 @@ class Checker:
         difference = first_difference(stored, recomputed)
         if difference and difference != problem:
             line = _line(path, difference.partition(": ")[0])
+            if not opened.public:  # the recomputed number would tell of the references
+                difference = place_of(difference)
             problems.append(f"{path}:{line}: does not belong to its predictions: {difference}")
         return problems
 
@@ -290,6 +346,10 @@ class Checker:
                     problems.append(
                         f"{entry.path}: seeds {other} and {seed} have {similarity.equal:.1%} equal captions on {split}"
                         "; a seed counted twice makes the deviation too small"
+                    )
+                elif similarity.degree == "look":
+                    report.warnings.append(
+                        f"seeds {other} and {seed} are very similar on {split}: {similarity}; were they trained apart?"
                     )
             for name, theirs in self._others(entry.path, beside, split):
                 similarity = Similarity.of(mine, theirs, references)
@@ -342,7 +402,17 @@ class Checker:
                     report.notes.append(f"seed {seed}: {share:.1%} of the test captions are verbatim training captions")
                 report.notes += sameness(seed, captions)
         report.notes += jumps(report.receipts, self._best_other(entry, beside))
+        report.notes += below(report.receipts, self._without_model)
         return []
+
+    @cached_property
+    def _without_model(self) -> dict[str, float]:
+        """Test CIDEr of the systems without a model by name; empty without a train split."""
+        train, test = self._splits.get("train"), self._splits["test"]
+        if train is None or not train.has_references:
+            return {}
+        rows = blind_statistics(train, test, StatisticsCache())
+        return {name: statistics.scores["CIDEr"] for name, statistics in rows.items()}
 
     def _best_other(self, entry: Entry, beside: Path) -> tuple[str, float] | None:
         """Name and test CIDEr (mean over seeds, from receipts) of the best other accepted entry, if any."""

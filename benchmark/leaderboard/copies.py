@@ -77,8 +77,8 @@ def kept_share(captions: Sequence[str], references: Sequence[str]) -> float:
 def _near(a: str, b: str) -> bool:
     """Whether at most half of the characters of the longer must be edited to make one text of the other."""
     longer = max(len(a), len(b))
-    if 2 * abs(len(a) - len(b)) > longer:
-        return False
+    if 2 * abs(len(a) - len(b)) > longer or 2 * sum(map(b.__contains__, a)) < longer:
+        return False  # too few characters are common, whatever their order
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):
         last, row[0] = row[0], i

@@ -12,8 +12,7 @@ Invariants:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import file_digest
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +22,8 @@ from ..dataset.schema import EVALUATED_SPLITS
 from ..dataset.store import Split
 from ..errors import InputError
 from ..metrics import HEADLINE
-from ..scoring import blind
 from ..scoring.receipt import first_difference, other_versions, read_receipt, version_problem
+from ..scoring.withheld import place_of, told
 from .accepted import read_hashes
 from .board import Board, Listed, Refused
 from .check import Checker, Report
@@ -39,7 +38,7 @@ from .entries import (
     receipt_of,
 )
 from .result import printable
-from .statistics_cache import Statistics, StatisticsCache
+from .statistics_cache import HUMAN, Statistics, StatisticsCache, blind_statistics
 
 if TYPE_CHECKING:
     from .metadata import Metadata
@@ -127,6 +126,8 @@ class Draft:
         statistics: Mapping[Path, Statistics | InputError],
         references: Mapping[str, np.ndarray],
         before: Sequence["Draft"],
+        *,
+        public: bool,
     ) -> None:
         """Take the statistics of its prediction files, and note every problem with them.
 
@@ -134,6 +135,7 @@ class Draft:
             statistics: statistics of each prediction file, or the error that prevents them.
             references: hashes of the reference captions, by split.
             before: the entries that are on the board already.
+            public: whether a problem may tell a recomputed score.
         """
         if self.problems:
             return
@@ -143,7 +145,7 @@ class Draft:
                 self.problems += found.problems
                 continue
             self.statistics[seed, split] = found
-            self._compare_receipt(seed, split, found)
+            self._compare_receipt(seed, split, found, public=public)
             if leaked := Closeness.of(found.hashes, found.kept, references[split], ()).leaked:
                 self.problems.append(f"{path}: {leaked}")
         for split in EVALUATED_SPLITS:
@@ -163,13 +165,13 @@ class Draft:
                 "trained on val or test, by its own metadata: its scores say nothing about unseen images"
             )
 
-    def _compare_receipt(self, seed: int, split: str, found: Statistics) -> None:
+    def _compare_receipt(self, seed: int, split: str, found: Statistics, *, public: bool) -> None:
         stored = self.receipts.get((seed, split), {})
         where = receipt_of(seed, split)
         problem, others = version_problem(stored), other_versions(stored)
         if difference := first_difference(stored, found.receipt):
             about = where if difference == problem else f"{where} does not belong to its predictions"
-            self.problems.append(f"{about}: {difference}")
+            self.problems.append(f"{about}: {difference if public else place_of(difference)}")
         elif (problem or others) and self.report.status == "self-scored":
             of_metrics = [f"version of {name}: got {then}, expected {now}" for name, (then, now) in others.items()]
             reason = problem or f"{', '.join(of_metrics)}; score again"
@@ -177,10 +179,12 @@ class Draft:
         elif problem or others:
             self.older[seed, split] = stored
 
-    def listed(self) -> Listed:
+    def listed(self, splits: Mapping[str, Split]) -> Listed:
         """The row of an entry without problems."""
         seeds = sorted(self.metadata.seeds)
-        statistics = {split: [self.statistics[seed, split] for seed in seeds] for split in EVALUATED_SPLITS}
+        statistics = {
+            split: [_told(self.statistics[seed, split], splits[split]) for seed in seeds] for split in EVALUATED_SPLITS
+        }
         return Listed(self.path.name, self.metadata.name, statistics, self.metadata, self.report.status, self.older)
 
 
@@ -240,7 +244,7 @@ def gather(
     ranked: list[Draft] = []
     # A stable sort: by folder name among accepted entries, and among the others.
     for draft in sorted(drafts, key=lambda draft: draft.report.status == "self-scored"):
-        draft.measure(statistics, references, ranked)
+        draft.measure(statistics, references, ranked, public=all(split.public for split in opened.values()))
         if draft.problems:
             # The public board must not show where the entries are on this machine.
             prefixes = (f"{submissions.absolute()}/", f"{submissions}/")
@@ -250,31 +254,23 @@ def gather(
             ranked.append(draft)
     ranked.sort(key=lambda draft: draft.path.name)
     refused.sort(key=lambda one: one.name)
-    entries = [draft.listed() for draft in ranked] + ([candidate] if candidate else [])
+    entries = [draft.listed(opened) for draft in ranked] + ([candidate] if candidate else [])
     return Board(opened, entries, _reference_rows(splits, cache), refused, elsewhere)
+
+
+def _told(statistics: Statistics, split: Split) -> Statistics:
+    return statistics if split.public else replace(statistics, receipt=told(statistics.receipt))
 
 
 def _reference_rows(splits: dict[str, Split], cache: StatisticsCache) -> list[Listed]:
     """The human row (the references) and the blind systems; the latter need the train split."""
     train = splits.get("train")
-    rows = []
-    if train is not None:
-        with (train.directory / "train.parquet").open("rb") as file:
-            content = file_digest(file, "sha256").hexdigest()
-    for name, predict in blind.SYSTEMS.items():
-        human = name == "references"
-        if train is None and not human:
-            continue
-        label = "human" if human else name
-        statistics = {
-            split: [
-                cache.made(
-                    "references" if human else f"blind {name} {content}",
-                    splits[split],
-                    lambda split=split, predict=predict: predict(train, splits[split]),  # type: ignore[misc]
-                )
-            ]
-            for split in EVALUATED_SPLITS
-        }
-        rows.append(Listed(label, label, statistics))
-    return rows
+    found: dict[str, dict[str, list[Statistics]]] = {}
+    for name in EVALUATED_SPLITS:
+        split = splits[name]
+        rows = {"human": cache.made(HUMAN, split, lambda split=split: split.captions)}  # type: ignore[misc]
+        if train is not None:
+            rows |= blind_statistics(train, split, cache)
+        for label, statistics in rows.items():
+            found.setdefault(label, {})[name] = [_told(statistics, split)]
+    return [Listed(label, label, statistics) for label, statistics in found.items()]

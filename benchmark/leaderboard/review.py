@@ -53,6 +53,20 @@ def jumps(receipts: Receipts, best: tuple[str, float] | None) -> Iterator[str]:
             yield f"seed {seed}: CIDEr on test is {excess:.0%} above the best accepted entry, {best[0]}"
 
 
+def below(receipts: Receipts, without_model: Mapping[str, float]) -> Iterator[str]:
+    """Yield a note for each seed that is not better than a system without a model.
+
+    Args:
+        receipts: recomputed receipts by (seed, split).
+        without_model: test CIDEr of each system without a model, by name.
+    """
+    for (seed, split), receipt in sorted(receipts.items()):
+        low, _ = receipt["intervals"]["CIDEr"]
+        better = [name for name, score in without_model.items() if score >= low]
+        if split == "test" and better:
+            yield f"seed {seed}: CIDEr on test is not above that of {', '.join(better)}, which needs no model"
+
+
 def sameness(seed: int, captions: np.ndarray) -> Iterator[str]:
     """Yield a note if a large share of the boxes has the same caption.
 

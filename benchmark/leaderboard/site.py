@@ -8,6 +8,7 @@ Invariants:
 * the folder appears complete or not at all, and replaces nothing but an older board;
 * metadata is untrusted: templates escape all of it, links are http(s) only (`metadata` ensures that), and BibTeX is
   plain text for TeX;
+* of a data set that is not marked as public, nothing is written but captions of entries and rounded scores;
 * a page shows one table, so the first view stays small however many views there are.
 """
 
@@ -26,7 +27,7 @@ from ..dataset.schema import EVALUATED_SPLITS
 from ..dataset.store import Split, SplitWriter, open_directory, write_description
 from ..errors import InputError
 from ..files import folder_when_complete
-from ..grid import SYNTHETIC_NOTE, tex_text
+from ..grid import tex_text
 from ..metrics import HEADLINE
 from ..metrics.corpus import Corpus
 from ..metrics.length_fit import BIN_EDGES
@@ -78,15 +79,14 @@ def _write_pages(board: Board, folder: Path, types: str | None) -> None:
 
     navigation = [("Ranking", "index.html"), ("Slices", "slices-test.html")]
     navigation += [(f"Samples of {split}", f"browser/{split}/index.html") for split in reversed(EVALUATED_SPLITS)]
-    label = SYNTHETIC_NOTE if board.synthetic else ""
-    site = Site(folder, "CapOnImage leaderboard", label, navigation, [_HERE / "templates"])
+    site = Site(folder, "CapOnImage leaderboard", "; ".join(board.notes), navigation, [_HERE / "templates"])
     shutil.copytree(_HERE / "static", folder / "static", dirs_exist_ok=True)
     for split in EVALUATED_SPLITS:
         for division in DIVISIONS:
             _write_ranking(site, board, split, division)
         _write_slices(site, board, split)
         _write_browser(site, board, split)
-    score = type_scorer(board.splits["test"], types) if types else lambda entry: None
+    score = type_scorer(board.splits["test"], types) if types and board.public else lambda entry: None
     names = _browser_names(board)
     for entry in board.entries:
         _write_entry(site, board, entry, names, score(entry))
@@ -109,7 +109,6 @@ def _write_ranking(site: "Site", board: Board, split: str, division: Division) -
         heading="Leaderboard" if place == "index.html" else tables.title(split, division),
         about=_ABOUT,
         views=views,
-        slices=(),
         ranking=tables.ranking_grid(board, split, division),
         signature=board.signatures[split],
         history=tables.history_grid(board.entries),
@@ -143,6 +142,8 @@ def _write_browser(site: "Site", board: Board, split: str) -> None:
     whole = board.splits[split]
     images = sample_images(whole)
     ranked = [system for _, system in tables.lines(board, split, "all") if HEADLINE in system.shows]
+    if not board.public:  # systems without a model show captions of the train split
+        ranked = [system for system in ranked if system.metadata is not None]
     names = _browser_names(board)
     boxes = np.diff(whole.offsets)[images]
     heading = f"Samples of {split}"
@@ -156,6 +157,7 @@ def _write_browser(site: "Site", board: Board, split: str) -> None:
             {names[s.name]: s.statistics[split][0].samples for s in ranked},
             {names[s.name]: s.statistics[split][0].cider[images] / boxes * 100 for s in ranked},
             heading=heading,
+            withhold=not board.public,
         )
 
 
@@ -177,7 +179,7 @@ def _write_entry(
 ) -> None:
     """Write the page of an entry; `names` are those of the sample browser, `types` is from a `type_scorer`, or None."""
     assert entry.metadata is not None
-    receipts = list(_write_receipts(site.folder, entry))
+    receipts = list(_write_receipts(site.folder, entry)) if board.public else []
     rival = _rival(board, entry)
     site.page(
         tables.entry_place(entry),
@@ -206,7 +208,7 @@ def _rival(board: Board, entry: Listed) -> Listed:
     """The system to compare with first: the next better one, or for the best entry the next worse one."""
     ranked = [system for _, system in board.ranked("test")]
     at = ranked.index(entry)
-    return ranked[at - 1] if at else ranked[1] if len(ranked) > 1 else board.reference_rows[1]
+    return ranked[at - 1] if at else ranked[1] if len(ranked) > 1 else board.reference_rows[-1]
 
 
 def _facts(entry: Listed) -> Iterator[tuple[str, str, str]]:

@@ -18,6 +18,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,6 +32,7 @@ from ..metrics import METRICS
 from ..metrics import cider as metrics_cider
 from ..predictions import read_predictions
 from ..processes import Workers
+from ..scoring import blind
 from ..scoring.evaluation import MAX_MEAN_LENGTH, METRIC_VERSION, Evaluation, evaluate
 from ..scoring.receipt import make_receipt
 from .copies import caption_hashes, kept_share
@@ -41,6 +43,9 @@ _DIGEST = hashlib.sha256().digest_size
 
 #: Maximum number of images of a split that the site shows; enough for all of mini.
 SAMPLES = 1000
+
+#: Name of the references among the systems without a model.
+HUMAN = "references"
 
 #: Number of files from which several processes save time.
 _WORTH_PROCESSES = 4
@@ -227,6 +232,17 @@ class StatisticsCache:
                 f"the scores of {unkept} files are not kept, since {self._folder or 'a cache folder'} cannot be written"
             )
         return found
+
+
+def blind_statistics(train: Split, split: Split, cache: StatisticsCache) -> dict[str, Statistics]:
+    """Statistics of the systems without a model (`scoring.blind`) but the references, by name."""
+    with (train.directory / f"{train.name}.parquet").open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        name: cache.made(f"blind {name} {content}", split, partial(predict, train, split))
+        for name, predict in blind.SYSTEMS.items()
+        if name != HUMAN
+    }
 
 
 def _bytes(value: Any) -> np.ndarray:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from .. import paper
 from ..dataset.schema import EVALUATED_SPLITS
 from ..grid import (
-    SYNTHETIC_NOTE,
     Cell,
     Content,
     Grid,
@@ -206,7 +205,7 @@ def entry_slice_grids(entry: Listed) -> Iterator[Grid]:
 
 def markdown(board: Board) -> str:
     """The whole board as one Markdown page."""
-    text = ["# Leaderboard", *([f"**{SYNTHETIC_NOTE}**"] if board.synthetic else [])]
+    text = ["# Leaderboard", *(f"**{note}**" for note in board.notes)]
     for split in reversed(EVALUATED_SPLITS):
         text += [f"## {split}", f"`{board.signatures[split]}`", ranking_grid(board, split).markdown()]
         for division in DIVISIONS[1:]:

@@ -135,6 +135,8 @@ class Corpus:
                 "expected one of each per box"
             )
         for name, captions in (("predictions", predictions), ("references", references)):
+            if set(map(type, captions)) <= {str}:  # quicker than to look at each one
+                continue
             for i, caption in enumerate(captions):
                 if not isinstance(caption, str):
                     image = int(np.searchsorted(offsets, i, "right")) - 1

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..metrics import by_module
+from ..shell import quoted
 from .python39 import STRICT_ZIP, lowered
 
 #: Distributions that scoring needs.
@@ -136,6 +137,6 @@ def _wheels(folder: Path) -> list[Path]:
     if missing := [name for name in PACKAGES if name not in names]:
         raise InputError(
             f"{folder}: no wheel of {', '.join(missing)}; expected 'installed', 'none', or a folder of wheels, made by "
-            f"`pip download --only-binary :all: --python-version VERSION -d {folder} {' '.join(PACKAGES)}`"
+            f"`pip download --only-binary :all: --python-version VERSION -d {quoted(folder)} {' '.join(PACKAGES)}`"
         )
     return wheels

@@ -70,7 +70,8 @@ def write_bundle(
         InputError: if an option, a split, a picture or a package does not fit, or the bundle becomes too large.
     """
     if str(output) == "-" or output.is_dir():
-        raise InputError(f"--output: got {output}, expected a file to write; try -o {output / 'bundle.zip'}")
+        kind = "stdout" if str(output) == "-" else "a folder"
+        raise InputError(f"--output: {output} is {kind}, expected a file to write; try -o {output / 'bundle.zip'}")
     if missing := [name for name in EVALUATED_SPLITS if name not in splits]:
         raise InputError(f"the data set has no split {' and no '.join(missing)}, expected val and test")
     scored = {name: splits[name] for name in EVALUATED_SPLITS}

@@ -1,7 +1,8 @@
 """Scores a submission on a platform's worker, or refuses it with all its problems.
 
 Invariants:
-* a submission is scored completely or refused with all its problems; no message or file contains reference text;
+* a submission is scored completely or refused with all its problems; no message or file contains reference text, and
+  scores are rounded, so that many submissions do not tell single captions;
 * time and memory are bounded by the number of boxes, whatever was submitted;
 * scores are written last and appear complete or not at all.
 """
@@ -23,6 +24,7 @@ from ..metrics import BOARD
 from ..predictions import read_predictions
 from ..scoring.evaluation import MAX_MEAN_LENGTH, evaluate
 from ..scoring.receipt import plain, signature
+from ..scoring.withheld import rounded
 from .archives import is_archive, unpack
 from .references import open_references
 
@@ -40,8 +42,8 @@ class Judged:
     """Scores and 95 % intervals by metric, and the facts that are stored with them.
 
     Attributes:
-        scores: scores by metric, in table scale.
-        intervals: 95 % bootstrap intervals by metric, in table scale.
+        scores: scores by metric, in table scale, rounded, since the references are hidden.
+        intervals: 95 % bootstrap intervals by metric, likewise.
         about: signature of the scores, numbers of images and boxes, and whether the data are synthetic.
     """
 
@@ -81,7 +83,7 @@ def _judge(submitted: Path, references: Path, place: Path) -> Judged:
     if undefined:
         raise InputError(f"these predictions have no {', '.join(undefined)}; are all captions empty?")
     about = {"signature": signature(split), "images": split.n_images, "boxes": split.n_boxes}
-    return Judged(evaluation.scores, evaluation.intervals(), about | {"synthetic": split.synthetic})
+    return Judged(rounded(evaluation.scores), rounded(evaluation.intervals()), about | {"synthetic": split.synthetic})
 
 
 def _found(folder: Path) -> Path:

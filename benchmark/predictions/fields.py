@@ -9,6 +9,7 @@ from typing import Any
 
 from ..dataset.released.record import Box, parse_box
 from ..dataset.store import Split
+from ..invisible import visible
 from . import problems as problem
 from .box_match import boxes_at
 from .problems import MAX_CAPTION, Problems, shown
@@ -56,7 +57,7 @@ class Fields:
             kind = problem.ID_DECORATED if isinstance(given, str) else problem.ID_NUMBER
             self._problems.add(kind, line, got=given)
             return index[record["image_id"]]
-        similar = self._similar_ids.get(_simplified(plain.strip()))
+        similar = self._similar_ids.get(_simplified(visible(plain).strip()))
         hint = f"did you mean {shown(similar)}?" if similar else ""
         self._problems.add(problem.UNKNOWN_IMAGE, line, got=given, hint=hint)
         if len(self.unknown_ids) < 100:

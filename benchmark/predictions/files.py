@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from ..dataset.store import Split
 from ..errors import InputError
-from ..files import replace_when_complete
+from ..files import check_outputs, replace_when_complete
 from ..metrics.corpus import check_list
 from .check import PredictionCheck
 from .problems import MAX_CAPTION
@@ -77,11 +77,13 @@ class Repaired:
 def repair_predictions(path: str | Path, split: Split, out: str | Path) -> Repaired:
     """Write a copy of a prediction file in which everything is repaired that needs no guessing.
 
-    Lines that cannot be repaired are copied as they are, so nothing is lost. `out` may be `path` itself.
+    Lines that cannot be repaired are copied as they are, so nothing is lost.
 
     Raises:
-        InputError: if the file cannot be read to its end, or is not JSON Lines; `out` is not written then.
+        InputError: if the file cannot be read to its end, or is not JSON Lines, or `out` is the file itself or lies in
+            the data set; `out` is not written then.
     """
+    check_outputs({"--fix": Path(out)}, [Path(path), split.directory])
     check = PredictionCheck(path, split)
 
     def lines() -> Iterable[bytes]:

@@ -13,9 +13,11 @@ Invariants:
 * every caption that is left out is counted, and listed with its reason.
 """
 
+import json
+import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import zip_longest
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,8 @@ from ..dataset.released.record import Box, exceeds_one, parse_box
 from ..dataset.released.report import ImportReport
 from ..dataset.store import Split
 from ..errors import InputError
-from ..files import replace_when_complete
+from ..files import is_stream, replace_when_complete
+from ..strict_json import each_key_once
 from .box_match import boxes_at
 from .check import missing_boxes
 from .files import tidy_caption, write_predictions
@@ -45,12 +48,14 @@ def import_predictions(path: Path, split: Split, out: Path) -> ImportReport:
         out: prediction file to write.
 
     Returns:
-        The report of captions that could not be used unchanged; `<out>.import_report.jsonl` lists them, if any.
+        The report of captions that could not be used unchanged; `<out>.import_report.jsonl` lists them, if any, unless
+        `out` is a stream.
 
     Raises:
         InputError: if the file is no such JSON, or lacks captions for boxes of the split; nothing is written then.
     """
-    report_path = out.with_name(f"{out.name}.import_report.jsonl")
+    nowhere = is_stream(out)  # a report has no place beside it
+    report_path = Path(os.devnull) if nowhere else out.with_name(f"{out.name}.import_report.jsonl")
     with replace_when_complete(report_path) as partial:
         with ImportReport(partial) as report:
             captions = _captions_of_boxes(_items(_ranks(path, split)), split, report)
@@ -58,7 +63,7 @@ def import_predictions(path: Path, split: Split, out: Path) -> ImportReport:
                 reasons = [f"{n:,} x {outcome}: {why}" for (outcome, why), n in report.counts.most_common()]
                 raise InputError(f"{path} has {missing}", *reasons)
         write_predictions(out, split, [caption or "" for caption in captions])
-    if not report.counts:
+    if not report.counts and not nowhere:
         report_path.unlink()
     return report
 
@@ -76,6 +81,10 @@ def _ranks(path: Path, split: Split) -> list[dict[str, Any]]:
         seems = looks_like(head, path, split)
         hint = f"it looks like {seems}" if seems else "if it is a prediction file already, there is nothing to import"
         raise InputError(f"{path} is not JSON ({error}), expected {_FORM}; {hint}") from None
+    try:
+        json.loads(content, object_pairs_hook=each_key_once)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read ({error}), expected {_FORM}") from None
     ranks = value if isinstance(value, list) else [value]
     problems = []
     for i, rank in enumerate(ranks):
@@ -92,8 +101,8 @@ def _ranks(path: Path, split: Split) -> list[dict[str, Any]]:
 
 def _items(ranks: list[dict[str, Any]]) -> list[tuple[Any, Any]]:
     """Pairs of name and caption in the order of the split, repeats last."""
-    dealt = zip_longest(*(zip(rank["names"], rank["captions"], strict=True) for rank in ranks))
-    return [item for turn in dealt for item in turn if item is not None]
+    dealt = [item for rank in ranks for item in enumerate(zip(rank["names"], rank["captions"], strict=True))]
+    return [item for _, item in sorted(dealt, key=itemgetter(0))]  # ranks keep their order within a turn
 
 
 def _captions_of_boxes(items: list[tuple[Any, Any]], split: Split, report: ImportReport) -> list[str | None]:

@@ -28,6 +28,7 @@ from ..metrics import METRICS, by_module, cider, load
 from ..metrics.copying import copy_check
 from ..metrics.corpus import MAX_ORDER
 from ..metrics.length_fit import BIN_EDGES
+from ..strict_json import each_key_once
 from ..version import __version__
 from .evaluation import EARLIER_METRIC_VERSIONS, METRIC_VERSION, Evaluation
 from .significance import RESAMPLES, SEED
@@ -195,22 +196,14 @@ def read_receipt(path: Path) -> dict[str, Any]:
         InputError: if the file is not a receipt of this format version.
     """
     try:
-        receipt = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_each_key_once)
+        receipt = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=each_key_once)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a receipt: not JSON ({error})") from None
     if not isinstance(receipt, dict) or receipt.get("format") != FORMAT:
         raise InputError(
-            f"{path}: not a receipt of format {FORMAT!r}; make one: `python -m benchmark.score preds.jsonl -o {path}`"
+            f"{path}: not a receipt of format {FORMAT!r}; `python -m benchmark.score PREDS -o scores.json` makes one"
         )
     return receipt
-
-
-def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Reject duplicate keys: a parser keeps the last value, a human reader sees the first."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key twice in one object")
-    return found
 
 
 def metric_versions(receipt: Mapping[str, Any]) -> dict[str, Any]:

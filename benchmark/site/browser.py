@@ -48,6 +48,7 @@ def write_browser(
     labels: Mapping[str, Sequence[str]] | None = None,
     *,
     heading: str = "Sample browser",
+    withhold: bool = False,
 ) -> Path:
     """Write the browser of one split.
 
@@ -59,6 +60,8 @@ def write_browser(
         scores: CIDEr of each image in table scale by system, shape (n_images,), see `image_scores`.
         labels: labels of further filters by name, such as "caption type"; one per box.
         heading: heading of the page.
+        withhold: whether to leave out everything but ids, boxes and captions: references, pictures, product info,
+            scores of images, and filters, which tell of the references, too.
 
     Returns:
         Path of the page; `link` makes addresses into it.
@@ -69,8 +72,9 @@ def write_browser(
     """
     _check(split, captionings, scores, labels or {})
     data = site.folder / place / "data"
-    pictures = split.image_path(split.image_ids[0]).is_file()
+    pictures = not withhold and split.image_path(split.image_ids[0]).is_file()
     filters = [*_slice_filters(split), *(_filter(name, "box", values) for name, values in (labels or {}).items())]
+    filters = [] if withhold else filters
     index = {
         "images": split.n_images,
         "shard": SHARD,
@@ -82,10 +86,11 @@ def write_browser(
     _write(data, "index", index)
     _write(data, "ids", split.image_ids)
     for k, name in enumerate(captionings):
-        _write(data, f"scores/{k}", [round(10 * v) if np.isfinite(v) else None for v in scores[name].tolist()])
+        told = [round(10 * v) if np.isfinite(v) and not withhold else None for v in scores[name].tolist()]
+        _write(data, f"scores/{k}", told)
     for shard, first in enumerate(range(0, split.n_images, SHARD)):
         images = range(first, min(first + SHARD, split.n_images))
-        _write(data, f"rows/{shard}", [_row(split, i) for i in images])
+        _write(data, f"rows/{shard}", [_withheld(_row(split, i)) if withhold else _row(split, i) for i in images])
         for k, captions in enumerate(captionings.values()):
             _write(data, f"captions/{k}/{shard}", [[_bounded(captions[b]) for b in _boxes(split, i)] for i in images])
     if pictures:
@@ -159,6 +164,12 @@ def _row(split: Split, image: int) -> list[Any]:
     corners = np.rint(1000 * split.boxes[boxes.start : boxes.stop]).astype(np.int64).tolist()
     texts = [_bounded(text) for text in (split.image_ids[image], split.titles[image], split.attributes[image])]
     return [*texts, *split.sizes[image].tolist(), corners, [_bounded(split.captions[b]) for b in boxes]]
+
+
+def _withheld(row: list[Any]) -> list[Any]:
+    """The data of one image without product info and references."""
+    image_id, _, _, width, height, corners, references = row
+    return [image_id, "", "", width, height, corners, [None] * len(references)]
 
 
 def _bounded(text: str) -> str:

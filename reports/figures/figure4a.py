@@ -66,7 +66,7 @@ def write(table: Table, measurer: Measurer, split: str, label: str, folder: Path
         missing = ", ".join(row.id for row in wanted if row not in found)
         raise MissingInputError(
             f"it needs runs of the context model at other sizes, and {len(found)} of {len(wanted)} points exist; "
-            f"missing: {missing}; train them: python -m reports.reproduce {table.name}"
+            f"missing: {missing}; train them: python -m reports.reproduce {table.name} --profile {measurer.profile}"
         )
     rows = points(found, measurer, split)
     with canvas(3, len(PANELS), (4.6, 2.9)) as (figure, axes):

@@ -19,7 +19,7 @@ def grid(material: Material) -> Grid:
     if not material.measurer.runs_of(full):
         raise MissingInputError(
             f"it needs a run of {full.variant!r}, profile {material.profile}; "
-            f"train it: python -m reports.reproduce {table.name}"
+            f"train it: python -m reports.reproduce {table.name} --profile {material.profile}"
         )
     notes = [
         *caveats(material.profile, split),

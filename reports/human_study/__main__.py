@@ -12,6 +12,7 @@ from benchmark.errors import InputError
 from benchmark.files import check_outputs, replace_when_complete
 from benchmark.grid import Grid
 from benchmark.predictions import read_predictions
+from benchmark.shell import quoted
 from reports.human_study.answers import read_answers, simulate
 from reports.human_study.results import tables
 from reports.human_study.study import Key, make
@@ -61,7 +62,9 @@ def make_command(
     captions = [read_predictions(path, opened) for _, path in systems]
     make(opened, captions, [name for name, _ in systems], output, images=images, raters=raters, seed=seed)
     cli.say(f"{output}/pages: give this folder to the raters; rater-N.html is the page of rater N, 1 to {raters}")
-    cli.say(f"{output}/key.json: keep this file; next: python -m reports.human_study collect {output} ANSWERS.json ...")
+    cli.say(
+        f"{output}/key.json: keep this file; next: python -m reports.human_study collect {quoted(output)} ANSWERS ..."
+    )
 
 
 @app.command("collect")

@@ -20,6 +20,7 @@ from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.files import folder_when_complete
 from benchmark.predictions import read_predictions, write_predictions
+from benchmark.shell import quoted
 from reference_model.config import Config
 from reference_model.run_folder import is_complete, made_by, note, read_config
 
@@ -129,7 +130,8 @@ def store(run: Run, splits: dict[str, Split], results: Path = RESULTS) -> Path:
     """
     config, seed = read_config(run.folder)
     if not run.complete:
-        raise InputError(f"{run.folder} is not complete; continue it: python -m reports.reproduce")
+        options = f"--profile {config.profile} --runs {quoted(run.folder.parents[2])}"
+        raise InputError(f"{run.folder} is not complete; continue it: python -m reports.reproduce all {options}")
     check_data(run, splits["train"])
     target = results / config.profile / config.name / config.hash / f"seed{seed}"
     with folder_when_complete(target) as folder:

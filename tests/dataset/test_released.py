@@ -95,7 +95,13 @@ def broken(**changes: Any) -> Callable[[dict[str, Any]], Any]:
 @pytest.mark.parametrize(
     ("change", "outcome", "reason", "captions"),
     [
-        (lambda r: ["not", "an", "object"], "image dropped", "record is not a JSON object in UTF-8", None),
+        (
+            lambda r: ["not", "an", "object"],
+            "image dropped",
+            "record is not a JSON object in UTF-8; JSON has no NaN",
+            None,
+        ),
+        (broken(info=float("nan")), "image dropped", "record is not a JSON object in UTF-8; JSON has no NaN", None),
         (broken(ocr_locs="0_0_1_1"), "image dropped", "ocr_locs is not a list", None),
         (broken(ocr_txts=["护眼"]), "image dropped", "ocr_locs and ocr_txts differ in length", None),
         (broken(ocr_txts="护眼"), "image dropped", "ocr_locs and ocr_txts differ in length", None),
@@ -279,7 +285,9 @@ def test_broken_utf8_costs_one_record(tmp_path: Path) -> None:
     released = write_release(tmp_path, text, SPLITS)
     import_released(released.annotations, released.names, tmp_path / "out")
     assert open_split(tmp_path / "out", "test").image_ids == ["7_shoe", "a_0.5_b"]
-    assert [case["reason"] for case in cases(tmp_path / "out")] == ["record is not a JSON object in UTF-8"]
+    assert [case["reason"] for case in cases(tmp_path / "out")] == [
+        "record is not a JSON object in UTF-8; JSON has no NaN"
+    ]
 
 
 def test_nothing_is_left_of_a_failed_import(tmp_path: Path) -> None:
@@ -313,10 +321,34 @@ def test_names_that_need_pickle_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "trapped").exists()
 
 
+def npy(header: str, content: bytes = b"") -> bytes:
+    """A .npy file with any header."""
+    return b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header.encode() + content
+
+
 @pytest.mark.parametrize(
     ("array", "words"),
     [
         (np.array([1, 2]), "type int64"),
+        (np.zeros(2, [("a", "U4"), ("b", "i4")]), "type \\[\\('a', '<U4'\\)"),
+        (np.zeros(2, [("a", "O")]), "Python objects"),
+        (np.array(["a"])[0], r"shape \(\)"),
+        (np.array([1.5]), "type float64"),
+        (npy("{'descr': '<U0', 'fortran_order': False, 'shape': (1000000000000,)}"), "expected a list of 1 to"),
+        (npy("{'descr': '|S0', 'fortran_order': False, 'shape': (4,)}"), "expected a list of 1 to"),
+        (npy("{'descr': '|S0', 'fortran_order': True, 'shape': (-1,)}", b"abcd"), "expected a list of 1 to"),
+        (npy("{'descr': '<U1', 'fortran_order': False, 'shape': (2**70,)}"), "cannot be read"),
+        (npy("{'descr': '<U1', 'fortran_order': False, 'shape': (-1,)}", b"abcd"), "expected a list of 1 to"),
+        (npy("{'descr': '<U1', 'fortran_order': False, 'shape': (1e3,)}", b"abcd"), "cannot be read"),
+        (npy("{'descr': 7, 'fortran_order': False, 'shape': (1,)}", b"abcd"), "cannot be read"),
+        (npy("{'descr': '<U1', 'fortran_order': False, 'shape': (1,)}", b"\xff\xff\xff\xff"), "cannot be read"),
+        (npy("(" * 9000 + ")" * 9000), "cannot be read"),
+        (npy("[" * 9000), "cannot be read"),
+        (npy("{'descr': '<U1', 'fortran_order': False, 'shape': (1,), 'x': "), "cannot be read"),
+        (npy(" " * 5_000_000), "cannot be read"),
+        (b"\x93NUMPY\x02\x00\xff\xff\xff\x7f{", "cannot be read"),
+        (b"\x93NUMPY", "cannot be read"),
+        (b"\x93NUMPY\x09\x09", "cannot be read"),
         (np.array([["a"], ["b"]]), r"shape \(2, 1\)"),
         (np.array([], dtype=str), r"shape \(0,\)"),
         (b"lamp\n7_shoe\n", "not a numpy .npy file"),

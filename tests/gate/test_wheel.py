@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.dataset.store import open_directory
+from benchmark.predictions import write_predictions
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -102,6 +105,22 @@ def test_the_console_command_has_the_verbs_of_the_module(python: Path, tmp_path:
     wrong = subprocess.run([command, "score"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
     assert "try `caponimage score preds.jsonl`" in wrong.stderr
+
+
+@pytest.mark.parametrize("platform", ["codabench", "evalai"])
+def test_bundles_of_the_installed_package_run(platform: str, python: Path, directory: Path, tmp_path: Path) -> None:
+    """A bundle that scores nothing, since it was packed from another folder than the package's."""
+    command = [python.with_name("caponimage"), "leaderboard"]
+    split = open_directory(directory)["test"]
+    write_predictions(tmp_path / "preds.jsonl", split, split.captions)
+    with zipfile.ZipFile(tmp_path / "preds.zip", "w") as archive:
+        archive.write(tmp_path / "preds.jsonl", "preds.jsonl")
+    how = ["--packages", "none", "--image", "any"] if platform == "codabench" else []
+    export = ["export", platform, "-o", "bundle.zip", "--data", directory, "--no-pictures", *how]
+    subprocess.run([*command, *export], cwd=tmp_path, check=True)
+    simulate = [*command, "simulate", platform, "bundle.zip", "preds.zip"]
+    shown = subprocess.run(simulate, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "the bundle keeps the contract" in shown
 
 
 def test_the_installed_package_beside_a_checkout(python: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -36,7 +37,7 @@ from benchmark.scoring import receipt as receipt_module
 from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.significance import mean_and_deviation
 
-HOSTILE = "=1|!A0 <script>alert(1)</script> [x](javascript:0)"
+HOSTILE = "x =1|!A0 <script>alert(1)</script> [x](javascript:0)"
 
 
 @pytest.fixture(scope="module")
@@ -415,8 +416,9 @@ def test_hostile_names_do_nothing_in_markdown_and_csv(board: Board) -> None:
 
 def test_formulas_in_full_width_signs(submissions: Path, splits: dict[str, Split]) -> None:
     """Spreadsheets of some languages take a full-width equals sign for a plain one."""
-    add_entry(submissions, splits, "\uff1d1+1", 0.3)
-    rows = csv.DictReader(io.StringIO(board_csv(gather(submissions, splits))))
+    board = gather(submissions, splits)
+    board = replace(board, entries=[replace(entry, label="\uff1d1+1") for entry in board.entries])
+    rows = csv.DictReader(io.StringIO(board_csv(board)))
     assert "'\uff1d1+1" in {row["label"] for row in rows}
 
 

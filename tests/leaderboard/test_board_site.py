@@ -1,8 +1,10 @@
 """The pages of the board: what strangers wrote does nothing, links lead somewhere, views show what the board says."""
 
+import csv
 import html
 import json
 import re
+import shutil
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -13,21 +15,27 @@ import pytest
 pytest.importorskip("pydantic")
 pytest.importorskip("jinja2")
 
-from board_entries import add_entry
+from board_entries import ABOUT, add_entry
 
-from benchmark.dataset.store import Split
+from benchmark.dataset.schema import EVALUATED_SPLITS
+from benchmark.dataset.store import Split, open_directory, write_description
+from benchmark.errors import InputError
 from benchmark.leaderboard.accepted import read_hashes
 from benchmark.leaderboard.board import Board
+from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.entries import HASH_LIST, list_entry
 from benchmark.leaderboard.gather import gather
+from benchmark.leaderboard.metadata import Metadata
+from benchmark.leaderboard.new_entry import fill_entry
 from benchmark.leaderboard.site import bibtex, write_board
 from benchmark.leaderboard.statistics_cache import StatisticsCache, sample_images
 from benchmark.scoring import receipt as receipt_module
+from benchmark.scoring.evaluation import evaluate
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-HOSTILE = "</td><script>alert(1)</script>{{ 7*7 }}\"'"
+HOSTILE = "x</td><script>alert(1)</script>{{ 7*7 }}\"'"
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +67,9 @@ def site(board: Board, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages") / "board"
     write_board(board, folder)
     return folder
+
+
+TEXT = {".html", ".js", ".json", ".csv", ".md", ".css"}
 
 
 def text_of(page: Path) -> str:
@@ -158,6 +169,97 @@ def test_large_splits_are_shown_in_part(
     assert equal >= 3
     assert "3 of 12 images" in text_of(tmp_path / "site/browser/test/index.html")
     assert (tmp_path / "site/browser/test/images/0/2.webp").is_file()
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory: pytest.TempPathFactory, directory: Path) -> dict[str, Split]:
+    """The data set of the tests, not marked as public."""
+    folder = shutil.copytree(directory, tmp_path_factory.mktemp("private") / "data")
+    about = json.loads((folder / "dataset.json").read_text())
+    write_description(folder, name="secret", synthetic=False, splits=about["splits"])
+    return open_directory(folder)
+
+
+@pytest.fixture(scope="module")
+def private_board(tmp_path_factory: pytest.TempPathFactory, private: dict[str, Split]) -> tuple[Board, Path]:
+    """A board on data that are not public, of captions that no reference is like."""
+    folder = tmp_path_factory.mktemp("private-board")
+    about = Metadata(**ABOUT | {"name": "Model", "seeds": [1, 2]})
+    captions = [
+        {name: [f"caption-{seed}-{k}" for k in range(private[name].n_boxes)] for name in EVALUATED_SPLITS}
+        for seed in about.seeds
+    ]
+    evaluations = [{name: evaluate(private[name], one[name]) for name in one} for one in captions]
+    (folder / "submissions").mkdir()
+    fill_entry(folder / "submissions/20270131_model", about, captions, evaluations, private)
+    receipt = json.loads((folder / "submissions/20270131_model/seed1/scores.test.json").read_text())
+    board = gather(folder / "submissions", private)
+    write_board(board, folder / "site", types=None)
+    assert receipt["scores"] != board.entries[0].statistics["test"][0].receipt["scores"]
+    return board, folder / "site"
+
+
+def test_nothing_of_private_data_is_published(private_board: tuple[Board, Path], private: dict[str, Split]) -> None:
+    """References, pictures or product info of a data set that is handed out on request, on public pages."""
+    board, site = private_board
+    assert [entry.label for entry in board.entries] == ["Model"]
+    secrets = {
+        text for name in ("train", *EVALUATED_SPLITS) for text in (*private[name].captions, *private[name].titles)
+    }
+    secrets |= {text for name in EVALUATED_SPLITS for text in private[name].attributes if text}
+    texts = {path.relative_to(site).as_posix(): text_of(path) for path in site.rglob("*") if path.suffix in TEXT}
+    told = {
+        place: found for place, text in texts.items() if (found := [s for s in secrets if len(s) > 2 and s in text])
+    }
+    assert told == {}
+    assert not list(site.rglob("*.webp"))
+    assert not list(site.rglob("receipts"))
+    assert "caption-1-7" in "".join(texts.values())
+    assert all("not marked as public" in text for place, text in texts.items() if place.endswith((".html", ".md")))
+    scores = [cell for row in csv.reader(texts["leaderboard.csv"].splitlines()[1:]) for cell in row[14:]]
+    assert scores
+    assert len(texts["slices.csv"].splitlines()) == 1  # no slice has enough boxes
+    assert re.findall(r"\[[0-9,]*[0-9][0-9,]*\]", texts["browser/test/data/scores/0.js"]) == []
+
+
+def test_data_are_public_only_if_they_say_so(
+    private: dict[str, Split], splits: dict[str, Split], tmp_path: Path
+) -> None:
+    """Real data that count as public because nobody has thought of it."""
+    assert splits["test"].public
+    assert not private["test"].public
+    folder = shutil.copytree(private["test"].directory, tmp_path / "data")
+    for public in (True, False):
+        about = json.loads((folder / "dataset.json").read_text())
+        write_description(folder, name="x", synthetic=True, splits=about["splits"], public=public)
+        assert open_directory(folder)["test"].public is public
+    write_description(folder, name="x", synthetic=True, splits=about["splits"], public="false")
+    with pytest.raises(InputError, match="public is 'false', expected true or false"):
+        open_directory(folder)
+
+
+def test_no_recomputed_score_of_private_data_is_told(
+    private: dict[str, Split], private_board: tuple[Board, Path], tmp_path: Path
+) -> None:
+    """A wrong receipt that is handed in to read the right number in the failure."""
+    entry = shutil.copytree(private_board[1].parent / "submissions/20270131_model", tmp_path / "20270131_model")
+    path = entry / "seed1/scores.test.json"
+    receipt = json.loads(path.read_text())
+    path.write_text(json.dumps(receipt | {"scores": receipt["scores"] | {"CIDEr": 1.0}}))
+    report = Checker(private).check(entry)
+    [(_, problem)] = report.failures
+    assert problem.endswith("does not belong to its predictions: scores.CIDEr differs")
+    assert report.receipts[1, "test"]["scores"]["METEOR"] == round(receipt["scores"]["METEOR"], 2)
+    [refused] = gather(tmp_path, private).refused
+    assert refused.reasons[0].endswith("scores.CIDEr differs")
+
+
+def test_private_samples_in_a_browser(private_board: tuple[Board, Path], page: "Page") -> None:
+    """A sample browser that waits for references which are not there."""
+    page.goto((private_board[1] / "browser/test/index.html").as_uri())
+    page.locator("#cards .card").first.wait_for()
+    assert "caption-1-0" in page.locator("#cards").inner_text()
+    assert page.locator("#cards thead").first.inner_text().split() == ["box", "A:", "Model"]
 
 
 def test_in_a_browser(board: Board, site: Path, page: "Page") -> None:

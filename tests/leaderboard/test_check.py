@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from board_entries import add_entry
 from made_entries import METADATA, NAME, failures
 from metric_versions import set_versions
 
@@ -19,8 +20,8 @@ pytest.importorskip("yaml")
 from benchmark.dataset.store import Split
 from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.entries import LIMITS
-from benchmark.leaderboard.review import jumps
-from benchmark.predictions import write_predictions
+from benchmark.leaderboard.review import below, jumps
+from benchmark.predictions import read_predictions, write_predictions
 from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.receipt import make_receipt
 
@@ -210,6 +211,26 @@ def test_suspicious_jumps(receipts: dict[Any, Any], best: tuple[str, float] | No
     """A leap that nobody is told of, and an alarm over noise that teaches people to look away."""
     notes = list(jumps(receipts, best))
     assert [said in note for note in notes] == [True] if said else not notes
+
+
+def test_what_needs_no_model_is_a_floor() -> None:
+    """A system that is worse than copying the title, and nobody is told."""
+    receipts = {(1, "test"): receipt_with("test", 40), (1, "val"): receipt_with("val", 1)}
+    assert list(below(receipts, {"title copy": 29.9, "nearest training box": 10.0})) == []
+    assert list(below(receipts, {"title copy": 31.0, "nearest training box": 10.0})) == [
+        "seed 1: CIDEr on test is not above that of title copy, which needs no model"
+    ]
+
+
+def test_seeds_that_are_one_training(checker: Checker, splits: dict[str, Split], tmp_path: Path) -> None:
+    """One training handed in as two seeds, a little altered, so that its deviation over seeds is tiny."""
+    entry = add_entry(tmp_path, splits, "Model", 0.2, seeds=[1, 2])
+    for name in ("val", "test"):
+        path = entry / f"seed1/preds.{name}.jsonl.gz"
+        captions = read_predictions(path, splits[name])
+        write_predictions(entry / f"seed2/preds.{name}.jsonl.gz", splits[name], ["好", *captions[1:]])
+    report = checker.check(entry, without=["receipts"])
+    assert any("seeds 1 and 2 are very similar on test" in warning for warning in report.warnings)
 
 
 def test_one_caption_everywhere_is_told(checker: Checker, entry: Path, splits: dict[str, Split]) -> None:

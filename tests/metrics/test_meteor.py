@@ -1,8 +1,10 @@
 """METEOR against the Java program that pycocoevalcap ships (where there is Java), and against its recorded answers."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -24,11 +26,13 @@ from benchmark.scoring.original import find_java
 def original() -> Iterator[Meteor]:
     """The Java program, started once; it takes some seconds to read its paraphrases."""
     try:
-        find_java()
+        java = find_java()
     except InputError as error:
         warnings.warn(f"METEOR WAS NOT COMPARED WITH THE ORIGINAL: {error}", stacklevel=1)
         pytest.skip(str(error))
-    program = Meteor()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(Path(java).parent), prepend=os.pathsep)
+        program = Meteor()
     yield program
     program.meteor_p.kill()
 

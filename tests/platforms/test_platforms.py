@@ -38,6 +38,7 @@ from benchmark.platforms.references import open_references, write_references
 from benchmark.platforms.simulate import SimulatedScoring, Worker, simulate
 from benchmark.predictions import read_predictions, write_predictions
 from benchmark.scoring.evaluation import evaluate
+from benchmark.scoring.withheld import rounded
 
 PLATFORMS = ("codabench", "evalai")
 #: Parts of a bundle which only the organiser and the worker see.
@@ -141,18 +142,18 @@ def refused(
 def test_scores_are_those_of_benchmark_score(
     scored: tuple[str, SimulatedScoring], data: Path, good: Path, tmp_path: Path
 ) -> None:
-    """Another number on the platform than at home, be it in the last digit."""
+    """Another number on the platform than at home; or more digits than hidden references bear."""
     platform, outcome = scored
     assert (outcome.breaches, outcome.refused) == ([], "")
     (tmp_path / "preds.jsonl").write_bytes(content(good))
     score.main([tmp_path / "preds.jsonl"], data=str(data), split="test", output=tmp_path / "scores.json")
     home = json.loads((tmp_path / "scores.json").read_text())
     by_name = {metric.key if platform == "codabench" else metric.name: metric.name for metric in BOARD}
-    assert outcome.scores == {key: home["scores"][name] for key, name in by_name.items()}
+    assert outcome.scores == {key: round(home["scores"][name], 2) for key, name in by_name.items()}
     if platform == "evalai":
         full = json.loads(outcome.artefacts["submission_result"])
-        assert full["scores"] == home["scores"]
-        assert full["intervals"] == home["intervals"]
+        assert full["scores"] == rounded(home["scores"])
+        assert full["intervals"] == rounded(home["intervals"])
         assert full["signature"] == home["signature"]
 
 

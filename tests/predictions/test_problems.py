@@ -57,6 +57,7 @@ LINE_PROBLEMS: dict[str, tuple[Any, list[str]]] = {
     "id garbage": ({"image_id": {"id": ["lamp"]}}, ["image_id is not a string", "{'id': ['lamp']}"]),
     "unknown id": ({"image_id": "sofa"}, ["unknown image", "got 'sofa'", "ids such as lamp"]),
     "id with a blank": ({"image_id": " lamp.png"}, ["unknown image", "did you mean 'lamp'?"]),
+    "id with an invisible character": ({"image_id": "lamp\u200b"}, ["unknown image", "did you mean 'lamp'?"]),
     "padded id": ({"image_id": "007_shoe"}, ["unknown image", "did you mean '7_shoe'?"]),
     "id in capitals": ({"image_id": "LAMP.PNG"}, ["unknown image", "did you mean 'lamp'?"]),
     "id of another split": ({"image_id": "cup-1"}, ["unknown image", "split 'val'; another file, or --split val?"]),

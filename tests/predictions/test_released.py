@@ -4,6 +4,7 @@ import gzip
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,23 @@ def test_files_of_another_kind(split: Split, tmp_path: Path, content: bytes, wor
     with pytest.raises(InputError, match=words):
         imported(split, tmp_path, content)
     assert {p.name for p in tmp_path.iterdir()} == {"preds.json"}
+
+
+@pytest.mark.parametrize("key", ["captions", "\\u0063aptions", "names"])
+def test_repeated_keys_are_refused(split: Split, tmp_path: Path, key: str) -> None:
+    """Two lists of captions, of which readers take the first or the last."""
+    run = json.dumps(released_predictions(SAID))
+    with pytest.raises(InputError, match="a key twice in one object"):
+        imported(split, tmp_path, f'{run[:-1]}, "{key}": []}}'.replace('"names": []', run[1:-1]).encode())
+
+
+def test_many_ranks_cost_no_more_than_few(split: Split, tmp_path: Path) -> None:
+    """Thousands of ranks beside a long one took their product: 20 seconds for a file of a megabyte."""
+    ranks = [{"names": [""], "captions": [""]}] * 15_000 + [{"names": [""] * 40_000, "captions": [""] * 40_000}]
+    start = time.perf_counter()
+    with pytest.raises(InputError, match="no prediction for 8 of 8 boxes"):
+        imported(split, tmp_path, ranks)
+    assert time.perf_counter() - start < 10
 
 
 def test_command_line_to_scores(split: Split, tmp_path: Path) -> None:

@@ -150,13 +150,25 @@ def test_repair_of_part_of_a_line(split: Split, tmp_path: Path) -> None:
     assert json.loads(out.read_text().splitlines()[0]) == {"image_id": "lamp", "box": 0, "caption": None}
 
 
-def test_repair_in_place_and_packed(split: Split, tmp_path: Path) -> None:
+def test_repair_of_packed_files(split: Split, tmp_path: Path) -> None:
     path = tmp_path / "preds.jsonl.gz"
     path.write_bytes(gzip.compress(("\ufeff" + text()).encode()))
-    repair_predictions(path, split, path)
-    assert gzip.decompress(path.read_bytes()).decode() == text()
+    repair_predictions(path, split, tmp_path / "out.jsonl.gz")
+    assert gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).decode() == text()
     repair_predictions(path, split, tmp_path / "new" / "preds.jsonl.zst")
     assert read_predictions(tmp_path / "new" / "preds.jsonl.zst", split) == CAPTIONS
+
+
+def test_repair_never_replaces_what_it_reads(split: Split, tmp_path: Path) -> None:
+    """The original is what a doubtful repair is compared with; a link leads to it, too."""
+    path, link = tmp_path / "preds.jsonl", tmp_path / "link.jsonl"
+    path.write_text("\ufeff" + text())
+    link.symlink_to(path)
+    before = path.read_bytes()
+    for source, out in ((path, path), (path, link), (link, path), (path, split.directory / "test.parquet")):
+        with pytest.raises(InputError, match="--fix"):
+            repair_predictions(source, split, out)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("content", [gzip.compress(text().encode())[:-9], json.dumps(RECORDS).encode(), b"\n" * 9999])

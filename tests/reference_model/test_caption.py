@@ -142,6 +142,24 @@ def test_pixels_and_ratios_are_the_same_boxes(call: Any, tmp_path: Path) -> None
     assert shown["ratios"] == shown["pixels"]
 
 
+@pytest.mark.parametrize(
+    ("content", "ratios"),
+    [
+        ("[[0, 0, 1.0000001, 1]]", [0, 0, 1, 1]),
+        ("[[-1e-9, 0, 1, 1]]", [0, 0, 1, 1]),
+        ("[[0, -0.0039, 1.0039, 1]]", [0, 0, 1, 1]),
+        ("[[0.25, 0, 300.0001, 256]]", [0.25 / 300, 0, 1, 1]),
+    ],
+)
+def test_rounding_leaves_the_unit_and_the_picture_alone(content: str, ratios: list[float], tmp_path: Path) -> None:
+    """Arithmetic of 32 bits gives 1.0000001: the whole file was read as pixels, and its boxes as single ones."""
+    (tmp_path / "boxes.json").write_text(content)
+    found = caption.read_boxes(tmp_path / "boxes.json", (300, 256))
+    assert found.ratios == [ratios]
+    assert found.given == json.loads(content)
+    assert found.unit == ("pixels" if ratios[0] else "ratios")
+
+
 def test_what_the_model_cannot_read_is_said(call: Any) -> None:
     """An unknown character is <unk> to the model, and what is beyond its length does not exist for it."""
     code, _, err = call(title="\U00020000\U00020000补水", attributes="")
@@ -185,9 +203,16 @@ BAD_BOXES = {
     "[[0.5, 0.1, 0.5, 0.2]]": "expected x1 < x2",
     "[[0.5, 0.3, 0.6, 0.2]]": "expected x1 < x2 and y1 < y2",
     "[[-0.1, 0, 0.5, 0.5]]": "out of the image, expected 0 to 1 and 0 to 1",
-    "[[0, 0, 301, 10]]": "read as pixels; it reaches out of the image, expected 0 to 300 and 0 to 256",
+    "[[0, 0, 302, 10]]": "read as pixels; it reaches out of the image, expected 0 to 300 and 0 to 256",
     "[[0, 0, 1.01, 0.5]]": "read as pixels; less than a pixel",
     "[[0.1, 0.1, 0.1001, 0.5]]": "read as ratios; less than a pixel",
+    "[[-0.01, 0, 0.5, 0.5]]": "out of the image, expected 0 to 1 and 0 to 1",
+    "[[1.0000001, 0, 1.0000002, 1]]": "out of the image",
+    "[[0, 0, 40, 60], [0, 0, 1, 1]]": "box 1: got [0, 0, 1, 1], read as pixels; it looks like ratios",
+    "[[[0, 0, 1, 1]]]": "box 0: got [[0, 0, 1, 1]], expected four numbers",
+    "[0, 0, 1, 1]": "box 0: got 0, expected four numbers",
+    '[{"box": [0, 0, 1, 1], "\\u0062ox": [0, 0, 0.5, 1]}]': "not JSON (a key twice in one object)",
+    json.dumps([0] * 1000): "and 980 more boxes",
 }
 
 

@@ -26,7 +26,7 @@ from ...cli import stderr
 from ...errors import InputError
 from ...files import check_outputs, folder_when_complete
 from ...pictures import picture_size
-from ..schema import AnnotationRow
+from ..schema import DATA_SET_NAME, AnnotationRow, is_data_set_name
 from ..store import SplitWriter, write_description
 from .index import RecordIndex, choose_images, read_record
 from .record import record_row
@@ -45,6 +45,7 @@ class Options:
     copy_images: bool = False
     size: Size = (256, 256)
     info_separator: str | None = None
+    public: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def import_released(
         out: folder of the data set; it appears complete or not at all.
         options: `images`, a folder with `<id>.png` (without it the data set holds annotations only); `copy_images`,
             to hard-link or copy the pictures instead of one link to their folder; `size`, the size of an image with
-            no picture; `info_separator`, the text between title and attributes in `info`.
+            no picture; `info_separator`, the text between title and attributes in `info`; `public`, whether anyone may
+            see references and pictures.
         name: name of the data set.
         overwrite: whether to replace a data set in `out`.
 
@@ -82,6 +84,8 @@ def import_released(
         InputError: if a file cannot be read, a split stays empty, or boxes are in pixels and there are no pictures.
     """
     out = out.resolve()
+    if not is_data_set_name(name):
+        raise InputError(f"--name: got {name!r:.80}, expected {DATA_SET_NAME}")
     check_outputs({"--out": out}, [annotations, *names.values(), options.images])
     _check_paths([annotations, *names.values()], options.images, out, overwrite)
     with (
@@ -122,7 +126,7 @@ def import_released(
             "image_sizes": "of the pictures" if options.images else "assumed {} x {}".format(*options.size),
             "info_separator": options.info_separator,
         }
-        write_description(folder, name=name, synthetic=False, splits=splits, imported=source)
+        write_description(folder, name=name, synthetic=False, public=options.public, splits=splits, imported=source)
     return Imported(box_form, splits, report, _warnings(splits, index.in_pixels, options, report))
 
 
@@ -136,7 +140,11 @@ def _row(
         return None
     record = read_record(value)
     if record is None:
-        add("image dropped", "record is not a JSON object in UTF-8", got=value[:60].decode("utf-8", "replace"))
+        add(
+            "image dropped",
+            "record is not a JSON object in UTF-8; JSON has no NaN",
+            got=value[:60].decode("utf-8", "replace"),
+        )
         return None
     size = options.size
     if options.images:

@@ -3,6 +3,7 @@
 Memory is about 300 bytes per listed image, whatever the size of its record.
 """
 
+import warnings
 from collections.abc import Iterable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,6 +19,9 @@ from .json_stream import object_members
 from .record import exceeds_one, parse_box
 from .report import ImportReport
 
+MAX_IDS = 20_000_000  # of a list; the released ones have 2.06 million and less
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
 
 def read_names(path: Path) -> list[str]:
     """Read the image ids in a released list, a one-dimensional numpy array of strings.
@@ -26,26 +30,33 @@ def read_names(path: Path) -> list[str]:
         InputError: if the file is anything else, above all a pickled array, which can run code when it is read.
     """
     try:
-        with path.open("rb") as file:
-            is_npy = file.read(6) == b"\x93NUMPY"
-        if not is_npy:
-            raise InputError(f"{path} is not a numpy .npy file; save the list of ids with `np.save(path, ids)`")
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        if "Python objects" in str(error):
-            raise InputError(
-                f"{path} holds Python objects, and reading those can run code hidden in the file; if you trust it, "
-                "save it again as plain strings: `np.save(path, np.load(path, allow_pickle=True).astype(str))`"
-            ) from None
-        raise InputError(f"{path} cannot be read as a .npy file ({error}); copy or download it again") from None
-    if array.ndim != 1 or array.dtype.kind not in "US" or not len(array):
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that numpy takes longer for files of Python 2
+            if file.read(6) != b"\x93NUMPY":
+                raise InputError(f"{path} is not a numpy .npy file; save the list of ids with `np.save(path, ids)`")
+            file.seek(0)
+            read_header = _HEADERS[np.lib.format.read_magic(file)]
+            shape, _, dtype = read_header(file)
+            start = file.tell()
+        # Checked before numpy sees the data: some headers would make it end the process (a division by an item size 0).
+        usable = dtype.kind in "US" and dtype.itemsize and len(shape) == 1 and 0 < shape[0] <= MAX_IDS
+        ids = np.memmap(path, dtype, "r", start, shape).tolist() if usable else []
+    except InputError:
+        raise
+    except Exception as error:  # what numpy raises for damaged headers is anything
+        said = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read as a .npy file ({said:.160}); copy or download it again") from None
+    if dtype.hasobject:
         raise InputError(
-            f"{path} holds an array of type {array.dtype} and shape {array.shape}, expected a list of image ids as "
-            "strings: `np.save(path, np.asarray(ids).astype(str))`"
+            f"{path} holds Python objects, and reading those can run code hidden in the file; if you trust it, "
+            "save it again as plain strings: `np.save(path, np.load(path, allow_pickle=True).astype(str))`"
         )
-    if array.dtype.kind == "S":
-        return [item.decode("utf-8", "replace") for item in array.tolist()]
-    return list(array.tolist())
+    if not ids:
+        raise InputError(
+            f"{path} holds an array of type {dtype!s:.80} and shape {shape!s:.80}, expected a list of 1 to "
+            f"{MAX_IDS:,} image ids as strings: `np.save(path, np.asarray(ids).astype(str))`"
+        )
+    return [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in ids]
 
 
 def _priority(split: str) -> int:

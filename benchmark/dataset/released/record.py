@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from ...metrics.corpus import characters
-from ..schema import AnnotationRow
+from ..schema import AnnotationRow, text_problem
 
 Box = tuple[float, float, float, float]
 
@@ -105,6 +105,8 @@ def record_row(
     for i, box in drawn.items():
         if references and not isinstance(texts[i], str):
             add("box dropped", "caption is not a string", box=i, got=texts[i])
+        elif references and (problem := text_problem(texts[i])):
+            add("box dropped", f"caption is {problem}", box=i, got=texts[i])
         elif references and not characters(texts[i]):
             add("box dropped", "caption is empty after removing white space", box=i)
         else:
@@ -165,7 +167,10 @@ def _usable_boxes(locs: list[Any], unit: tuple[int, int], drop: Callable[..., No
 
 def _text(record: dict[str, Any], key: str, add: Callable[..., None]) -> str:
     text = record.get(key) or ""
-    if isinstance(text, str):
-        return text
-    add("kept", f"{key} is not a string; left empty", got=text)
-    return ""
+    if not isinstance(text, str):
+        add("kept", f"{key} is not a string; left empty", got=text)
+        return ""
+    if problem := text_problem(text):
+        add("kept", f"{key} is {problem}; left empty", got=text)
+        return ""
+    return text

@@ -48,7 +48,7 @@ function picture(image, view) {
       const [x, y, w, h] = [x1 * width, y1 * height, (x2 - x1) * width, (y2 - y1) * height].map((v) => v / 1000);
       const group = shape("g", {class: image.fits[k] ? "box fit" : "box", "data-box": k});
       const caption = {reference: image.row[6], a: image.a, b: image.b}[view.draw];
-      if (caption) group.append(written(caption[k], x, y, w, h));
+      if (caption && caption[k] !== null) group.append(written(caption[k], x, y, w, h));
       group.append(shape("rect", {class: "outline", x, y, width: w, height: h}));
       const top = y >= badge ? y - badge : y;
       group.append(shape("rect", {class: "badge", x, y: top, width: badge, height: badge}));
@@ -72,7 +72,8 @@ function captionCell(text, other, reference) {
 
 function captionTable(image, view, names) {
   const table = make("table"), head = make("thead").appendChild(make("tr"));
-  for (const words of ["box", "reference", ...names]) {
+  const told = image.row[6].some((reference) => reference !== null); // false where references are withheld
+  for (const words of ["box", ...(told ? ["reference"] : []), ...names]) {
     const header = head.appendChild(make("th"));
     header.scope = "col";
     header.append(make("bdi", words));
@@ -81,7 +82,8 @@ function captionTable(image, view, names) {
   image.row[6].forEach((reference, k) => {
     const line = body.appendChild(make("tr", "", image.fits[k] ? "fit" : ""));
     line.dataset.box = k;
-    line.append(make("td", String(k), "place"), captionCell(reference, null));
+    line.append(make("td", String(k), "place"));
+    if (told) line.append(captionCell(reference, null));
     const against = (other) => (view.against === "other" ? (other ? other[k] : null) : reference);
     if (image.a) line.append(captionCell(image.a[k], against(image.b), reference));
     if (image.b) line.append(captionCell(image.b[k], against(image.a), reference));
