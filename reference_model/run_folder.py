@@ -10,6 +10,7 @@ A run whose predictions and scores are there, whole and in agreement, is complet
 import gzip
 import json
 import re
+import zlib
 from dataclasses import asdict
 from functools import cache, lru_cache
 from pathlib import Path
@@ -112,10 +113,10 @@ def _disagreement(receipt: Path, predictions: Path, *state: tuple[int, ...]) -> 
             lines = [orjson.loads(line) for line in file]
         ids = {line["image_id"] for line in lines}
         found = captions_digest(characters(line["caption"]) for line in lines)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"{predictions}: damaged ({str(error).splitlines()[0]:.120})"
     if (len(ids), len(lines), found) != (images, boxes, digest):
-        return f"{predictions}: was damaged or changed after {receipt.name} was made of it"
+        return f"{predictions} and {receipt.name}: one of the two was damaged or changed after it was written"
     return ""
 
 

@@ -6,7 +6,6 @@
 * copied: share of a reference character's probability that comes from the pointer over the product info, mean likewise.
 """
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +19,7 @@ from benchmark import cli
 from benchmark.dataset import open_split
 from benchmark.errors import InputError
 from benchmark.grid import SYNTHETIC_NOTE, Grid, number, percent
-from reference_model.run_folder import load_run, read_config
+from reference_model.run_folder import load_run, read_config, read_json
 from reference_model.training.batches import collate
 from reference_model.training.inputs import PreparedSplit
 
@@ -48,7 +47,7 @@ def main(
         prepared = PreparedSplit(opened, config.inputs, vocabulary, seed=seed, keep_images=config.train.cache_images)
         share = percent(mean_share(model, prepared))
         if isinstance(model, RSTNet):
-            note = json.loads((folder / "prepared.json").read_text("utf-8"))
+            note = read_json(folder / "prepared.json")
             grid.add(config.name, seed, share, number(note.get("perplexity")), None)
         else:
             grid.add(config.name, seed, None, None, share)

@@ -123,7 +123,7 @@ def install(
         options: options of the language model.
         splits: `train`, whose captions are all that is learned from; `val`, if there, decides when to stop.
         vocabulary: vocabulary of the run.
-        seed: random seed for data order.
+        seed: random seed for data order; dropout draws from the global generator.
 
     Returns:
         A note on it: perplexity on the validation captions, number of epochs.
@@ -145,8 +145,7 @@ def install(
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
 
     def make(path: Path) -> None:
-        with torch.random.fork_rng(devices=[]):
-            note = _train(network, options, splits["train"], splits.get("val"), seed)
+        note = _train(network, options, splits["train"], splits.get("val"), seed)
         save_file(network.state_dict(), path, metadata=seal_metadata(note=json.dumps(note)))
         seal(path)
 

@@ -9,6 +9,7 @@ Invariants:
 """
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -112,6 +113,8 @@ def _write(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer | None
                 tensors[f"optimiser/{key}/{names[id(parameter)]}"] = torch.as_tensor(value).detach().cpu().contiguous()
     save_file(tensors, path, metadata=seal_metadata(format=FORMAT, state=json.dumps(state)))
     seal(path)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())  # here already, so that the two files are exchanged without a wait in between
 
 
 def find_checkpoint(path: Path, belongs: Mapping[str, Any]) -> Checkpoint | None:

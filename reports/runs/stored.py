@@ -22,7 +22,7 @@ from benchmark.files import folder_when_complete
 from benchmark.predictions import read_predictions, write_predictions
 from benchmark.shell import quoted
 from reference_model.config import Config
-from reference_model.run_folder import is_complete, made_by, note, read_config
+from reference_model.run_folder import is_complete, made_by, note, read_config, read_json
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -42,8 +42,13 @@ class Run:
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """Content of `config.json`: seed, data, fingerprint of the training split, configuration; empty if missing."""
-        return _json(self.folder / "config.json")
+        """Content of `config.json`: seed, data, fingerprint of the training split, configuration; empty if missing.
+
+        Raises:
+            DamagedError: if it is damaged.
+        """
+        path = self.folder / "config.json"
+        return read_json(path) if path.exists() else {}
 
     @property
     def made_by(self) -> dict[str, Any]:
@@ -64,6 +69,11 @@ class Run:
         return read_predictions(packed if packed.exists() else packed.with_suffix(""), split)
 
     @property
+    def _log(self) -> list[dict[str, Any]]:
+        path = self.folder / "log.jsonl"
+        return _log_lines(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else []
+
+    @property
     def updates_done(self) -> int:
         """Number of updates done, according to the log."""
         entries = _log_lines(_tail(self.folder / "log.jsonl"))
@@ -72,15 +82,12 @@ class Run:
     @property
     def validations(self) -> dict[int, dict[str, float]]:
         """Validation scores by update."""
-        lines = (self.folder / "log.jsonl").read_text(encoding="utf-8")
-        return {entry["update"]: entry["validation"] for entry in _log_lines(lines) if "validation" in entry}
+        return {entry["update"]: entry["validation"] for entry in self._log if "validation" in entry}
 
     @property
     def seconds_per_update(self) -> float | None:
         """Median of the seconds in the log; from `made_by.json` if the log holds none."""
-        path = self.folder / "log.jsonl"
-        lines = path.read_text(encoding="utf-8") if path.exists() else ""
-        seconds = sorted(entry["seconds"] for entry in _log_lines(lines) if "seconds" in entry)
+        seconds = sorted(entry["seconds"] for entry in self._log if "seconds" in entry)
         return seconds[len(seconds) // 2] if seconds else self.made_by.get("seconds_per_update")
 
 
@@ -167,10 +174,6 @@ def check_data(run: Run, train: Split) -> None:
         )
 
 
-def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
 def _tail(path: Path, size: int = 4096) -> str:
     if not path.exists():
         return ""
@@ -180,11 +183,11 @@ def _tail(path: Path, size: int = 4096) -> str:
 
 
 def _log_lines(text: str) -> list[dict[str, Any]]:
-    """Entries of a log, without lines that are cut off."""
+    """Entries of a log, without lines that a crash has cut off or emptied."""
     entries = []
     for line in text.splitlines():
         try:
             entries.append(json.loads(line))
         except ValueError:
             continue
-    return [entry for entry in entries if isinstance(entry, dict) and "update" in entry]
+    return [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("update"), int)]

@@ -405,6 +405,15 @@ def test_where_both_checkpoints_are_damaged_nothing_is_deleted(
     assert {path.read_bytes() for path in both} == {b"\0" * 1000}
 
 
+def test_a_log_that_a_power_cut_has_cut_goes_on(splits: Splits, vocabulary: Vocabulary, tmp_path: Path) -> None:
+    """Zeros at the end of the log, and a run that never goes on again, or one with every update twice."""
+    stop_after(trainer(tiny("context"), splits, vocabulary, tmp_path), 7)
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"update": 8, "loss": 0.1}\n{"upd' + bytes(500) + b"\xff\n")
+    trainer(tiny("context"), splits, vocabulary, tmp_path).train()
+    assert [entry["update"] for entry in losses(tmp_path)] == list(range(1, 11))
+
+
 def test_a_damaged_checkpoint_never_replaces_the_whole_one(
     splits: Splits, vocabulary: Vocabulary, tmp_path: Path
 ) -> None:

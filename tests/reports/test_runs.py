@@ -13,7 +13,7 @@ from benchmark.predictions import write_predictions
 from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.receipt import first_difference, make_receipt
 from reference_model.config import Config
-from reference_model.run_folder import run_folder, write_config
+from reference_model.run_folder import read_config, run_folder, write_config
 from reports.experiments import TableRow
 from reports.figures.curves import draw_curves
 from reports.runs.stored import Run, check_data, find_runs, set_aside, state, store
@@ -57,6 +57,45 @@ def test_stored_results_hold_all_that_tables_need(tmp_path: Path, splits: dict[s
     assert not any("safetensors" in name for name in before)
     store(run, splits, tmp_path / "results")
     assert {p.name: p.read_bytes() for p in path.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["preds.test.jsonl.gz", "preds.val.jsonl.gz", "scores.test.json", "config.json"])
+@pytest.mark.parametrize("how", ["a bit", "zeroed", "halved", "missing"])
+def test_stored_results_that_are_damaged_are_told(
+    name: str, how: str, tmp_path: Path, splits: dict[str, Split], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table without a row, or with a number of half of the captions, and no word about it."""
+    path = store(finished(tmp_path / "runs", splits, tiny("context")), splits, tmp_path / "results")
+    assert Run(path).complete
+    content = (path / name).read_bytes()
+    place = content.index(b'"predictions": "') + 20 if name == "scores.test.json" else len(content) // 2
+    changed = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+    damaged = {"a bit": changed, "zeroed": bytes(len(content)), "halved": content[: len(content) // 2], "missing": b""}
+    (path / name).write_bytes(damaged[how])
+    if how == "missing":
+        (path / name).unlink()
+    if (name, how) == ("config.json", "a bit"):
+        with pytest.raises(InputError):
+            read_config(path)
+        return
+    assert not Run(path).complete
+    assert not Run(path).complete
+    said = capsys.readouterr().err
+    if how != "missing" or name.startswith("preds"):
+        assert said.count(name.removesuffix(".gz")) >= 1
+        assert said.count("\n") == 1
+
+
+def test_a_damaged_log_costs_its_lines_alone(tmp_path: Path, splits: dict[str, Split]) -> None:
+    """Zeros at the end of a file, as a power cut leaves them, or bytes that are no text."""
+    run = finished(tmp_path, splits, tiny("context"))
+    path = run.folder / "log.jsonl"
+    path.write_bytes(path.read_bytes() + b"\xff\xfe{\n" + bytes(3000) + b'{"update": "x"}\n[3]\n')
+    assert run.updates_done == 7
+    assert run.validations == {7: {"CIDEr": 50.0, "Exact": 10.0}}
+    assert run.seconds_per_update == 0.04
+    path.unlink()
+    assert (run.updates_done, run.validations, run.seconds_per_update) == (0, {}, None)
 
 
 def test_scores_come_from_the_predictions(tmp_path: Path, splits: dict[str, Split]) -> None:
