@@ -233,9 +233,8 @@ def test_data_are_public_only_if_they_say_so(
         about = json.loads((folder / "dataset.json").read_text())
         write_description(folder, name="x", synthetic=True, splits=about["splits"], public=public)
         assert open_directory(folder)["test"].public is public
-    write_description(folder, name="x", synthetic=True, splits=about["splits"], public="false")
     with pytest.raises(InputError, match="public is 'false', expected true or false"):
-        open_directory(folder)
+        write_description(folder, name="x", synthetic=True, splits=about["splits"], public="false")
 
 
 def test_no_recomputed_score_of_private_data_is_told(
