@@ -2,8 +2,8 @@
 
     python fake_training.py FOLDER MODE [UPDATES [VERSION]]
 
-Like the real one it goes on from its checkpoint, saves and ends with 0 at SIGTERM and Ctrl-C, and is never complete
-without `scores.*.json`. Modes: ok, fail (exit code 3), slow (20 updates a second).
+Like the real one it goes on from its checkpoint, saves and ends with 143 at SIGTERM and Ctrl-C, and is never
+complete without `scores.*.json`. Modes: ok, fail (exit code 3), slow (20 updates a second).
 """
 
 import hashlib
@@ -39,7 +39,7 @@ with (folder / "log.jsonl").open("a") as log:
         checkpoint.write_text(str(update))
         if stopped:
             print(f"stopped after update {update}", file=sys.stderr)
-            sys.exit(0)
+            sys.exit(143)
 for split in ("val", "test"):
     (folder / f"preds.{split}.jsonl").write_text(json.dumps({"image_id": "a", "box": 0, "caption": "x"}) + "\n")
     receipt = {"data": {"images": 1, "boxes": 1}, "sha256": {"predictions": hashlib.sha256(b"x\n").hexdigest()}}

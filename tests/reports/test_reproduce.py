@@ -63,7 +63,8 @@ def test_from_nothing_to_the_table_through_ctrl_c_and_kill(tmp_path: Path, direc
     more = ("--profile", "smoke", "--data", directory, "--runs", runs, "--jobs", "1", "--output", output)
     longer = ("--set", "train.finetune_updates=60", "--set", "train.save_every=2")
     arguments = ("table3", *more, *longer)
-    for number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
+    signals = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGKILL: -9}
+    for number, code in signals.items():
         running = subprocess.Popen(command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         before = _updates(runs)
         end = time.monotonic() + 120

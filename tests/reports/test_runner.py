@@ -113,7 +113,7 @@ def test_killed_training_goes_on_where_it_was(tmp_path: Path) -> None:
     assert int(second) > 3
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signals_reach_the_training_which_saves(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C that leaves orphans, or a training that ends without having saved."""
     one = job(tmp_path, "slow", updates=400)
