@@ -20,6 +20,7 @@ from rich.console import Console
 from . import streams
 from .citation import BIBTEX
 from .errors import InputError, printable
+from .extras import missing_extra
 from .processes import signals_as_exits
 
 stdout = Console(emoji=False)  # :key: is text of a caption or of a file's name
@@ -89,15 +90,6 @@ def run(command: Callable[..., Any] | typer.Typer) -> None:
         app()
 
 
-#: Modules that are imported where they are needed, by the extra that brings them.
-_EXTRAS = {
-    "board": ("fontTools", "jinja2", "pydantic", "yaml"),
-    "types": ("sentence_transformers", "sklearn", "torch", "transformers"),
-    "train": ("safetensors", "tensorboard", "torchvision"),
-    "reports": ("matplotlib", "pandas"),
-}
-
-
 @contextmanager
 def guarded() -> Iterator[None]:
     """Run a block as a command does: with streams that never fail, and errors and signals turned into exit codes."""
@@ -113,11 +105,9 @@ def guarded() -> Iterator[None]:
             fail(problem)
         sys.exit(2)
     except ModuleNotFoundError as error:
-        module = (error.name or "").partition(".")[0]
-        extra = next((extra for extra, modules in _EXTRAS.items() if module in modules), None)
-        if extra is None:
+        if (sentence := missing_extra(error)) is None:
             raise
-        fail(f"this needs {module}, which is not installed; try `pip install 'caponimage[{extra}]'`")
+        fail(sentence)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -123,6 +123,8 @@ def seal(path: Path) -> None:
     """
     with path.open("r+b") as file:
         place, _ = _sealed(file)
+        file.seek(place)
+        file.write(_BLANK.encode())
         file.seek(0)
         digest = _digest(file)
         file.seek(place)

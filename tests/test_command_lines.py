@@ -1,6 +1,7 @@
 """Every command as a stranger would type it: help with examples, and one sentence for what cannot be done."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -174,6 +175,19 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.parametrize(("module", "missing"), [("reference_model.speed", "torch"), ("reports.site", "jinja2")])
+def test_a_module_that_needs_an_extra_says_so(tmp_path: Path, module: str, missing: str) -> None:
+    """A traceback from a command whose module imports a package of an extra before there is a command line."""
+    (tmp_path / missing).mkdir()
+    (tmp_path / missing / "__init__.py").write_text(f"raise ModuleNotFoundError('none', name='{missing}')")
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])}
+    command = [sys.executable, "-m", module, "--help"]
+    result = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"error: this needs {missing}, which is not installed; try `pip install")
+    assert result.stderr.count("\n") == 1
+
+
 def test_a_missing_extra_is_named_in_a_sentence() -> None:
     """ModuleNotFoundError with a traceback, in an install that lacks what only some commands need."""
     code = (
@@ -182,7 +196,7 @@ def test_a_missing_extra_is_named_in_a_sentence() -> None:
         "def main() -> None: import {0}.inner\n"
         "cli.run(main)"
     )
-    for module, extra in (("jinja2", "board"), ("torch", "types"), ("matplotlib", "reports")):
+    for module, extra in (("jinja2", "board"), ("sklearn", "types"), ("matplotlib", "reports")):
         command = [sys.executable, "-c", code.format(module)]
         refused = subprocess.run(command, capture_output=True, text=True, check=False)
         assert refused.returncode == 2
