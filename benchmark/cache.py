@@ -1,10 +1,10 @@
-"""The one room for what can be made again: built data sets, prepared splits, models of others' making, scores.
+"""The cache folder: data sets, prepared splits, language models, digests; what is missing or damaged is made again.
 
 Invariants:
 * an entry is a pure function of its name, which is made of everything that decides its content;
 * it is checked when it is opened; one that is damaged or half deleted is made anew;
 * it is made by one process at a time; others wait, and find it done;
-* where the room cannot be written (or there is none), entries in it are read, and new ones are made in a temporary
+* where the folder cannot be written (or there is none), entries in it are read, and new ones are made in a temporary
   folder of this process, which says so once.
 """
 
@@ -14,12 +14,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 from .errors import DamagedError, InputError
-from .files import folder_when_complete, replace_when_complete
+from .files import folder_when_complete, replace_when_complete, temporary_place
 from .locks import locked
 
 T = TypeVar("T")
@@ -87,7 +88,11 @@ def _refusal(place: Path) -> str:
 
 
 def _made(place: Path, read: Callable[[Path], T], make: Callable[[Path], None], folder: bool) -> T:
-    with locked(place, wait=True):
+    def waiting() -> bool:
+        _say_once(f"another process is making {place}; waiting for it")
+        return False
+
+    with locked(place, wait=True, stop=waiting):
         try:
             return read(place)  # another process may have made it meanwhile
         except (FileNotFoundError, NotADirectoryError, DamagedError):
@@ -107,15 +112,19 @@ def _in_scratch(name: str, read: Callable[[Path], T], make: Callable[[Path], Non
 
 @cache
 def _scratch_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="caponimage-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    until_the_end = ExitStack()
+    atexit.register(until_the_end.close)
+    return until_the_end.enter_context(temporary_place(Path(tempfile.gettempdir())))
+
+
+def _scratch(why: str) -> Path:
+    _say_once(f"{why}; until this program ends, what it makes is kept in {_scratch_folder()}")
+    return _scratch_folder()
 
 
 @cache
-def _scratch(why: str) -> Path:
-    _say(f"{why}; until this program ends, what it makes is kept in {_scratch_folder()}")
-    return _scratch_folder()
+def _say_once(sentence: str) -> None:
+    _say(sentence)
 
 
 def _say(sentence: str) -> None:

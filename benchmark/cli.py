@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -145,17 +144,6 @@ def say_written(path: Path, more: str = "") -> None:
     """Print that a file or folder was written, unless it is stdout itself."""
     if str(path) != "-":
         say(f"wrote {path}{more}")
-
-
-def require_board_extra() -> None:
-    """Check that the packages which the leaderboard commands need are installed.
-
-    Raises:
-        InputError: if pydantic or PyYAML is not installed.
-    """
-    missing = [package for module, package in [("pydantic", "pydantic"), ("yaml", "PyYAML")] if not find_spec(module)]
-    if missing:
-        raise InputError(f"submissions need {' and '.join(missing)}; try `pip install 'caponimage[board]'`")
 
 
 def _fenced(documentation: str) -> str:

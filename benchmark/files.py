@@ -65,8 +65,7 @@ def replace_when_complete(path: Path) -> Iterator[Path]:
     if path.is_dir():
         raise InputError(f"{path} is a folder, expected a file to write; try {path / 'NAME'}")
     path = _target(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _temporary(path.parent) as place:
+    with temporary_place(path.parent) as place:
         partial = place / path.name
         yield partial
         if path.is_file():
@@ -79,19 +78,38 @@ def replace_when_complete(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def folder_when_complete(out: Path) -> Iterator[Path]:
-    """Yield a folder to fill; it becomes `out`, replacing an old one, if the block ends without an error."""
+    """Yield a folder to fill; it becomes `out`, replacing an old one, if the block ends without an error.
+
+    Raises:
+        InputError: if `out` is a file.
+    """
     out = _target(Path(out))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with _temporary(out.parent) as place:
+    if os.path.lexists(out) and not out.is_dir():
+        raise InputError(f"{out} is a file, expected a folder to write; take another name")
+    with temporary_place(out.parent) as place:
         partial = place / out.name
         partial.mkdir()
         yield partial
-        _sync_tree(partial)
-        if os.path.lexists(out):
-            _exchange(partial, out, place / "old" / out.name)
-        else:
-            partial.rename(out)
-        _sync(out.parent)
+        put_folder(partial, out)
+
+
+def put_folder(built: Path, out: Path, *, replace: bool = True) -> None:
+    """Move a folder out of the `temporary_place` beside `out` to its name.
+
+    Args:
+        built: folder to move.
+        out: its name.
+        replace: whether an old folder of that name goes.
+
+    Raises:
+        OSError: if there is an old one that must stay.
+    """
+    _sync_tree(built)
+    if replace and os.path.lexists(out):
+        _exchange(built, out)
+    else:
+        built.rename(out)
+    _sync(out.parent)
 
 
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path | None] = ()) -> None:
@@ -99,11 +117,12 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path | No
 
     Args:
         outputs: path of each output by the name of its option; None and `-` are left out.
-        inputs: files and folders that are read; nothing inside a folder may be written, either. None and `-` are left
-            out.
+        inputs: files and folders that are read; nothing inside a folder may be written, and no folder that holds one
+            may be replaced, either. None and `-` are left out.
 
     Raises:
-        InputError: with a sentence for each output that is an input, lies in an input folder, or is named twice.
+        InputError: with a sentence for each output that is an input, lies in an input folder, holds an input, or is
+            named twice.
     """
     problems = []
     read = [Path(path) for path in inputs if path is not None and str(path) != "-"]
@@ -111,10 +130,12 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path | No
     for option, output in outputs.items():
         if output is None or is_stream(Path(output)):
             continue
-        place = _target(Path(output)).absolute()
+        place = Path(output).resolve()
         for path in read:
-            if path.is_dir() and path.resolve() in [place.resolve(), *place.resolve().parents]:
+            if path.is_dir() and place.is_relative_to(path.resolve()):
                 problems.append(f"{option}: {output} lies in the input folder {path}; take a place outside it")
+            elif path.resolve() != place and path.resolve().is_relative_to(place):
+                problems.append(f"{option}: {output} holds the input {path} and would be replaced; take another folder")
             elif _same(place, path):
                 problems.append(f"{option}: {output} is the input {path} and would overwrite it; take another name")
         if place in seen:
@@ -146,8 +167,12 @@ def _clear(place: Path) -> None:
 
 
 @contextmanager
-def _temporary(parent: Path) -> Iterator[Path]:
-    """Yield a new hidden folder, locked as long as this process lives, and remove it at the end."""
+def temporary_place(parent: Path) -> Iterator[Path]:
+    """Yield a new hidden folder in `parent`, which is made if need be, and remove it at the end.
+
+    It is locked as long as this process lives, so that the next one clears it away if this one is killed.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
     clear_stale(parent)
     place = parent / f"{PARTIAL}{secrets.token_hex(6)}"
     unlocked = place.with_name(place.name + _UNLOCKED)
@@ -176,7 +201,7 @@ def _pour(source: Path, path: Path) -> None:
     """Copy a file into a stream."""
     with source.open("rb") as content:
         if str(path) != "-":
-            with path.open("wb") as file:
+            with path.open("ab") as file:  # what a file behind /dev/stdout holds already stays
                 shutil.copyfileobj(content, file)
         elif sys.__stdout__ is None:
             raise InputError("- is stdout, which is closed; expected a file to write")
@@ -228,17 +253,23 @@ def _sync_tree(folder: Path) -> None:
         _sync(Path(root))
 
 
-def _exchange(new: Path, out: Path, old: Path) -> None:
-    """Put `new` in the place of `out`, which exists, in one step where the system can; `old` takes it otherwise."""
+def _exchange(new: Path, out: Path) -> None:
+    """Put `new` in the place of `out`, which exists, in one step where the system can."""
     if out.is_dir() and not any(out.iterdir()):
         with suppress(OSError):
             new.rename(out)
             return
     if _exchange_names(new, out):
         return
+    old = new.parent / "old" / out.name  # from where `clear_stale` restores it
     old.parent.mkdir()
-    out.rename(old)
-    new.rename(out)
+    try:
+        out.rename(old)
+        new.rename(out)
+    except BaseException:
+        if not os.path.lexists(out):
+            old.rename(out)
+        raise
 
 
 def _exchange_names(a: Path, b: Path) -> bool:

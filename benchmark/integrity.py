@@ -1,7 +1,8 @@
 """Tell whether what is read is what was once written: digests, manifests of folders, seals of safetensors files.
 
 Invariants:
-* whatever differs by a bit from what was written raises `DamagedError`, before any of it is used;
+* whatever differs by a bit from what was written raises `DamagedError`, before any of it is used, unless it is a file
+  of more than `REMEMBERED` bytes whose size, times and inode stayed as they were;
 * a digest is computed whenever a file is opened; only that of a file of more than `REMEMBERED` bytes is kept in the
   cache, under the file's path, size, times and inode, so that opening it again does not read it whole.
 """
@@ -72,11 +73,12 @@ def _check(facts: list[Any], digest: str) -> str:
 
 def write_manifest(folder: Path) -> None:
     """Write `manifest.json` into a folder: size and digest of every other file in it and below."""
-    files = {
-        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path != folder / MANIFEST
-    }
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path != folder / MANIFEST:
+            with path.open("rb") as file:  # not remembered, since the folder is about to get its name
+                digest = _digest(file)
+            files[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": digest}
     with replace_when_complete(folder / MANIFEST) as partial:
         partial.write_text(json.dumps({"files": files}, indent=1) + "\n", encoding="utf-8")
 
@@ -93,7 +95,7 @@ def check_manifest(folder: Path) -> None:
         listed = [(str(name), int(entry["bytes"]), str(entry["sha256"])) for name, entry in files.items()]
     except FileNotFoundError:
         raise DamagedError(f"{folder} has no {MANIFEST}, so nobody can tell whether it is whole") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise DamagedError(f"{path}: damaged ({error!r:.80})") from None
     problems = []
     for name, size, digest in listed:
@@ -171,10 +173,14 @@ def _sealed(file: BinaryIO) -> tuple[int, str]:
     if not 2 <= size <= _MAX_HEADER:
         raise ValueError(f"a header of {size:,} bytes")
     header = file.read(size)
-    content = json.loads(header)
-    if not isinstance(content, dict):
-        raise ValueError("the header is no JSON object")
-    found = str(content.get("__metadata__", {})[_SEAL])
+    try:
+        content = json.loads(header)
+    except RecursionError:
+        raise ValueError("the header is nested too deeply") from None
+    metadata = content.get("__metadata__", {}) if isinstance(content, dict) else None
+    if not isinstance(metadata, dict):
+        raise ValueError("the header is no JSON object with metadata")
+    found = str(metadata[_SEAL])
     place = header.find(f'"{_SEAL}":"{found}"'.encode())
     if len(found) != len(_BLANK) or place < 0:
         raise ValueError("its digest is cut")

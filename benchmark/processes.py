@@ -56,7 +56,9 @@ def end_after(wait: Callable[[], object]) -> None:
 
 @contextmanager
 def program(command: Sequence[str], **named: Any) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start a program, which ends with the block, and with it what it has started itself; Ctrl-C does not reach it.
+    """Start a program, which ends with the block; Ctrl-C does not reach it.
+
+    If it still runs then, what it has started itself ends with it.
 
     Args:
         command: the program and its arguments.

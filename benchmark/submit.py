@@ -7,6 +7,7 @@ Invariants:
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -17,7 +18,7 @@ from .dataset import open_dataset
 from .dataset.schema import EVALUATED_SPLITS
 from .dataset.store import Split
 from .errors import InputError
-from .files import replace_when_complete
+from .files import put_folder, replace_when_complete, temporary_place
 from .predictions import read_predictions
 from .scoring.evaluation import Evaluation, evaluate
 from .scoring.tables import seeds_table
@@ -57,10 +58,9 @@ def main(
         python -m benchmark.submit seed1.test.jsonl seed2.test.jsonl \
             --val seed1.val.jsonl --val seed2.val.jsonl --metadata metadata.yaml
     """
-    cli.require_board_extra()
     from .leaderboard.check import Checker
     from .leaderboard.entries import all_entries, entry_name
-    from .leaderboard.new_entry import fill_entry, temporary_folder
+    from .leaderboard.new_entry import fill_entry
 
     splits = open_dataset(data)
     there = all_entries(submissions) if submissions.exists() else []
@@ -72,7 +72,7 @@ def main(
         seeds_table(splits[split], [one[split] for one in evaluations]).show(cli.stdout)
 
     target = submissions / name
-    with temporary_folder(None if dry_run else submissions) as place:
+    with temporary_place(Path(tempfile.gettempdir()) if dry_run else submissions) as place:
         fill_entry(place / name, about, seeds, evaluations, splits)
         # The receipts were just made from these captions, so the check that recomputes them is left out.
         report = checker.check(place / name, beside=submissions, without=["receipts"])
@@ -87,7 +87,7 @@ def main(
             cli.say(f"all checks passed; without --dry-run, {target} would be written")
             return
         _refuse_existing(target)
-        (place / name).rename(target)
+        put_folder(place / name, target, replace=False)
     cli.say(f"wrote {target}; to hand it in:\n\n{_git_commands(target)}")
 
 
@@ -107,7 +107,6 @@ def init(
         # ask for every field; Ctrl-C stops and writes the answers so far
         python -m benchmark.submit init --interactive
     """
-    cli.require_board_extra()
     from .leaderboard.interview import Interview
     from .leaderboard.metadata import template
 

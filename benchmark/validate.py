@@ -16,7 +16,10 @@ def main(
     predictions: Annotated[Path, typer.Argument(help="Prediction file (JSONL, also .gz or .zst); - reads stdin.")],
     data: cli.Data = None,
     split: cli.SplitName = "test",
-    fix: Annotated[Path | None, typer.Option(metavar="OUT", help="Write a repaired copy to this file.")] = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option(parser=cli.file_named("fixed.jsonl"), metavar="FILE", help="Write a repaired copy to this file."),
+    ] = None,
 ) -> None:
     """Check a prediction file as scoring does; the exit code is 0 if it is fine, 2 if not.
 

@@ -3,7 +3,7 @@
 from reference_model.config import Config
 from reference_model.registry import Network, named
 
-__all__ = ["NETWORK", "VARIANTS", "named"]  # scripts of others import `named` from here
+__all__ = ["NETWORK", "VARIANTS", "named"]  # `named` lives in `registry`; older scripts import it from here
 
 #: For each variant, what it is and its overrides of the paper's `baseline`.
 VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -16,10 +16,11 @@ from benchmark.dataset import open_dataset
 from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
+from benchmark.files import put_folder, temporary_place
 from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.entries import entry_name
 from benchmark.leaderboard.metadata import Metadata, read_metadata
-from benchmark.leaderboard.new_entry import fill_entry, temporary_folder
+from benchmark.leaderboard.new_entry import fill_entry
 from benchmark.scoring.evaluation import evaluate
 from benchmark.shell import quoted
 from reference_model.config import Config
@@ -128,15 +129,13 @@ def _make(
         raise InputError(f"{target} is an entry of others, which is never replaced; choose another --date")
     captions = [{split: run.captions(splits[split]) for split in EVALUATED_SPLITS} for run in runs]
     evaluations = [{split: evaluate(splits[split], one[split]) for split in EVALUATED_SPLITS} for one in captions]
-    with temporary_folder(submissions) as place:
+    with temporary_place(submissions) as place:
         built = place / target.name
         fill_entry(built, about, captions, evaluations, splits)
         report = checker.check(built, beside=submissions, without=["receipts"])
         if report.failures:
             raise InputError(*(problem for _, problem in report.failures))
-        if again:
-            target.rename(place / "before")
-        built.rename(target)
+        put_folder(built, target)
     return target
 
 

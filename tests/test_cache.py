@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(autouse=True)
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CAPONIMAGE_CACHE", str(tmp_path / "cache"))
-    cache._scratch.cache_clear()
+    cache._say_once.cache_clear()
     return tmp_path / "cache"
 
 

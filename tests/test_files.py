@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark import files
 from benchmark.errors import InputError
 from benchmark.files import PARTIAL, check_outputs, folder_when_complete, replace_when_complete
 
@@ -195,6 +196,51 @@ def test_a_folder_that_was_never_locked_is_stale_after_a_minute(tmp_path: Path) 
     assert names(tmp_path) == sorted([young.name, "file"])
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_a_folder_that_cannot_be_exchanged_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """Ctrl-C between two renames, where names cannot be exchanged in one step: neither the old nor the new folder."""
+    fill_folder(tmp_path / "folder", "old")
+    rename = Path.rename
+
+    def interrupted(a: Path, b: Path) -> Path:
+        if b == tmp_path / "folder" and a.parent.name != "old":
+            raise error("between")
+        return rename(a, b)
+
+    monkeypatch.setattr(files, "_exchange_names", lambda a, b: False)
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(error):
+        fill_folder(tmp_path / "folder", "new")
+    assert (tmp_path / "folder/inside").read_text() == "old"
+    monkeypatch.setattr(Path, "rename", rename)
+    fill_folder(tmp_path / "folder", "new")
+    assert (tmp_path / "folder/inside").read_text() == "new"
+    assert names(tmp_path) == ["folder"]
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    """A file that is silently exchanged for a folder of the same name."""
+    fill(tmp_path / "file", "old")
+    with pytest.raises(InputError, match="is a file, expected a folder"):
+        fill_folder(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "old"
+
+
+@posix
+def test_a_log_behind_stdout_keeps_its_lines(tmp_path: Path) -> None:
+    """`-o /dev/stdout >> log`, which emptied the log first."""
+    code = (
+        "from pathlib import Path; from benchmark.files import replace_when_complete\n"
+        "with replace_when_complete(Path('/dev/stdout')) as partial: partial.write_text('new')"
+    )
+    (tmp_path / "log").write_text("old ")
+    with (tmp_path / "log").open("ab") as log:
+        subprocess.run([sys.executable, "-c", code], stdout=log, check=True, cwd=Path(__file__).parents[1])
+    assert (tmp_path / "log").read_text() == "old new"
+
+
 def test_an_output_is_no_input(tmp_path: Path) -> None:
     """Predictions that are overwritten by their own scores, or a picture of the data set by a drawing of it."""
     data, file = tmp_path / "data", tmp_path / "preds.jsonl"
@@ -208,6 +254,12 @@ def test_an_output_is_no_input(tmp_path: Path) -> None:
     for output in (data, data / "inside", data / "new", data / "sub/new"):
         with pytest.raises(InputError, match=r"--out: .* lies in the input folder"):
             check_outputs({"--out": output}, [file, data])
+    with pytest.raises(InputError, match=r"--out: .* holds the input .*preds.jsonl"):
+        check_outputs({"--out": tmp_path}, [file])
+    (tmp_path / "linked").symlink_to(tmp_path)
+    for twice in (tmp_path / "data/../x", tmp_path / "linked/x"):
+        with pytest.raises(InputError, match=r"--b: .* is also the output of --a"):
+            check_outputs({"--a": tmp_path / "x", "--b": twice}, [])
     with pytest.raises(InputError, match=r"--b: .* is also the output of --a"):
         check_outputs({"--a": tmp_path / "x", "--b": tmp_path / "x"}, [])
     with pytest.raises(InputError) as caught:

@@ -47,7 +47,23 @@ def test_every_flipped_bit_of_a_sealed_file_is_seen(sealed: Path) -> None:
 def test_a_sealed_file_that_was_cut_or_emptied_is_seen(sealed: Path) -> None:
     """A copy that ended early, or zeros after a power cut, taken for weights."""
     whole = sealed.read_bytes()
-    for content in (b"", whole[:7], whole[:40], whole[: len(whole) // 2], whole[:-1], whole + b"\0", bytes(len(whole))):
+    deep = b"[" * 100_000
+    headers = [b'{"__metadata__":%s}' % value for value in (b"null", b"[]", b'"text"', b"3", deep)] + [
+        b"[]",
+        b"null",
+        deep,
+    ]
+    foreign = [len(header).to_bytes(8, "little") + header for header in headers]
+    for content in (
+        *foreign,
+        b"",
+        whole[:7],
+        whole[:40],
+        whole[: len(whole) // 2],
+        whole[:-1],
+        whole + b"\0",
+        bytes(len(whole)),
+    ):
         sealed.write_bytes(content)
         with pytest.raises(DamagedError):
             check_seal(sealed)
@@ -79,7 +95,15 @@ def test_a_folder_is_compared_with_its_manifest(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     with pytest.raises(DamagedError, match="has 3 bytes, expected 150"):
         check_manifest(tmp_path)
-    for text in ("", "{}", "[]", '{"files": 3}', '{"files": {"a": 1}}'):
+    for text in (
+        "",
+        "[" * 100_000,
+        '{"files": {"a": {"bytes": 1e999, "sha256": ""}}}',
+        "{}",
+        "[]",
+        '{"files": 3}',
+        '{"files": {"a": 1}}',
+    ):
         (tmp_path / "manifest.json").write_text(text)
         with pytest.raises(DamagedError):
             check_manifest(tmp_path)

@@ -69,7 +69,7 @@ def _lost_pictures(split: Split) -> int:
     there = set()
     with suppress(OSError), os.scandir(split.directory / "images") as entries:
         there = {entry.name for entry in entries}
-    return sum(split.image_path(image_id).name not in there for image_id in split.image_ids)
+    return sum(f"{image_id}.png" not in there for image_id in split.image_ids)
 
 
 def _build_mini(folder: Path) -> None:

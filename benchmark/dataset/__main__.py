@@ -91,7 +91,10 @@ def show_command(
     data: _DataArgument = None,
     split: Annotated[str, typer.Option(help="Split of the data set: train, val or test.")] = "test",
     image: Annotated[str | None, typer.Option(help="Id of the image. [default: first image of the split]")] = None,
-    out: Annotated[Path, typer.Option(help="PNG file to write; - is stdout.")] = Path("shown.png"),
+    out: Annotated[
+        Path,
+        typer.Option(parser=cli.file_named("shown.png"), metavar="FILE", help="PNG file to write; - is stdout."),
+    ] = Path("shown.png"),
     predictions: Annotated[
         Path | None, typer.Option(help="Prediction file whose captions are shown beside the references.")
     ] = None,
@@ -199,7 +202,16 @@ def import_predictions_command(
     predictions: Annotated[
         Path, typer.Argument(help="JSON file of the released code (also .gz or .zst); - reads stdin.")
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Prediction file to write, such as preds.jsonl.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            parser=cli.file_named("preds.jsonl"),
+            metavar="FILE",
+            help="Prediction file to write, such as preds.jsonl.",
+        ),
+    ],
     data: cli.Data = None,
     split: cli.SplitName = "test",
 ) -> None:

@@ -41,7 +41,8 @@ _SPARE, _TIMES = 256 << 20, 50
 #: Version of the checks, part of the name under which their result is kept.
 _CHECKS = 1
 
-_ADVICE = "copy it again from where it is whole, or build or import the data set again"
+#: What to do about a damaged data set, for messages.
+ADVICE = "copy it again from where it is whole, or build or import the data set again"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class RowFile:
         self.path = path
         with self._in_words():
             if not (size := path.stat().st_size):
-                raise DamagedError(f"{path} is empty, expected a Parquet file; {_ADVICE}")
+                raise DamagedError(f"{path} is empty, expected a Parquet file; {ADVICE}")
             metadata = pq.read_metadata(path, memory_map=True)
             leaves = [metadata.schema.column(i) for i in range(len(metadata.schema))]
             # The metadata of columns in groups is not asked for: the library ends the process where that is damaged.
@@ -153,7 +154,7 @@ class RowFile:
                 ids.append(batch.column("image_id"))
                 read += len(batch)
             if not problems and read != self.n_rows:
-                raise DamagedError(f"{self.path}: damaged: it has {read:,} rows and claims {self.n_rows:,}; {_ADVICE}")
+                raise DamagedError(f"{self.path}: damaged: it has {read:,} rows and claims {self.n_rows:,}; {ADVICE}")
             problems += [_partly(name, n, read) for name, n in sorted(hidden.items()) if 0 < n < read and not problems]
             problems += _repeated(pa.chunked_array(ids, pa.string()))
         if problems:
@@ -174,7 +175,7 @@ class RowFile:
                 raise InputError(f"{self.path} cannot be read ({error.strerror})") from None
             said = " ".join(str(error).split()) or type(error).__name__
             raise DamagedError(
-                f"{self.path}: damaged, or no Parquet file that can be read ({said:.160}); {_ADVICE}"
+                f"{self.path}: damaged, or no Parquet file that can be read ({said:.160}); {ADVICE}"
             ) from None
 
 

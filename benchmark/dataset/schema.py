@@ -80,7 +80,7 @@ def is_split_name(text: Any) -> bool:
 
 
 def is_data_set_name(text: Any) -> bool:
-    """Whether a value can be the name of a data set: it is shown in tables, and part of names of files."""
+    """Whether a value can be the name of a data set, which tables and messages show."""
     return isinstance(text, str) and 1 <= len(text) <= 100 and text.isprintable() and not re.search(r"[/\\]", text)
 
 

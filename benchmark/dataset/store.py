@@ -34,7 +34,7 @@ from ..errors import DamagedError, InputError
 from ..files import replace_when_complete
 from ..pictures import read_picture
 from .fingerprint import Fingerprint, RowDigest
-from .rows import ROWS_PER_GROUP, RowFile
+from .rows import ADVICE, ROWS_PER_GROUP, RowFile
 from .schema import (
     DATA_SET_NAME,
     ROLES,
@@ -52,8 +52,6 @@ FORMAT = "caponimage-dataset/1"
 _CHECK = "check"
 _MAX_DESCRIPTION = 1 << 20
 _MAX_SPLITS = 100
-
-_ADVICE = "copy it again from where it is whole, or build or import the data set again"
 
 
 class SplitWriter:
@@ -182,7 +180,7 @@ class Split:
             if (stated := self.stated.get(what, value)) != value:
                 raise DamagedError(
                     f"{self.directory / self.name}.parquet was changed or damaged after it was written: its {what} "
-                    f"{'is' if what == 'fingerprint' else 'are'} {value}, dataset.json says {stated}; {_ADVICE}"
+                    f"{'is' if what == 'fingerprint' else 'are'} {value}, dataset.json says {stated}; {ADVICE}"
                 )
 
     def _column(self, name: str) -> pa.Array:
@@ -372,7 +370,7 @@ def _read_description(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             content = file.read(_MAX_DESCRIPTION + 1)
         if len(content) > _MAX_DESCRIPTION:
-            raise DamagedError(f"{path}: more than {_MAX_DESCRIPTION:,} bytes, expected a short JSON file; {_ADVICE}")
+            raise DamagedError(f"{path}: more than {_MAX_DESCRIPTION:,} bytes, expected a short JSON file; {ADVICE}")
         description = json.loads(content.decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(
@@ -382,12 +380,12 @@ def _read_description(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:
-        raise DamagedError(f"{path}: not JSON ({error!s:.160}); {_ADVICE}") from None
+        raise DamagedError(f"{path}: not JSON ({error!s:.160}); {ADVICE}") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise DamagedError(f"{path}: format is not {FORMAT!r}; import the data set again")
     problems = _description_problems(description)
     if not problems and description.get(_CHECK, _digest_of(description)) != _digest_of(description):
-        problems.append(f"changed or damaged after it was written: its {_CHECK!r} is that of other content; {_ADVICE}")
+        problems.append(f"changed or damaged after it was written: its {_CHECK!r} is that of other content; {ADVICE}")
     if problems:
         raise DamagedError(*(f"{path}: {problem}" for problem in problems))
     return description

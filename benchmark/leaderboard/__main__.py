@@ -72,7 +72,6 @@ def check(
         python -m benchmark.leaderboard check submissions/20270131_my-system --data DIR
         python -m benchmark.leaderboard check --new --base origin/main           # as on a pull request
     """
-    cli.require_board_extra()
     from .accepted import read_hashes
     from .base import read_request
     from .check import Checker
@@ -93,12 +92,15 @@ def check(
         problems += request.problems
     merged = frozenset(path.name for path in all_entries(mine.parent)) - request.touched if request else frozenset()
     checker = Checker(open_dataset(data), hashes, maintainer=maintainer, merged=merged)
-    reports = []
+    reports, told = [], []
     for path in entries:
         done = (new and path.name in hashes.entries) or (request is not None and path.name not in request.touched)
         # Entries in another folder are compared with those of their own folder.
-        reports.append(checker.check(path, without=checker.DONE if done else ()))
-        cli.say(shown(reports[-1]))
+        report = checker.check(path, without=checker.DONE if done else ())
+        reports.append(report)
+        cli.say(shown(report))
+        if request is None or path.name in request.touched or report.failures:
+            told.append(report)  # nobody must say of the others that they were checked just now
     for problem in problems:
         cli.say(f"FAIL {printable(problem)}")
     failing = [report for report in reports if report.failures]
@@ -106,7 +108,7 @@ def check(
     cli.say(f"checked {len(reports)}: {len(reports) - len(failing)} pass, {len(failing)} fail; failures: {failures}")
     if json_file is not None:
         with replace_when_complete(json_file) as partial:
-            partial.write_bytes(result(reports, problems))
+            partial.write_bytes(result(told, problems))
     if failures:
         raise typer.Exit(1)
 
@@ -126,7 +128,6 @@ def accept(
         python -m benchmark.leaderboard accept submissions/20270131_my-system
         python -m benchmark.leaderboard accept submissions/20270131_my-system --replace "two more seeds"
     """
-    cli.require_board_extra()
     from .accepted import read_hashes
     from .check import Checker
     from .entries import HASH_LIST, list_entry
@@ -157,7 +158,6 @@ def comment(
 
         python -m benchmark.leaderboard comment result.json --commit "$(git rev-parse HEAD)" > comment.md
     """
-    cli.require_board_extra()
     from .comment import comment
 
     cli.document(comment(result, submissions, commit).removesuffix("\n"))
@@ -188,7 +188,6 @@ def build(
         python -m benchmark.leaderboard build                       # board/index.html, leaderboard.md, leaderboard.csv
         python -m benchmark.leaderboard build -o board --data DIR
     """
-    cli.require_board_extra()
     if site and not find_spec("jinja2"):
         raise InputError("the pages need jinja2; try `pip install 'caponimage[board]'`, or --no-site")
     from .gather import gather
@@ -219,7 +218,6 @@ def speed(
 
     Example: `python -m benchmark.leaderboard speed --images 5000`
     """
-    cli.require_board_extra()
     from .speed import measure
 
     measure(images, entries, large, jobs or os.cpu_count() or 1).show(cli.stdout)
@@ -233,7 +231,6 @@ def schema() -> None:
 
         python -m benchmark.leaderboard schema > metadata.schema.json
     """
-    cli.require_board_extra()
     from .metadata import json_schema
 
     cli.document(json.dumps(json_schema(), indent=1, ensure_ascii=False, default=str))
@@ -285,7 +282,6 @@ def export(
         python -m benchmark.leaderboard export codabench --data DIR -o bundle.zip
         python -m benchmark.leaderboard export evalai --data DIR -o challenge.zip --packages wheels/
     """
-    cli.require_board_extra()
     from ..platforms.export import default_packages, write_bundle
 
     packages = packages or default_packages(platform)
@@ -332,7 +328,6 @@ def simulate(
 
         python -m benchmark.leaderboard simulate codabench bundle.zip preds.zip --phase val
     """
-    cli.require_board_extra()
     from ..platforms.simulate import Worker, scores_grid, simulate
 
     if not predictions.is_file():

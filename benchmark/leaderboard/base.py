@@ -49,7 +49,10 @@ def read_request(submissions: Path, base: str) -> Request:
     start = _git(submissions, "merge-base", "--end-of-options", f"{base}^{{commit}}", "HEAD").strip()
     listed = _git(submissions, "ls-tree", "--full-tree", "--name-only", "-z", start, "--", *([here] if here else []))
     known = {path.removeprefix(here) for path in listed.split("\0")}
-    fields = _git(submissions, "diff", "--raw", "-z", "--no-renames", "--no-abbrev", "--no-ext-diff", start, "HEAD")
+    # Unlike `git diff`, this command obeys no settings of a user, such as diff.relative.
+    fields = _git(
+        submissions, "diff-tree", "-r", "--raw", "-z", "--no-renames", "--ignore-submodules=none", start, "HEAD"
+    )
     touched: set[str] = set()
     problems = []
     records = fields.split("\0")
@@ -68,6 +71,8 @@ def read_request(submissions: Path, base: str) -> Request:
             problems.append(f"{path}: {_CHANGES.get(status, 'changed')}; a submission leaves the files of others alone")
         elif slash and entry in known:
             problems.append(f"{path}: added to an entry that is there already; submit a new one")
+        elif slash and entry.startswith("."):
+            problems.append(f"{path}: lies in a hidden folder, which is no entry")
         elif mode != _PLAIN:
             problems.append(f"{path}: got {_MODES.get(mode, f'mode {mode}')}, expected a plain file")
     more = len(problems) - _MAX_PROBLEMS

@@ -20,6 +20,7 @@ from unicodedata import normalize
 
 from ..dataset.schema import EVALUATED_SPLITS
 from ..errors import InputError
+from ..files import PARTIAL
 from .metadata import MAX_BYTES, MAX_SEEDS, Metadata
 
 #: The form of the name of an entry's folder, and how long it may be.
@@ -30,8 +31,6 @@ MAX_ENTRIES = 2000
 HASH_LIST = "SHA256SUMS"
 #: Files that the folder of entries may contain.
 BESIDE_ENTRIES = (HASH_LIST, "README.md", ".gitkeep")
-#: Prefix of the folders in which `submit` builds entries; the board skips them, the checker does not.
-IN_THE_MAKING = ".submit."
 _SEED = re.compile(r"seed(0|[1-9][0-9]{0,9})")
 _MIB = 1 << 20
 #: Maximum size of each file, in bytes.
@@ -152,6 +151,8 @@ def _take(entry: Entry, item: "os.DirEntry[str]", place: str, limit: int) -> Non
 def all_entries(submissions: Path) -> list[Path]:
     """Paths of everything that should be an entry in the folder of entries, by name; the checker refuses what is not.
 
+    Folders in which an entry is just being made are left out; `base` refuses a request that adds one.
+
     Raises:
         InputError: if the path is not a folder, is a link to one, or contains more than `MAX_ENTRIES` items.
     """
@@ -165,7 +166,7 @@ def all_entries(submissions: Path) -> list[Path]:
             if len(found) >= MAX_ENTRIES:
                 raise InputError(f"{submissions}: got more than {MAX_ENTRIES:,} entries, expected at most that")
             plain = item.is_file(follow_symlinks=False) and item.name in BESIDE_ENTRIES
-            if not plain:
+            if not plain and not item.name.startswith(PARTIAL):
                 found.append(Path(item.path))
     return sorted(found)
 

@@ -32,7 +32,6 @@ from .check import Checker, Report
 from .copies import Closeness, Similarity, caption_hashes
 from .entries import (
     HASH_LIST,
-    IN_THE_MAKING,
     Entry,
     all_entries,
     list_entry,
@@ -233,7 +232,7 @@ def gather(
     opened = {name: splits[name] for name in EVALUATED_SPLITS}
     drafts, refused, elsewhere = [], [], []
     for path in all_entries(submissions) if submissions.exists() else ():
-        if path.name.startswith(IN_THE_MAKING) or (candidate and path.name == candidate.name):
+        if candidate and path.name == candidate.name:
             continue
         draft = Draft.of(path, checker)
         if draft.of_other_data(opened):

@@ -14,7 +14,7 @@ from ..metrics import METRICS
 from ..paper import COLUMNS, table2_rows
 from ..scoring import blind
 
-#: Cyrillic, Greek, Armenian and Cherokee letters that look like Latin ones, and those that do so to a hasty eye.
+#: Cyrillic, Greek, Armenian and Cherokee letters that look like Latin ones, and those that resemble them.
 _TWINS = {
     "АВЕЗІЈКМНОРСТУХЅҮԌԚԜӀ": "abe3ijkmhopctyxsygqwl",
     "авезіјкмнорстухѕгпьԁһԛԝѵӏ": "abe3ijkmhopctyxsrnbdhqwvl",

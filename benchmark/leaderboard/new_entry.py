@@ -1,33 +1,17 @@
-"""Writes the files of a new entry, in a temporary folder from which it can be renamed into place."""
+"""Writes the files of a new entry, in a temporary folder from which it is moved into place."""
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ..dataset.store import Split
 from ..predictions import write_predictions
 from ..scoring.evaluation import Evaluation
 from ..scoring.receipt import make_receipt
-from .entries import IN_THE_MAKING, predictions_of, readme, receipt_of
+from .entries import predictions_of, readme, receipt_of
 from .metadata import Metadata, as_yaml
 
 #: Predicted captions of one seed, by split; one caption per box.
 Captions = dict[str, list[str]]
-
-
-@contextmanager
-def temporary_folder(parent: Path | None) -> Iterator[Path]:
-    """Yield a folder inside `parent`, or in the system's temporary folder if that is None; remove it afterwards."""
-    if parent is not None:
-        parent.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix=IN_THE_MAKING, suffix=".partial", dir=parent))
-    try:
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def fill_entry(

@@ -107,7 +107,13 @@ def _cached_embeddings(key: str, captions: Sequence[str], encode: Any) -> np.nda
     found: dict[bytes, bytes] = {}
     with suppress(OSError, sqlite3.Error, InputError), closing(_open_store(key)) as store:
         select = "SELECT vector, digest FROM vectors WHERE hash = ?"
-        rows = ((h, *row) for h in hashes for row in store.execute(select, (h,)))
+        try:
+            rows = [(h, *row) for h in hashes for row in store.execute(select, (h,))]
+        except sqlite3.OperationalError:  # locked
+            raise
+        except sqlite3.DatabaseError:  # damaged behind its first page
+            rows = []
+            _path_of_store(key).unlink(missing_ok=True)
         found = {h: vector for h, vector, digest in rows if isinstance(vector, bytes) and digest == _digest(h, vector)}
     missing = [(h, caption) for h, caption in zip(hashes, captions, strict=True) if h not in found]
     if missing:
@@ -115,8 +121,8 @@ def _cached_embeddings(key: str, captions: Sequence[str], encode: Any) -> np.nda
         new = {h: vector.astype("<f4").tobytes() for (h, _), vector in zip(missing, vectors, strict=True)}
         found |= new
         with suppress(OSError, sqlite3.Error, InputError), closing(_open_store(key)) as store, store:
-            rows = ((h, vector, _digest(h, vector)) for h, vector in new.items())
-            store.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+            kept = ((h, vector, _digest(h, vector)) for h, vector in new.items())
+            store.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", kept)
     return np.stack([np.frombuffer(found[h], "<f4") for h in hashes])
 
 
@@ -126,9 +132,7 @@ def _digest(text_hash: bytes, vector: bytes) -> bytes:
 
 def _open_store(key: str) -> sqlite3.Connection:
     """Open the cache of a type model and of the libraries that embed; one that is damaged is made anew."""
-    libraries = [f"{name} {_version_of(name)}" for name in ("sentence-transformers", "transformers", "torch")]
-    place = hashlib.sha256("\n".join([key, *libraries]).encode()).hexdigest()
-    path = cache_directory() / "embeddings" / f"{place[:16]}.sqlite"
+    path = _path_of_store(key)
     path.parent.mkdir(parents=True, exist_ok=True)
     create = "CREATE TABLE IF NOT EXISTS vectors (hash BLOB PRIMARY KEY, vector BLOB, digest BLOB)"
     for _ in range(2):
@@ -143,6 +147,12 @@ def _open_store(key: str) -> sqlite3.Connection:
             store.close()
             path.unlink(missing_ok=True)
     raise OSError(f"{path} cannot be made")
+
+
+def _path_of_store(key: str) -> Path:
+    libraries = [f"{name} {_version_of(name)}" for name in ("sentence-transformers", "transformers", "torch")]
+    place = hashlib.sha256("\n".join([key, *libraries]).encode()).hexdigest()
+    return cache_directory() / "embeddings" / f"{place[:16]}.sqlite"
 
 
 def _version_of(package: str) -> str:

@@ -131,7 +131,7 @@ class PreparedSplit:
                 raise InputError(f"pictures of {split.name} changed while they were prepared; try again")
             write_manifest(folder)
 
-        self.folder = cached(f"prepared/{split.dataset}-{split.name}-{key}", _checked, make, folder=True)
+        self.folder = cached(f"prepared/{split.name}-{key}", _checked, make, folder=True)
 
     def _write(self, folder: Path, vocabulary: Vocabulary, seed: int) -> None:
         with Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bars:

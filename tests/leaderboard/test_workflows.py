@@ -147,7 +147,6 @@ def test_check_and_comment_on_a_pull_request(base: Path, splits: dict[str, Split
     assert not list(base.rglob("owned"))
     result = json.loads((base / "result/result.json").read_text())
     assert {entry["name"]: bool(entry["failures"]) for entry in result["entries"]} == {
-        "20270131_one": False,
         "20270131_two": False,
         "::add-mask::x": True,
         "conftest.py": True,
