@@ -9,6 +9,7 @@ Invariants:
 """
 
 import atexit
+import errno
 import os
 import shutil
 import sys
@@ -69,12 +70,17 @@ def cached(name: str, read: Callable[[Path], T], make: Callable[[Path], None], *
     except (FileNotFoundError, NotADirectoryError):
         pass
     except PermissionError as error:
-        return _in_scratch(name, read, make, folder, f"{room / name} cannot be read ({error.strerror}); {_ADVICE}")
+        return _in_scratch(name, read, make, folder, f"the cache {room} cannot be read ({error.strerror}); {_ADVICE}")
     except DamagedError as error:
         _say(f"{error.problems[0]}; making it anew")
     if refusal := _refusal(room / name):
         return _in_scratch(name, read, make, folder, f"the cache {room} cannot be written ({refusal}); {_ADVICE}")
-    return _made(room / name, read, make, folder)
+    try:
+        return _made(room / name, read, make, folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise InputError(f"the cache {room} has no room for {name} ({error.strerror}); {_ADVICE}") from None
 
 
 def _refusal(place: Path) -> str:

@@ -111,7 +111,7 @@ def guarded() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
-        fail(f"{error.strerror or error}: {error.filename or ''}")
+        fail(f"{error.strerror or error}: {error.filename}" if error.filename else f"{error.strerror or error}")
         sys.exit(2)
 
 

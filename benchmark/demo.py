@@ -7,6 +7,7 @@ import typer
 
 from . import cli
 from .dataset import open_split
+from .files import check_outputs
 from .grid import SYNTHETIC_NOTE, Grid, number
 from .metrics import cider
 from .predictions import read_predictions, write_predictions
@@ -25,6 +26,7 @@ def main(
     Example: `python -m benchmark.demo --out demo`
     """
     train, evaluated = open_split(data, "train"), open_split(data, split)
+    check_outputs({"--out": out / "references"}, [evaluated.directory])
     grid = Grid(f"{evaluated.dataset}, {split}: systems without a model", ["system"])
     for name, predict in blind.SYSTEMS.items():
         path = out / f"{name.replace(' ', '_')}.{split}.jsonl"

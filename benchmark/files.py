@@ -37,7 +37,7 @@ _GRACE = 60.0
 _STALE = 86400.0
 
 #: Names that stand for a stream even where that is redirected to a file.
-_STREAM = re.compile(r"-|/dev/(stdin|stdout|stderr|fd/\d+)|/proc/(self|\d+)/fd/\d+")
+_STREAM = re.compile(r"-|/+dev/(stdin|stdout|stderr|fd/\d+)|/+proc/(self|thread-self|\d+)/fd/\d+")
 
 #: Number of files from which one sync of everything, then one of each file, is faster than one of each alone.
 _MANY_FILES = 32
@@ -83,9 +83,13 @@ def folder_when_complete(out: Path) -> Iterator[Path]:
     Raises:
         InputError: if `out` is a file.
     """
-    out = _target(Path(out))
+    if is_stream(Path(out)):
+        raise InputError(f"{out} is a stream, expected a folder to write; take another name")
+    out = _target(Path(out)).absolute()
     if os.path.lexists(out) and not out.is_dir():
         raise InputError(f"{out} is a file, expected a folder to write; take another name")
+    if Path.cwd().is_relative_to(_resolved(out)):
+        raise InputError(f"{out} is the working folder or holds it, so it cannot be replaced; take another name")
     with temporary_place(out.parent) as place:
         partial = place / out.name
         partial.mkdir()
@@ -130,7 +134,7 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path | No
     for option, output in outputs.items():
         if output is None or is_stream(Path(output)):
             continue
-        place = Path(output).resolve()
+        place = _resolved(Path(output))
         for path in read:
             if path.is_dir() and place.is_relative_to(path.resolve()):
                 problems.append(f"{option}: {output} lies in the input folder {path}; take a place outside it")
@@ -176,7 +180,11 @@ def temporary_place(parent: Path) -> Iterator[Path]:
     clear_stale(parent)
     place = parent / f"{PARTIAL}{secrets.token_hex(6)}"
     unlocked = place.with_name(place.name + _UNLOCKED)
-    unlocked.mkdir()
+    try:
+        unlocked.mkdir()
+    except OSError as error:
+        error.filename = str(parent)  # where nothing can be written; the hidden name would tell nobody anything
+        raise
     try:
         with lock_folder(unlocked):
             unlocked.rename(place)
@@ -188,7 +196,7 @@ def temporary_place(parent: Path) -> Iterator[Path]:
 
 def is_stream(path: Path) -> bool:
     """Whether a path is stdout (`-`) or another stream, or exists and is neither a file nor a folder."""
-    if _STREAM.fullmatch(str(path)):
+    if _STREAM.fullmatch(os.path.normpath(path)):
         return True
     try:
         mode = path.stat().st_mode
@@ -213,7 +221,14 @@ def _pour(source: Path, path: Path) -> None:
 
 def _target(path: Path) -> Path:
     """What a path leads to, if it is a link."""
-    return path.resolve() if path.is_symlink() else path
+    return _resolved(path) if path.is_symlink() else path
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except RuntimeError:  # before Python 3.13
+        raise InputError(f"{path} is a link that leads to itself, expected a name to write to") from None
 
 
 def _same(a: Path, b: Path) -> bool:

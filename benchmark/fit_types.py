@@ -15,7 +15,7 @@ from . import cli
 from .dataset import open_dataset
 from .dataset.schema import EVALUATED_SPLITS
 from .errors import InputError
-from .files import folder_when_complete
+from .files import check_outputs, folder_when_complete
 from .metrics.caption_types import fit_type_model
 from .metrics.corpus import characters
 
@@ -47,9 +47,11 @@ def main(
     """
     if (encoder is None) == (not train_encoder):
         raise InputError("give either --encoder NAME or --train-encoder")
-    if output.exists() and not output.is_dir():
-        raise InputError(f"-o {output}: it is a file, expected a folder to write to")
+    if output.exists() and not (output.is_dir() and {p.name for p in output.iterdir()} <= {"encoder", "types.json"}):
+        raise InputError(f"-o {output}: it holds something else than a type model; take another folder")
     splits = open_dataset(data)
+    read = [split.directory for split in splits.values()]
+    check_outputs({"-o": output}, [*read, Path(encoder) if encoder and Path(encoder).is_dir() else None])
     needed = [*EVALUATED_SPLITS, *(["train"] if train_encoder else [])]
     if missing := [name for name in needed if name not in splits]:
         raise InputError(f"the data set has no split {', '.join(missing)}; types are fitted on {', '.join(needed)}")
@@ -60,12 +62,11 @@ def main(
         # The three selling points of a stack differ only in their place, so they are one class.
         roles = ["selling point" if role.endswith("point") else role for role in roles]
         transformer = train([characters(c) for c in splits["train"].captions], roles, steps=steps, seed=seed)
-        with folder_when_complete(output / "encoder") as partial:
-            transformer.save(str(partial), create_model_card=False)
-        encoder = "encoder"
-    assert encoder is not None
     references = [characters(caption) for name in EVALUATED_SPLITS for caption in splits[name].captions]
-    model = fit_type_model(encoder, references, output, seed=seed)
+    with folder_when_complete(output) as partial:
+        if train_encoder:
+            transformer.save(str(partial / "encoder"), create_model_card=False)
+        model = fit_type_model(encoder or "encoder", references, partial, seed=seed)
     for kind in range(len(model.centroids)):
         golden = [caption for caption, its in model.golden.items() if its == kind]
         cli.say(f"type {kind}: {' '.join(golden[:12])}")

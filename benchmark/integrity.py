@@ -93,7 +93,7 @@ def check_manifest(folder: Path) -> None:
     try:
         files = json.loads(path.read_bytes())["files"]
         listed = [(str(name), int(entry["bytes"]), str(entry["sha256"])) for name, entry in files.items()]
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise DamagedError(f"{folder} has no {MANIFEST}, so nobody can tell whether it is whole") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise DamagedError(f"{path}: damaged ({error!r:.80})") from None

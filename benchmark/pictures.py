@@ -8,6 +8,7 @@ Invariants:
 """
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,5 +84,8 @@ def _opened(path: Path, *, whole: bool = True) -> Iterator[Image.Image]:
             f"{path}: the picture has more than {MAX_PIXELS:,} pixels when unpacked; make it smaller"
         ) from None
     except Exception as error:  # what decoders raise for damaged files is anything
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise DamagedError(f"{path}: no picture that can be read ({said:.160}); expected PNG, JPEG or WebP") from None
+        said = re.sub(r" <_io\S+ object at \w+>", "", " ".join(str(error).split())) or type(error).__name__
+        raise DamagedError(
+            f"{path}: no picture that can be read ({said:.160}); expected PNG, JPEG or WebP; "
+            "copy it again, or delete its data set from the cache"
+        ) from None

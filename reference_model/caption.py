@@ -180,6 +180,13 @@ def read_boxes(path: Path, size: tuple[int, int] | None) -> Boxes:
         else:
             problems.append(f"{path}: box {i}: got {reprlib.repr(entry)}, expected four numbers [x1, y1, x2, y2]")
     pixels = exceeds_one(list(boxes.values()))
+    largest = max((max(box) for box in boxes.values()), default=0)
+    if pixels and largest < 2 and any(value != int(value) for box in boxes.values() for value in box):
+        problems.append(
+            f"{path}: the largest number is {largest}, too large for ratios and too small for pixels; "
+            "expected ratios from 0 to 1, or pixels"
+        )
+        raise InputError(*problems)
     unit = "pixels" if pixels else "ratios"
     width, height = (size or (MAX_NUMBER, MAX_NUMBER)) if pixels else (1, 1)
     ratios = []

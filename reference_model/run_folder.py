@@ -11,6 +11,7 @@ import gzip
 import json
 import re
 import zlib
+from collections import Counter
 from dataclasses import asdict
 from functools import cache, lru_cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from benchmark import cli
 from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.errors import DamagedError, InputError
 from benchmark.files import replace_when_complete
+from benchmark.integrity import sha256_of
 from reference_model.config import Config, from_dict, override, to_dict
 from reference_model.registry import network
 
@@ -93,6 +95,15 @@ def check_results(folder: Path, split: str) -> None:
     state = [(s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for s in (receipt.stat(), predictions.stat())]
     if problem := _disagreement(receipt, predictions, *state):
         raise DamagedError(problem)
+    for path in (receipt, predictions):
+        if path.name in (noted := made_by(folder).get("results", {})) and sha256_of(path) != noted[path.name]:
+            raise DamagedError(f"{path}: was damaged or changed after it was written")
+
+
+def note_results(folder: Path) -> None:
+    """Note the digests of a run's predictions and receipts, so that damage to any of them is seen."""
+    names = [name for split in EVALUATED_SPLITS for name in (f"scores.{split}.json", f"preds.{split}.jsonl")]
+    note(folder, results={name: sha256_of(folder / name) for name in names if (folder / name).is_file()})
 
 
 @lru_cache(maxsize=4096)
@@ -112,6 +123,12 @@ def _disagreement(receipt: Path, predictions: Path, *state: tuple[int, ...]) -> 
         with (gzip.open if predictions.suffix == ".gz" else open)(predictions, "rb") as file:
             lines = [orjson.loads(line) for line in file]
         ids = {line["image_id"] for line in lines}
+        place = Counter[str]()
+        for line in lines:
+            if line["box"] != place[line["image_id"]]:
+                out_of_turn = f"box {line['box']!r:.20} of image {line['image_id']!r:.80} is out of turn"
+                return f"{predictions}: damaged ({out_of_turn})"
+            place[line["image_id"]] += 1
         found = captions_digest(characters(line["caption"]) for line in lines)
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"{predictions}: damaged ({str(error).splitlines()[0]:.120})"

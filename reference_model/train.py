@@ -150,7 +150,15 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
 
     from reference_model.backbone import given_weights_sha256
     from reference_model.processor import this_processor
-    from reference_model.run_folder import build_model, check_results, load_run, note_training, read_json, write_config
+    from reference_model.run_folder import (
+        build_model,
+        check_results,
+        load_run,
+        note_results,
+        note_training,
+        read_json,
+        write_config,
+    )
     from reference_model.training.checkpoint import find_checkpoint
     from reference_model.training.evaluation import predict_and_score
     from reference_model.training.inputs import PreparedSplit
@@ -204,6 +212,7 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
                 except (FileNotFoundError, DamagedError):
                     receipt = predict_and_score(best, config, vocabulary, splits[name], folder, seed=seed)
                 reached = f" (CIDEr on {name}: {receipt['scores']['CIDEr']:.2f})" if name == "test" else ""
+        note_results(folder)
         cli.note(f"complete: {folder}{reached}")
     world.barrier()
 

@@ -229,6 +229,24 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 
 
 @posix
+def test_outputs_that_are_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A traceback for a link to itself; a folder named `-`; the working folder exchanged under one's feet."""
+    (tmp_path / "loop").symlink_to("loop")
+    for write in (fill, fill_folder):
+        with pytest.raises(InputError, match="leads to itself"):
+            write(tmp_path / "loop")
+    with pytest.raises(InputError, match="leads to itself"):
+        check_outputs({"--out": tmp_path / "loop"}, [])
+    monkeypatch.chdir(tmp_path)
+    for place, words in (("-", "is a stream"), ("/dev/null", "is a stream"), (".", "is the working folder")):
+        with pytest.raises(InputError, match=words):
+            fill_folder(Path(place))
+    for name in ("/dev/stdout", "//dev/stdout", "/dev/../dev/stdout", "/proc/thread-self/fd/1", "/dev/fd/3"):
+        assert files.is_stream(Path(name))
+    assert names(tmp_path) == ["loop"]
+
+
+@posix
 def test_a_log_behind_stdout_keeps_its_lines(tmp_path: Path) -> None:
     """`-o /dev/stdout >> log`, which emptied the log first."""
     code = (

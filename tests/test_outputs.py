@@ -8,8 +8,10 @@ import pytest
 from made_split import made_split
 from typer.testing import CliRunner, Result
 
-from benchmark import cli, compare, open_split, score
+from benchmark import cli, compare, demo, open_split, score
+from benchmark.dataset.mini.build import build, is_built
 from benchmark.errors import InputError
+from benchmark.leaderboard.site import _is_board
 from benchmark.predictions import write_predictions
 
 
@@ -98,3 +100,28 @@ def test_an_empty_name_is_no_data_set(tmp_path: Path) -> None:
     """`--data "$MINE"` with a variable that is not set, which scored on the embedded data set."""
     with pytest.raises(InputError, match="--data: got an empty name"):
         open_split("", "test")
+
+
+def test_a_folder_with_other_things_in_it_is_not_replaced(tmp_path: Path) -> None:
+    """A folder of documents with a `leaderboard.md`, or a real data set with notes beside it, deleted by a build."""
+    documents = tmp_path / "docs"
+    documents.mkdir()
+    (documents / "leaderboard.md").write_text("how the board ranks", encoding="utf-8")
+    assert not _is_board(documents)
+    mini = tmp_path / "mini"
+    build(mini, {"test": 2}, annotations_only=True)
+    assert is_built(mini)
+    (mini / "NOTES.txt").touch()
+    assert not is_built(mini)
+    split, _ = made_split(tmp_path / "real")
+    assert not is_built(split.directory)
+
+
+def test_demo_writes_nothing_into_the_data_set(data: Path) -> None:
+    """Prediction files among the files of the data set that they are made for."""
+    before = digests(data)
+    app = cli.group()
+    app.command()(demo.main)
+    result = CliRunner().invoke(app, ["--data", str(data), "--out", str(data)])
+    assert result.exit_code != 0
+    assert digests(data) == before

@@ -68,7 +68,7 @@ def _lost_pictures(split: Split) -> int:
         return 0
     there = set()
     with suppress(OSError), os.scandir(split.directory / "images") as entries:
-        there = {entry.name for entry in entries}
+        there = {entry.name for entry in entries if entry.stat().st_size}
     return sum(f"{image_id}.png" not in there for image_id in split.image_ids)
 
 

@@ -47,7 +47,7 @@ def build_command(
             --images test=20000 --annotations-only
     """
     from .mini import SIZES
-    from .mini.build import build
+    from .mini.build import build, is_built
 
     sizes = {}
     problems = []
@@ -59,8 +59,8 @@ def build_command(
             problems.append(f"--images {entry}: split {split!r} is named twice")
         else:
             sizes[split] = int(number)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not (out / "dataset.json").is_file():
-        problems.append(f"{out} exists and is no data set; take another --out")
+    if out.exists() and not (out.is_dir() and is_built(out)):
+        problems.append(f"{out} exists and holds something else than mini, so it is not replaced; take another --out")
     if problems:
         raise InputError(*problems)
     build(out, sizes, annotations_only=annotations_only)

@@ -33,6 +33,7 @@ from PIL import Image
 from ..errors import DamagedError, InputError
 from ..files import replace_when_complete
 from ..pictures import read_picture
+from ..strict_json import each_key_once
 from .fingerprint import Fingerprint, RowDigest
 from .rows import ADVICE, ROWS_PER_GROUP, RowFile
 from .schema import (
@@ -371,7 +372,7 @@ def _read_description(path: Path) -> dict[str, Any]:
             content = file.read(_MAX_DESCRIPTION + 1)
         if len(content) > _MAX_DESCRIPTION:
             raise DamagedError(f"{path}: more than {_MAX_DESCRIPTION:,} bytes, expected a short JSON file; {ADVICE}")
-        description = json.loads(content.decode("utf-8"))
+        description = json.loads(content.decode("utf-8"), object_pairs_hook=each_key_once)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(
             f"no data set at {path.parent}: expected a folder with dataset.json; "

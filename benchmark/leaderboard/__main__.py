@@ -94,12 +94,14 @@ def check(
     checker = Checker(open_dataset(data), hashes, maintainer=maintainer, merged=merged)
     reports, told = [], []
     for path in entries:
-        done = (new and path.name in hashes.entries) or (request is not None and path.name not in request.touched)
+        done = new and path.name in hashes.entries
+        if request is not None:
+            done |= path.name in request.committed - request.touched
         # Entries in another folder are compared with those of their own folder.
         report = checker.check(path, without=checker.DONE if done else ())
         reports.append(report)
         cli.say(shown(report))
-        if request is None or path.name in request.touched or report.failures:
+        if request is None or not done or report.failures:
             told.append(report)  # nobody must say of the others that they were checked just now
     for problem in problems:
         cli.say(f"FAIL {printable(problem)}")

@@ -28,10 +28,12 @@ class Request:
 
     Attributes:
         touched: names of the entries in which it adds or changes a file.
+        committed: names of all that the folder of entries holds in the commit.
         problems: messages on all that it changes otherwise, bounded in number.
     """
 
     touched: frozenset[str]
+    committed: frozenset[str]
     problems: list[str]
 
 
@@ -47,8 +49,7 @@ def read_request(submissions: Path, base: str) -> Request:
     """
     here = _git(submissions, "rev-parse", "--show-prefix").rstrip("\n")
     start = _git(submissions, "merge-base", "--end-of-options", f"{base}^{{commit}}", "HEAD").strip()
-    listed = _git(submissions, "ls-tree", "--full-tree", "--name-only", "-z", start, "--", *([here] if here else []))
-    known = {path.removeprefix(here) for path in listed.split("\0")}
+    known, committed = (_names(submissions, commit, here) for commit in (start, "HEAD"))
     # Unlike `git diff`, this command obeys no settings of a user, such as diff.relative.
     fields = _git(
         submissions, "diff-tree", "-r", "--raw", "-z", "--no-renames", "--ignore-submodules=none", start, "HEAD"
@@ -67,6 +68,8 @@ def read_request(submissions: Path, base: str) -> Request:
             )
         elif path == here + HASH_LIST:
             problems.append(f"{path}: changed; only maintainers accept entries")
+        elif not slash:
+            problems.append(f"{path}: changed, but is no folder, and a submission adds nothing else")
         elif status != "A":
             problems.append(f"{path}: {_CHANGES.get(status, 'changed')}; a submission leaves the files of others alone")
         elif slash and entry in known:
@@ -79,7 +82,14 @@ def read_request(submissions: Path, base: str) -> Request:
     problems = problems[:_MAX_PROBLEMS] + [f"... and {more:,} more changes that a submission must not make"] * (
         more > 0
     )
-    return Request(frozenset(touched), problems)
+    return Request(frozenset(touched), committed, problems)
+
+
+def _names(submissions: Path, commit: str, here: str) -> frozenset[str]:
+    """Names of all that a commit holds in the folder of entries, which is `here` in the repository."""
+    inside = [here] if here else []
+    listed = _git(submissions, "ls-tree", "--full-tree", "--name-only", "-z", commit, "--", *inside)
+    return frozenset(path.removeprefix(here) for path in listed.split("\0"))
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -141,6 +141,7 @@ class Closeness:
         beyond: share of the boxes that no other system gets right which this one does; 0 for few.
         permuted: share of captions that are the reference of some box, each reference counted once.
         boxes: number of boxes.
+        alone: whether there are too few other systems to tell anything by `beyond`.
     """
 
     equal: float
@@ -148,6 +149,7 @@ class Closeness:
     beyond: float
     permuted: float
     boxes: int
+    alone: bool
 
     @classmethod
     def of(cls, mine: np.ndarray, kept: float, references: np.ndarray, others: Sequence[np.ndarray]) -> "Closeness":
@@ -166,7 +168,7 @@ class Closeness:
         )
         place = np.minimum(np.searchsorted(wanted, values), len(wanted) - 1)
         common = np.minimum(counts, np.where(wanted[place] == values, most[place], 0)).sum()
-        return cls(float(right.mean()), kept, beyond, float(common / len(mine)), len(mine))
+        return cls(float(right.mean()), kept, beyond, float(common / len(mine)), len(mine), not others)
 
     @property
     def altered(self) -> float:
@@ -205,7 +207,7 @@ class Closeness:
                 "half for a system that was far better than all before it",
             )
         if self.equal >= NOTED_HITS:
-            yield Sign("note", self.equal, "of the captions equal their reference")
+            yield Sign("look" if self.alone else "note", self.equal, "of the captions equal their reference")
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ _JOINERS = set("\u200c\u200d\ufe0e\ufe0f")
 #: What YAML takes for a line break, and editors do not.
 _ODD_BREAK = re.compile("[\x85\u2028\u2029]")
 _COMMENT = re.compile("[ \t]+#")
+#: A comment on the next line, behind its indentation.
+_COMMENT_BELOW = re.compile("[ \t]*\r?\n([ \t]+)#")
 
 
 def _one_line(text: str) -> str:
@@ -265,6 +267,15 @@ def _value(node: yaml.Node) -> Any:
     return None if node.style is None and node.value in ("", "null", "~") else node.value
 
 
+def _is_cut(text: str, event: "yaml.ScalarEvent") -> bool:
+    """Whether a plain value ends at a comment that its writer may have meant as part of it."""
+    if _COMMENT.match(text, event.end_mark.index):
+        return True
+    below = _COMMENT_BELOW.match(text, event.end_mark.index)
+    line = text[text.rfind("\n", 0, event.start_mark.index) + 1 : event.start_mark.index]
+    return below is not None and len(below[1]) > len(line) - len(line.lstrip())
+
+
 def _refused(path: Path, text: str) -> Iterator[str]:
     """Messages on YAML that metadata never needs: tags, anchors, aliases, deep nesting, long text, more documents.
 
@@ -280,7 +291,7 @@ def _refused(path: Path, text: str) -> Iterator[str]:
             yield f"{place}: YAML tags are not allowed, got {event.tag[:60]!r}; put text in quotes"
         elif isinstance(event, yaml.ScalarEvent) and len(event.value) > _MAX_SCALAR:
             yield f"{place}: got {len(event.value):,} characters, expected at most {_MAX_SCALAR:,}"
-        elif isinstance(event, yaml.ScalarEvent) and not event.style and _COMMENT.match(text, event.end_mark.index):
+        elif isinstance(event, yaml.ScalarEvent) and not event.style and _is_cut(text, event):
             yield (
                 f"{place}: got ` #` behind {event.value!r:.60}, where YAML begins a comment; put a text with # "
                 "in quotes, and a comment on a line of its own"

@@ -14,22 +14,24 @@ from ..metrics import METRICS
 from ..paper import COLUMNS, table2_rows
 from ..scoring import blind
 
-#: Cyrillic, Greek, Armenian and Cherokee letters that look like Latin ones, and those that resemble them.
+#: Cyrillic, Greek, Armenian, Cherokee and Lisu letters that look like Latin ones, and those that resemble
+#: them, or Chinese ones.
 _TWINS = {
     "АВЕЗІЈКМНОРСТУХЅҮԌԚԜӀ": "abe3ijkmhopctyxsygqwl",
     "авезіјкмнорстухѕгпьԁһԛԝѵӏ": "abe3ijkmhopctyxsrnbdhqwvl",
     "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ": "abezhikmnoptyx",
     "ԼՏՕոօսհցզ": "lsonouhgq",
     "ᎪᏴᏟᎬᎻᎫᏦᏞᎷᏢᏚᎢᏙᏔᏃᎠᎡᏀ": "abcehjklmpstvwzdrg",
+    "ꓐꓑꓓꓔꓖꓗꓙꓚꓜꓝꓟꓠꓡꓢꓣꓦꓧꓪꓫꓬꓮꓰꓲꓳꓴ": "bpdtgkjczfmnlsrvhwxyaeiou",
 }
-_COUSINS = {"αβεηικμνορςτυχγωσ": "abenikuvopstuxywo", "ıȷɑɡøđłħ|": "ijagodlhl"}
+_COUSINS = {"αβεηικμνορςτυχγωσ": "abenikuvopstuxywo", "ıȷɑɡøđłħ|": "ijagodlhl", "ロカニエハタトチ": "口力二工八夕卜千"}
 _LOOK_ALIKE = str.maketrans("".join(_TWINS | _COUSINS), "".join((_TWINS | _COUSINS).values()))
 _TWIN = re.compile(f"[{''.join(_TWINS)}]+")
 #: What is alike after that: digits and letters.
 _ALIKE = str.maketrans("01i", "oll")
 _SMALL_CAPITAL = re.compile(r"LATIN LETTER SMALL CAPITAL ([A-Z])")
 #: Punctuation that makes no other name; `+`, `/`, `*` and `#` do.
-_UNIMPORTANT = frozenset(".,:;'\"·•・、。")
+_UNIMPORTANT = frozenset(".,:;'\"·•・、。!?！？™®©")
 _EAST_ASIAN = frozenset(
     {"LATIN", "CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "BOPOMOFO", "HANGUL", "IDEOGRAPHIC"}
 )
@@ -41,6 +43,16 @@ _RANK = re.compile(
 _METRIC = "|".join(sorted(map(re.escape, {*(metric.name for metric in METRICS), *COLUMNS.values()}), key=len)[::-1])
 _SCORE = re.compile(rf"\b(?:{_METRIC})\W*\d+(?:\.?\d)|(?<![\w.])\d+\.\d+\W*(?:{_METRIC})\b|\d\s*%", re.I)
 _STATUS = re.compile(r"\b(?:self-scored|re-scored|reproduced|accepted|verified|official|winner)\b", re.I)
+#: What may pass for a rank, a score, or a row below another one.
+_ODD = {
+    "which may pass for a rank": re.compile(
+        r"\d{1,3}\s|第\s*[\d一二三四五六七八九十]+\s*$|[一二三四五六七八九十]+\s*[、.]|.*[冠亚季]军"
+    ),
+    "which may pass for a score": re.compile(r".*(?:±|\(\s*\d+(?:\.\d+)?\s*\)\s*$|\d{2}\.\d+\s*$)"),
+    "which may pass for a row below another": re.compile(
+        r"w/|.*\b(?:control:|seed\s*\d|mean\b|average\b|ours\b)", re.I
+    ),
+}
 _MARKUP = re.compile(r"[<>`$\\|{}]|\]\(|://|www\.", re.I)
 
 
@@ -96,7 +108,15 @@ def remarks(name: str) -> list[str]:
     found = []
     if (row := _PAPER_ROWS.get(folded(name))) is not None:
         found.append(f"name {name!r} is like {row!r} in Table 2 of the paper, which the board quotes")
-    if match := _STATUS.search(name):
+    plain = "".join("-" if unicodedata.category(c) == "Pd" else c for c in unicodedata.normalize("NFKC", name))
+    found += [f"name {name!r} has a form {words}" for words, form in _ODD.items() if form.match(plain)]
+    if unicodedata.category(name[:1] or "?") in ("No", "Nl"):
+        found.append(f"name {name!r} begins with a number, which may pass for a rank")
+    if any(unicodedata.category(c) == "So" for c in name):
+        found.append(f"name {name!r} has a symbol, which may pass for a mark of the board")
+    if re.search(r"[\u0300-\u036f]{3}", unicodedata.normalize("NFD", name)):
+        found.append(f"name {name!r} has letters under stacks of marks, which reach into other rows")
+    if match := _STATUS.search(plain):
         found.append(f"name {name!r} has the word {match[0]!r}, which only maintainers give")
     if match := _MARKUP.search(name):
         found.append(f"name {name!r} has {match[0]!r}, which is markup in some formats; the board shows it as text")

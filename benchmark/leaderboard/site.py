@@ -59,8 +59,7 @@ def write_board(board: Board, out: Path, *, site: bool = True, types: str | None
     Raises:
         InputError: if `out` is something else than a board.
     """
-    out = out.resolve()
-    if out.exists() and not (out.is_dir() and ((out / _MARKDOWN).is_file() or not any(out.iterdir()))):
+    if out.exists() and not (out.is_dir() and _is_board(out)):
         raise InputError(f"{out} exists and is not a board, so it is not replaced; name another folder")
     with folder_when_complete(out) as folder:
         _write_text(folder / _MARKDOWN, tables.markdown(board))
@@ -68,6 +67,12 @@ def write_board(board: Board, out: Path, *, site: bool = True, types: str | None
         _write_text(folder / "slices.csv", tables.slices_csv(board))
         if site:
             _write_pages(board, folder, types)
+
+
+def _is_board(folder: Path) -> bool:
+    """Whether a folder is empty, or holds the tables of a board; one of documents may hold a `leaderboard.md`, too."""
+    names = {path.name for path in folder.iterdir()}
+    return not names or names >= {_MARKDOWN, "leaderboard.csv", "slices.csv"}
 
 
 def _write_text(path: Path, text: str) -> None:

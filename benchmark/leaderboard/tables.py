@@ -23,6 +23,7 @@ from ..grid import (
 from ..metrics import BOARD, HEADLINE
 from ..scoring.evaluation import METRIC_VERSION
 from ..scoring.receipt import other_versions
+from ..scoring.withheld import rounded
 from .board import DIVISIONS, METRICS, Board, Division, Listed, Place
 from .gather import claimed_score, inner
 from .result import printable
@@ -237,7 +238,8 @@ def _csv_rows(board: Board, split: str) -> Iterator[list[object]]:
             own = within[system.name]
             cells = [split, "entry", system.name, system.label, place.best, place.worst, place.group, system.division]
             cells += [own.best, own.worst, system.status, len(system.metadata.seeds), system.metadata.n_params]
-            cells += board.comparisons[split].interval(place.system)
+            interval = board.comparisons[split].interval(place.system)
+            cells += interval if board.public else rounded(interval)
         yield [*cells, *(value for pair in scores for value in pair), board.signatures[split]]
     for label, printed in paper.table2_rows():
         cells = [value for metric in METRICS for value in (printed[split].get(metric), None)]

@@ -29,6 +29,7 @@ import numpy as np
 from ..cache import cache_directory
 from ..errors import DamagedError, InputError
 from ..files import replace_when_complete
+from ..shell import quoted
 from .corpus import Corpus
 
 FORMAT = "caponimage-types/1"
@@ -172,12 +173,14 @@ def load_type_model(name: str) -> TypeModel:
     folder = SHIPPED.get(name, Path(name))
     try:
         stored = json.loads((folder / "types.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise InputError(
             f"no caption-type model {name!r}: expected 'mini' or a folder with types.json; "
-            f"fit one: python -m benchmark.fit_types --encoder {name} --data DIR -o FOLDER"
+            f"fit one: python -m benchmark.fit_types --encoder {quoted(name)} --data DIR -o FOLDER"
         ) from None
-    if not isinstance(stored, dict) or stored.get("sha256", _content_sha256(stored)) != _content_sha256(stored):
+    if not isinstance(stored, dict):
+        raise DamagedError(f"{folder / 'types.json'}: holds no JSON object; restore it")
+    if stored.get("format") == FORMAT and stored.get("sha256") != _content_sha256(stored):
         raise DamagedError(f"{folder / 'types.json'}: was damaged or changed after it was fitted; restore it")
     if stored.get("format") != FORMAT:
         raise InputError(f"{folder / 'types.json'}: format is {stored.get('format')!r:.80}, expected {FORMAT!r}")

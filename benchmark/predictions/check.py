@@ -173,7 +173,7 @@ class PredictionCheck:
         caption = self._fields.caption(number, where, record)
         if image is not None and box is not None and not self._place(number, where, image, box, caption):
             return
-        yield line if all(before[key] is record.get(key) for key in KEYS) else _dumped(record)
+        yield line if all(before[key] is record.get(key) for key in KEYS) else _dumped(record, line)
 
     def _place(self, number: int, where: str, image: int, box: int, caption: str | None) -> bool:
         """Give a box its caption; False if the line only repeats an earlier one."""
@@ -317,8 +317,27 @@ def _may_repeat_keys(line: bytes) -> bool:
     return any(line.count(quoted) > 1 for quoted in _QUOTED_KEYS) or bool(_ESCAPED_KEY.search(line))
 
 
-def _dumped(record: dict[str, Any]) -> bytes:
+#: What stands between members of an object, and between a key and its value.
+_NO_MEMBER, _NO_VALUE = re.compile(r"[\s{,]*"), re.compile(r"[\s:]*")
+
+
+def _dumped(record: dict[str, Any], line: bytes) -> bytes:
+    """The line with the record's values of our keys; other keys keep the text of theirs, to the last digit."""
+    own = [orjson.dumps({key: record[key]})[1:-1] for key in KEYS if key in record]
     try:
-        return orjson.dumps(record)
-    except TypeError:  # extra keys nested too deep to be written; they are ignored anyway
-        return orjson.dumps({key: record[key] for key in KEYS if key in record})
+        others = [text.encode() for key, text in _members(line.decode()) if key not in KEYS]
+    except (ValueError, RecursionError):  # extra keys nested too deep to be read again; they are ignored anyway
+        others = []
+    return b"{" + b",".join([*own, *others]) + b"}"
+
+
+def _members(text: str) -> Iterator[tuple[str, str]]:
+    """Each key of a JSON object, and the text of the key with its value."""
+    decoder = json.JSONDecoder()
+    at = _NO_MEMBER.match(text).end()  # type: ignore[union-attr]  # it matches everywhere
+    while at < len(text) and text[at] != "}":
+        start = at
+        key, at = decoder.raw_decode(text, start)
+        _, at = decoder.raw_decode(text, _NO_VALUE.match(text, at).end())  # type: ignore[union-attr]
+        yield key, text[start:at]
+        at = _NO_MEMBER.match(text, at).end()  # type: ignore[union-attr]

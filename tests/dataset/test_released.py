@@ -399,7 +399,7 @@ def test_overwrite(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no data set"):
         import_released(released.annotations, released.names, tmp_path / "in", overwrite=True)
     released.annotations.rename(out / "moved.json")
-    with pytest.raises(InputError, match="inside"):
+    with pytest.raises(InputError, match="holds the input"):
         import_released(out / "moved.json", released.names, out, overwrite=True)
     assert (out / "moved.json").exists()
 

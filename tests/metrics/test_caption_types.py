@@ -15,6 +15,7 @@ from benchmark.metrics.caption_types import (
     CELLS,
     N_TYPES,
     SHIPPED,
+    _content_sha256,
     jensen_shannon,
     load_type_model,
     score_types,
@@ -135,6 +136,10 @@ def test_changed_files_and_moved_captions_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="damaged or changed"):
         load_type_model(str(folder))
     del stored["sha256"]
+    (folder / "types.json").write_text(json.dumps(stored))
+    with pytest.raises(InputError, match="damaged or changed"):  # without a digest, nobody can tell
+        load_type_model(str(folder))
+    stored["sha256"] = _content_sha256(stored)
     (folder / "types.json").write_text(json.dumps(stored))
     with pytest.raises(InputError, match="1 of 100 golden captions changed their type"):
         load_type_model(str(folder))

@@ -178,3 +178,16 @@ def test_repair_refuses_what_it_cannot_read_whole(split: Split, tmp_path: Path, 
     with pytest.raises(InputError):
         repaired(split, tmp_path, content)
     assert (tmp_path / "out.jsonl").read_text() == "old"
+
+
+def test_other_keys_keep_every_digit(split: Split, tmp_path: Path) -> None:
+    """A log probability that loses digits, a big number that becomes another, a repeated key that loses a value."""
+    extra = '"lp":-0.1234567890123456789,"t":18446744073709551617,"x":1,"x":{"a":1,"a":2},"s":"}, {"'
+    lines = text().splitlines()
+    record = json.loads(lines[0])
+    own = f'"image_id":{json.dumps(record["image_id"])},"box":"{record["box"]}","caption":"好"'
+    repairs, problems, out = repaired(split, tmp_path, "\n".join([f"{{ {own} , {extra} }}", *lines[1:]]) + "\n")
+    assert (len(repairs), problems) == (1, [])
+    first = out.read_text(encoding="utf-8").splitlines()[0]
+    assert first.endswith(f"{extra}}}")
+    assert json.loads(first)["box"] == record["box"]

@@ -204,7 +204,7 @@ BAD_BOXES = {
     "[[0.5, 0.3, 0.6, 0.2]]": "expected x1 < x2 and y1 < y2",
     "[[-0.1, 0, 0.5, 0.5]]": "out of the image, expected 0 to 1 and 0 to 1",
     "[[0, 0, 302, 10]]": "read as pixels; it reaches out of the image, expected 0 to 300 and 0 to 256",
-    "[[0, 0, 1.01, 0.5]]": "read as pixels; less than a pixel",
+    "[[0, 0, 1.01, 0.5]]": "the largest number is 1.01, too large for ratios and too small for pixels",
     "[[0.1, 0.1, 0.1001, 0.5]]": "read as ratios; less than a pixel",
     "[[-0.01, 0, 0.5, 0.5]]": "out of the image, expected 0 to 1 and 0 to 1",
     "[[1.0000001, 0, 1.0000002, 1]]": "out of the image",

@@ -1,6 +1,7 @@
 """What training notes of itself in the folder of a run."""
 
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,11 @@ def test_training_notes_its_version_and_processor(
     note(run_folder(tmp_path, config, 1), command="python -m ...")
     folder = train(config, splits, seed=1, runs=tmp_path)
     version = network("reference").version
-    assert made_by(folder) == {"command": "python -m ...", "version": version, "processors": [asdict(HERE)]}
+    made = {"command": "python -m ...", "version": version, "processors": [asdict(HERE)]}
+    results = {f"{kind}.{split}" for kind, split in product(("preds", "scores"), ("test", "val"))}
+    noted = made_by(folder)
+    assert {name.rpartition(".")[0] for name in noted.pop("results")} == results
+    assert noted == made
     note(folder, version="0")
     train(config, splits, seed=1, runs=tmp_path)
     assert f"made by version 0 of reference, which now has version {version}" in "".join(

@@ -68,6 +68,19 @@ def build(directory: Path, sizes: dict[str, int] = SIZES, *, annotations_only: b
         write_description(folder, name=name, synthetic=True, splits=in_order)
 
 
+def is_built(folder: Path) -> bool:
+    """Whether a folder is empty, or holds nothing but what `build` once wrote."""
+    names = {path.name for path in folder.iterdir()}
+    if not names:
+        return True
+    if not names <= {"dataset.json", "images", *(f"{split}.parquet" for split in SIZES)}:
+        return False
+    try:
+        return json.loads((folder / "dataset.json").read_bytes())["name"] in (NAME, f"{NAME}-resized")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _draw_in_processes(images: Path, sizes: dict[str, int]) -> Iterator[int]:
     """Draw all pictures, in one process per core; yields the number of pictures so far.
 

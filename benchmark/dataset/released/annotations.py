@@ -86,8 +86,8 @@ def import_released(
     out = out.resolve()
     if not is_data_set_name(name):
         raise InputError(f"--name: got {name!r:.80}, expected {DATA_SET_NAME}")
-    check_outputs({"--out": out}, [annotations, *names.values(), options.images])
     _check_paths([annotations, *names.values()], options.images, out, overwrite)
+    check_outputs({"--out": out}, [annotations, *names.values(), options.images])
     with (
         folder_when_complete(out) as folder,
         ImportReport(folder / "import_report.jsonl") as report,
@@ -198,9 +198,6 @@ def _check_paths(files: list[Path], images: Path | None, out: Path, overwrite: b
             problems.append(f"{out} exists and is not empty; take another --out, or replace it with --overwrite")
         elif not (out / "dataset.json").is_file():
             problems.append(f"{out} is no data set (it has no dataset.json), so --overwrite leaves it alone")
-        for path in filter(None, [*files, images]):
-            if path.resolve().is_relative_to(out):
-                problems.append(f"{path} is inside {out}, which would be replaced; take another --out")
     if problems:
         raise InputError(*problems)
 
