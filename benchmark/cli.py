@@ -115,6 +115,17 @@ def guarded() -> Iterator[None]:
         sys.exit(2)
 
 
+def to_file(name: str, *flags: str, help: str) -> Any:
+    """Option for a file to write; a folder's name means the file `name` in it, `-` is stdout.
+
+    Args:
+        name: name of the file in a folder.
+        flags: names of the option; by default that of the parameter.
+        help: help of the option.
+    """
+    return typer.Option(*flags, parser=file_named(name), metavar="FILE", help=help)
+
+
 def file_named(name: str) -> Callable[[str | Path], Path]:
     """Parser of an option that names a file to write; a folder's name means the file `name` in it, `-` is stdout."""
 

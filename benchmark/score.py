@@ -38,19 +38,17 @@ def main(
     split: cli.SplitName = "test",
     output: Annotated[
         Path | None,
-        typer.Option(
+        cli.to_file(
+            "scores.json",
             "-o",
             "--output",
-            parser=cli.file_named("scores.json"),
-            metavar="FILE",
             help="Write the score receipt to this JSON file (- is stdout, instead of the table).",
         ),
     ] = None,
     segments: Annotated[
         Path | None,
-        typer.Option(
-            parser=cli.file_named("segments.jsonl"),
-            metavar="FILE",
+        cli.to_file(
+            "segments.jsonl",
             help="Write the scores of each box to this JSONL file (- is stdout, instead of the table).",
         ),
     ] = None,

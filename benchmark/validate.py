@@ -18,7 +18,7 @@ def main(
     split: cli.SplitName = "test",
     fix: Annotated[
         Path | None,
-        typer.Option(parser=cli.file_named("fixed.jsonl"), metavar="FILE", help="Write a repaired copy to this file."),
+        cli.to_file("fixed.jsonl", help="Write a repaired copy to this file."),
     ] = None,
 ) -> None:
     """Check a prediction file as scoring does; the exit code is 0 if it is fine, 2 if not.

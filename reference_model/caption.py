@@ -70,9 +70,7 @@ def main(
     ] = None,
     output: Annotated[
         Path,
-        typer.Option(
-            "-o", "--output", parser=cli.file_named("captioned.png"), metavar="FILE", help="Picture to write, PNG."
-        ),
+        cli.to_file("captioned.png", "-o", "--output", help="Picture to write, PNG."),
     ] = Path("captioned.png"),
     beam: Annotated[int, typer.Option(help="Number of beams; 1 is greedy search.", min=1, max=32)] = 1,
 ) -> None:

@@ -18,12 +18,8 @@ def main(
     split: Annotated[str, typer.Option(help="Split to caption: val or test.")] = "test",
     output: Annotated[
         Path,
-        typer.Option(
-            "-o",
-            "--output",
-            parser=cli.file_named("preds.jsonl"),
-            metavar="FILE",
-            help="Prediction file to write (- is stdout); .gz and .zst compress.",
+        cli.to_file(
+            "preds.jsonl", "-o", "--output", help="Prediction file to write (- is stdout); .gz and .zst compress."
         ),
     ] = Path("preds.jsonl"),
     beam: Annotated[int, typer.Option(help="Number of beams; 1 is greedy search.", min=1, max=32)] = 1,

@@ -32,9 +32,7 @@ SIDE, HELD_OUT = 64, 300  # pixels of a picture's side; pictures that are not tr
 def main(
     output: Annotated[
         Path,
-        typer.Option(
-            "-o", "--output", parser=cli.file_named(SHIPPED.name), metavar="FILE", help="File of weights to write."
-        ),
+        cli.to_file(SHIPPED.name, "-o", "--output", help="File of weights to write."),
     ] = SHIPPED,
     images: Annotated[int, typer.Option(help="Number of pictures to draw.")] = 4000,
     epochs: Annotated[int, typer.Option(help="Number of passes over the pictures.")] = 16,

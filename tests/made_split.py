@@ -5,8 +5,9 @@ from random import Random
 
 from captions import offsets, pairs
 
+from benchmark.dataset.description import write_description
 from benchmark.dataset.schema import AnnotationRow
-from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
+from benchmark.dataset.store import Split, SplitWriter, open_directory
 
 
 def made_split(directory: Path, n_boxes: int = 400, seed: int = 0, name: str = "test") -> tuple[Split, list[str]]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.dataset.description import write_description
 from benchmark.dataset.schema import AnnotationRow
-from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
+from benchmark.dataset.store import Split, SplitWriter, open_directory
 from benchmark.metrics.corpus import characters
 from benchmark.predictions import write_predictions
 from benchmark.scoring.receipt import captions_digest

@@ -93,7 +93,7 @@ def show_command(
     image: Annotated[str | None, typer.Option(help="Id of the image. [default: first image of the split]")] = None,
     out: Annotated[
         Path,
-        typer.Option(parser=cli.file_named("shown.png"), metavar="FILE", help="PNG file to write; - is stdout."),
+        cli.to_file("shown.png", help="PNG file to write; - is stdout."),
     ] = Path("shown.png"),
     predictions: Annotated[
         Path | None, typer.Option(help="Prediction file whose captions are shown beside the references.")
@@ -204,13 +204,7 @@ def import_predictions_command(
     ],
     output: Annotated[
         Path,
-        typer.Option(
-            "-o",
-            "--output",
-            parser=cli.file_named("preds.jsonl"),
-            metavar="FILE",
-            help="Prediction file to write, such as preds.jsonl.",
-        ),
+        cli.to_file("preds.jsonl", "-o", "--output", help="Prediction file to write, such as preds.jsonl."),
     ],
     data: cli.Data = None,
     split: cli.SplitName = "test",

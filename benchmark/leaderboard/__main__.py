@@ -56,12 +56,7 @@ def check(
     ] = None,
     json_file: Annotated[
         Path | None,
-        typer.Option(
-            "--json",
-            parser=cli.file_named("result.json"),
-            metavar="FILE",
-            help="File to write the result to, as JSON.",
-        ),
+        cli.to_file("result.json", "--json", help="File to write the result to, as JSON."),
     ] = None,
 ) -> None:
     """Run every check on entries, list all failures, and exit with 1 if there is one.
@@ -243,13 +238,7 @@ def export(
     platform: _PLATFORM,
     output: Annotated[
         Path,
-        typer.Option(
-            "-o",
-            "--output",
-            parser=cli.file_named("bundle.zip"),
-            metavar="FILE",
-            help="Zip archive to write, such as bundle.zip.",
-        ),
+        cli.to_file("bundle.zip", "-o", "--output", help="Zip archive to write, such as bundle.zip."),
     ],
     data: cli.Data = None,
     title: Annotated[str, typer.Option(help="Title of the challenge, at most 64 characters.")] = "CapOnImage",

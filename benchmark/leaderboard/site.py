@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..citation import BIBTEX
+from ..dataset.description import write_description
 from ..dataset.schema import EVALUATED_SPLITS
-from ..dataset.store import Split, SplitWriter, open_directory, write_description
+from ..dataset.store import Split, SplitWriter, open_directory
 from ..errors import InputError
 from ..files import folder_when_complete
 from ..grid import tex_text

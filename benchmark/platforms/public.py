@@ -8,8 +8,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..dataset.description import write_description
 from ..dataset.schema import SCHEMA, AnnotationRow
-from ..dataset.store import Split, SplitWriter, write_description
+from ..dataset.store import Split, SplitWriter
 from .bundle import folder_members, write_zip
 
 

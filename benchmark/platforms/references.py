@@ -7,8 +7,9 @@ from pathlib import Path
 
 import orjson
 
+from ..dataset.description import write_description
 from ..dataset.schema import SCHEMA
-from ..dataset.store import Split, SplitWriter, open_directory, write_description
+from ..dataset.store import Split, SplitWriter, open_directory
 from ..errors import InputError
 
 FORMAT = "caponimage-references/1"

@@ -75,11 +75,10 @@ def collect_command(
     latex: Annotated[bool, typer.Option("--latex", help="Print the tables as LaTeX.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option(
+        cli.to_file(
+            "table4.md",
             "-o",
             "--output",
-            parser=cli.file_named("table4.md"),
-            metavar="FILE",
             help="File to write the tables to: LaTeX if it ends in .tex, else Markdown (- is stdout).",
         ),
     ] = None,

@@ -22,9 +22,10 @@ from PIL import Image
 from benchmark import dataset
 from benchmark.dataset import open_dataset, rows
 from benchmark.dataset.describe import ceilings_table
+from benchmark.dataset.description import write_description
 from benchmark.dataset.mini import NAME
 from benchmark.dataset.schema import ROLES, SCHEMA, batch_is_fine, row_problems
-from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
+from benchmark.dataset.store import Split, SplitWriter, open_directory
 from benchmark.errors import DamagedError, InputError
 
 Rows = list[dict[str, Any]]

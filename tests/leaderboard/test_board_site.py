@@ -17,8 +17,9 @@ pytest.importorskip("jinja2")
 
 from board_entries import ABOUT, add_entry
 
+from benchmark.dataset.description import write_description
 from benchmark.dataset.schema import EVALUATED_SPLITS
-from benchmark.dataset.store import Split, open_directory, write_description
+from benchmark.dataset.store import Split, open_directory
 from benchmark.errors import InputError
 from benchmark.leaderboard.accepted import read_hashes
 from benchmark.leaderboard.board import Board

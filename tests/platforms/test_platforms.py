@@ -25,8 +25,9 @@ import yaml
 
 from benchmark import score
 from benchmark.dataset import open_dataset
+from benchmark.dataset.description import write_description
 from benchmark.dataset.schema import AnnotationRow
-from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
+from benchmark.dataset.store import Split, SplitWriter, open_directory
 from benchmark.errors import InputError
 from benchmark.leaderboard.__main__ import simulate as run_command
 from benchmark.metrics import BOARD

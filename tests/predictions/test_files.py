@@ -12,8 +12,9 @@ import pytest
 from made_split import made_split
 from prediction_files import CAPTIONS, PACKERS, RECORDS, read, text, tiny_split, zstd
 
+from benchmark.dataset.description import write_description
 from benchmark.dataset.schema import AnnotationRow
-from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
+from benchmark.dataset.store import Split, SplitWriter, open_directory
 from benchmark.predictions.check import read_predictions
 from benchmark.predictions.files import tidy_caption, write_predictions
 

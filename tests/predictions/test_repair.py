@@ -9,8 +9,9 @@ import pytest
 from prediction_files import CAPTIONS, RECORDS, text, tiny_split
 from released_files import box_text
 
+from benchmark.dataset.description import write_description
 from benchmark.dataset.schema import AnnotationRow
-from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
+from benchmark.dataset.store import Split, SplitWriter, open_directory
 from benchmark.errors import InputError
 from benchmark.predictions import read_predictions, repair_predictions
 

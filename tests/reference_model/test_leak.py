@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 from tiny_runs import prepared
 
+from benchmark.dataset.description import write_description
 from benchmark.dataset.schema import AnnotationRow
-from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
+from benchmark.dataset.store import Split, SplitWriter, open_directory
 from benchmark.metrics.corpus import characters
 from benchmark.rendering import draw_captions
 from reference_model.config import override

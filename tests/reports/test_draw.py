@@ -8,8 +8,9 @@ from xml.etree import ElementTree
 import pytest
 from run_folders import HOSTILE, Made, hostile_split, run_of, table, two_systems
 
+from benchmark.dataset.description import write_description
 from benchmark.dataset.schema import AnnotationRow
-from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
+from benchmark.dataset.store import Split, SplitWriter, open_directory
 from benchmark.errors import InputError
 from benchmark.grid import Grid
 from reports import reproduce

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmark.dataset.description import write_description
 from benchmark.dataset.schema import AnnotationRow
-from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
+from benchmark.dataset.store import Split, SplitWriter, open_directory
 from benchmark.errors import InputError
 from benchmark.predictions import write_predictions
 from reports.human_study.agreement import krippendorff_alpha

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from chromium import until
 
+from benchmark.dataset.description import write_description
 from benchmark.dataset.schema import AnnotationRow
-from benchmark.dataset.store import Split, SplitWriter, open_directory, write_description
+from benchmark.dataset.store import Split, SplitWriter, open_directory
 from reports.human_study.answers import read_answers
 from reports.human_study.study import QUESTIONS, Key, make
 

@@ -22,7 +22,8 @@ from ...errors import InputError
 from ...files import folder_when_complete
 from ...processes import end_after, program
 from ...rendering import draw_captions
-from ..store import SplitWriter, write_description
+from ..description import write_description
+from ..store import SplitWriter
 from . import NAME, SIZES
 from .drawing import draw_product
 from .layouts import choose

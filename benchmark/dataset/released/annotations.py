@@ -26,8 +26,9 @@ from ...cli import stderr
 from ...errors import InputError
 from ...files import check_outputs, folder_when_complete
 from ...pictures import picture_size
+from ..description import write_description
 from ..schema import DATA_SET_NAME, AnnotationRow, is_data_set_name
-from ..store import SplitWriter, write_description
+from ..store import SplitWriter
 from .index import RecordIndex, choose_images, read_record
 from .record import record_row
 from .report import ImportReport
