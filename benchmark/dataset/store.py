@@ -1,4 +1,4 @@
-"""Data sets on disk: write them, open their memory-mapped splits, compute their fingerprints.
+"""Data sets on disk: write the rows of a split, and open the splits of a data set.
 
 A data set is a folder:
 
