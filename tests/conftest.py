@@ -41,7 +41,7 @@ def splits(directory: Path) -> dict[str, Split]:
 
 @pytest.fixture(scope="session")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Split]:
-    """The embedded data set in its default size, without its pictures: they take a minute and score nothing."""
+    """The embedded data set in its default size, without its pictures, which scoring never opens."""
     place = tmp_path_factory.getbasetemp() / "cache" / NAME
     if not place.exists():
         build(place, annotations_only=True)

@@ -2,12 +2,14 @@
 
 Invariants of the embedded data set, mini:
 * a copy in the cache folder is opened without loading the generator;
-* the fingerprints of its default sizes are pinned in `known_fingerprints.json`; a cached copy with other rows, or
-  without one of its pictures, is built anew, by one process while others wait.
+* its annotations are made on its first use (seconds); the pictures of a split, an entry of the cache of their own, when
+  one of them is first needed (minutes), so that scoring draws none;
+* the fingerprints of its default sizes are pinned in `known_fingerprints.json`; cached annotations with other rows, and
+  cached pictures of which one is missing or empty, are made anew, by one process while others wait.
 """
 
 import os
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from ..cache import cached
@@ -22,7 +24,7 @@ def open_dataset(data: str | Path | None = None) -> dict[str, Split]:
     """Open a data set; returns its splits by name.
 
     Args:
-        data: data set folder, or "mini" for the embedded synthetic set (built on first use). Default: the environment
+        data: data set folder, or "mini" for the embedded synthetic set (made on first use). Default: the environment
             variable CAPONIMAGE_DATA, else "mini".
 
     Raises:
@@ -42,7 +44,7 @@ def _in_use(data: str | Path | None) -> str | Path:
 
 
 def _open_mini() -> dict[str, Split]:
-    """Open the embedded data set in its default sizes, built on first use (a minute or so on two cores)."""
+    """Open the embedded data set in its default sizes; its annotations are built on first use (seconds)."""
     return cached(NAME, _read_mini, _build_mini, folder=True)
 
 
@@ -52,24 +54,11 @@ def _read_mini(folder: Path) -> dict[str, Split]:
     try:
         splits = open_directory(folder)
         known = {name: known_split(split.fingerprint.hexdigest()) for name, split in splits.items()}
-        lost = sum(_lost_pictures(split) for split in splits.values())
     except InputError as error:
         raise DamagedError(*error.problems) from None
     if known != {name: f"{NAME}/{name}" for name in SIZES}:
         raise DamagedError(f"{folder} does not hold the rows of {NAME}, the embedded data set")
-    if lost:
-        raise DamagedError(f"{folder} lacks {lost:,} of its pictures")
-    return splits
-
-
-def _lost_pictures(split: Split) -> int:
-    """Number of pictures that are missing; 0 for a split that was written without any."""
-    if not split.stated.get("pictures", True):
-        return 0
-    there = set()
-    with suppress(OSError), os.scandir(split.directory / "images") as entries:
-        there = {entry.name for entry in entries if entry.stat().st_size}
-    return sum(f"{image_id}.png" not in there for image_id in split.image_ids)
+    return {name: replace(split, draw=_drawn) for name, split in splits.items()}
 
 
 def _build_mini(folder: Path) -> None:
@@ -77,7 +66,27 @@ def _build_mini(folder: Path) -> None:
     from .mini.build import build
 
     note(f"building {NAME}, the embedded synthetic data set, in {folder.parents[1]} (once)")
-    build(folder)
+    build(folder, annotations_only=True)
+
+
+def _drawn(split: Split) -> Path:
+    """The folder with the pictures of a split of mini, drawn on first use (20 ms of a core each)."""
+
+    def read(folder: Path) -> Path:
+        with os.scandir(folder) as entries:
+            there = {entry.name for entry in entries if entry.stat().st_size}
+        if lost := sum(f"{image_id}.png" not in there for image_id in split.image_ids):
+            raise DamagedError(f"{folder} lacks {lost:,} of its pictures")
+        return folder
+
+    def make(folder: Path) -> None:
+        from ..cli import note
+        from .mini.build import draw_pictures
+
+        note(f"drawing the {split.n_images:,} pictures of {NAME}/{split.name} in {folder.parents[1]} (once)")
+        draw_pictures(folder, only=split.name)
+
+    return cached(f"{NAME}-pictures/{split.name}", read, make, folder=True)
 
 
 def open_split(data: str | Path | None, split: str) -> Split:

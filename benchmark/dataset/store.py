@@ -15,7 +15,7 @@ Invariants:
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -117,14 +117,26 @@ class SplitWriter:
 
 @dataclass(frozen=True)
 class Split:
-    """One split of a data set; of the boxes of all images, image i owns offsets[i] to offsets[i + 1]."""
+    """One split of a data set; of the boxes of all images, image i owns offsets[i] to offsets[i + 1].
+
+    Attributes:
+        directory: folder of the data set.
+        dataset: name of the data set.
+        name: name of the split.
+        synthetic: whether a generator made it.
+        public: whether anyone may see its references and pictures.
+        stated: its entry in `dataset.json`.
+        draw: function that makes the pictures when one is first needed, and returns their folder; None if they are
+            there, or there are none.
+    """
 
     directory: Path
     dataset: str
     name: str
     synthetic: bool
-    public: bool = field(default=False, compare=False)  # whether anyone may see its references and pictures
-    stated: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # its entry in dataset.json
+    public: bool = field(default=False, compare=False)
+    stated: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    draw: Callable[["Split"], Path] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def _unchecked(self) -> RowFile:
@@ -277,9 +289,14 @@ class Split:
         for batch in self._file.batches(size=batch_size):
             yield from batch.to_pylist()
 
+    @cached_property
+    def picture_folder(self) -> Path:
+        """Folder of the pictures, which need not exist; those of the embedded data set are drawn on the first use."""
+        return self.draw(self) if self.draw else self.directory / "images"
+
     def image_path(self, image_id: str) -> Path:
         """Path of the picture of an image."""
-        return self.directory / "images" / f"{image_id}.png"
+        return self.picture_folder / f"{image_id}.png"
 
     def pictures_state(self) -> str:
         """Digest of the id, size, times of change and inode of every picture, 64 hex digits.

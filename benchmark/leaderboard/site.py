@@ -175,8 +175,8 @@ def _split_of(split: Split, images: Sequence[int], folder: Path) -> Split:
             if i in wanted:
                 writer.append(row)
     write_description(folder, name=split.dataset, synthetic=split.synthetic, splits={split.name: writer.summary()})
-    if (split.directory / "images").is_dir():
-        (folder / "images").symlink_to((split.directory / "images").absolute(), target_is_directory=True)
+    if split.picture_folder.is_dir():
+        (folder / "images").symlink_to(split.picture_folder.absolute(), target_is_directory=True)
     return open_directory(folder)[split.name]
 
 

@@ -1,4 +1,4 @@
-"""A build of a data set that is killed at random moments: the next one makes the same bits, and nothing is left."""
+"""Builds and drawings that are killed at random moments: the next one makes the same bits, and nothing is left."""
 
 import hashlib
 import os
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from benchmark.dataset.mini import build as build_module
 
 pytestmark = pytest.mark.slow
 
@@ -58,3 +60,35 @@ def test_killed_twenty_times(tmp_path: Path) -> None:
     assert build(out).wait(300) == 0
     assert digests(out) == digests(tmp_path / "whole/data")
     assert sorted(os.listdir(out.parent)) == ["data"]  # noqa: PTH208
+
+
+DRAW = "from benchmark.dataset import open_split; print(open_split('mini', 'val').picture_folder)"
+
+
+def draw(cache: Path) -> subprocess.Popen[bytes]:
+    env = os.environ | {"CAPONIMAGE_CACHE": str(cache)}
+    return subprocess.Popen([sys.executable, "-c", DRAW], cwd=ROOT, env=env, stderr=subprocess.PIPE)
+
+
+def test_drawing_for_the_cache_is_killed_and_done_twice_at_once(tmp_path: Path) -> None:
+    """Half a folder of pictures that passes for the whole, or two processes that draw the same ones."""
+    cache, dice = tmp_path / "cache", random.Random(3)
+    for _ in range(5):
+        process = draw(cache)
+        try:
+            process.wait(1 + 4 * dice.random())
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    both = [draw(cache), draw(cache)]
+    said = b"".join(process.communicate(timeout=300)[1] for process in both)
+    assert [process.returncode for process in both] == [0, 0]
+    assert said.count(b"drawing the 1,000 pictures") == 1
+    build_module.build(tmp_path / "whole", annotations_only=True)
+    (tmp_path / "pictures").mkdir()
+    build_module.draw_pictures(tmp_path / "pictures", only="val")
+    assert digests(cache / "mini-1-pictures" / "val") == digests(tmp_path / "pictures")
+    assert digests(cache / "mini-1") == digests(tmp_path / "whole")
+    left = {path.relative_to(cache).as_posix() for path in cache.glob("**/*") if path.suffix not in (".png", ".lock")}
+    files = {f"mini-1/{name}" for name in ("dataset.json", "train.parquet", "val.parquet", "test.parquet")}
+    assert left == {"mini-1", "mini-1-pictures", "mini-1-pictures/val", *files}  # an empty lock may stay

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmark.dataset.mini import NAME, SIZES, UNEXPLAINED
-from benchmark.dataset.mini.build import build, in_building_order
+from benchmark.dataset.mini.build import build, draw_pictures, in_building_order
 from benchmark.dataset.mini.ceilings import ceilings
 from benchmark.dataset.mini.copywriting import FORM_LENGTHS, all_phrases, domains
 from benchmark.dataset.mini.samples import MISREAD, Sample, samples
@@ -234,6 +234,19 @@ def test_a_missing_or_partial_build_leaves_nothing_behind(tmp_path: Path, monkey
     with pytest.raises(KeyboardInterrupt):
         build(tmp_path / "mini", {"test": 10}, annotations_only=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_of_one_split_are_those_of_the_whole_build(tmp_path: Path) -> None:
+    """Pictures that are drawn for a split alone must be those that a build draws beside the others."""
+    sizes = {"train": 4, "val": 3, "test": 3}
+    build(tmp_path / "whole", sizes)
+    whole = {path.name: path.read_bytes() for path in (tmp_path / "whole" / "images").iterdir()}
+    assert len(whole) == 10
+    for split in sizes:
+        (tmp_path / split).mkdir()
+        draw_pictures(tmp_path / split, sizes, split)
+        alone = {path.name: path.read_bytes() for path in (tmp_path / split).iterdir()}
+        assert alone == {name: content for name, content in whole.items() if name.startswith(split)}
 
 
 def test_the_cached_data_set_is_opened_without_its_generator(embedded: dict[str, Split]) -> None:

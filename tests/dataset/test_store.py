@@ -4,11 +4,13 @@ import io
 import json
 import math
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,14 +21,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from benchmark import dataset
+from benchmark import dataset, evaluate_file
 from benchmark.dataset import open_dataset, rows
 from benchmark.dataset.describe import ceilings_table
 from benchmark.dataset.description import write_description
 from benchmark.dataset.mini import NAME
+from benchmark.dataset.mini import build as build_module
 from benchmark.dataset.schema import ROLES, SCHEMA, batch_is_fine, row_problems
 from benchmark.dataset.store import Split, SplitWriter, open_directory
 from benchmark.errors import DamagedError, InputError
+from benchmark.predictions import write_predictions
 
 Rows = list[dict[str, Any]]
 
@@ -418,21 +422,12 @@ def _forget_splits(cache: Path) -> None:
     (cache / "dataset.json").write_text('{"format":"caponimage-dataset/1","name":"mini-1"}', encoding="utf-8")
 
 
-def _lose_pictures(cache: Path) -> None:
-    def claim(about: dict[str, Any]) -> None:
-        for split in about["splits"].values():
-            split["pictures"] = True
-
-    edit_description(cache, claim)
-
-
 DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "cut": (_cut, "no Parquet file that can be read"),
     "empty": (lambda cache: (cache / "val.parquet").write_bytes(b""), "is empty, expected a Parquet file"),
     "no file": (lambda cache: (cache / "train.parquet").unlink(), "is missing"),
     "no splits": (_forget_splits, "splits is None"),
     "other rows": (lambda cache: shutil.copy(cache / "val.parquet", cache / "test.parquet"), "was changed or damaged"),
-    "pictures": (_lose_pictures, "lacks 8,000 of its pictures"),
 }
 
 
@@ -455,6 +450,49 @@ def test_a_damaged_embedded_data_set_is_built_anew(
     assert words in capsys.readouterr().err
     assert open_dataset("mini")["val"].captions == embedded["val"].captions
     assert capsys.readouterr().err == ""
+
+
+@pytest.fixture
+def drawn(embedded: dict[str, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A cache that holds mini without pictures; the list names each split whose pictures are drawn, as empty sheets."""
+    shutil.copytree(next(iter(embedded.values())).directory, tmp_path / NAME)
+    monkeypatch.setenv("CAPONIMAGE_CACHE", str(tmp_path))
+    splits: list[str] = []
+
+    def draw(images: Path, sizes: dict[str, int] | None = None, only: str = "") -> None:
+        splits.append(only)
+        for image_id in embedded[only].image_ids:
+            Image.new("RGB", (8, 8)).save(images / f"{image_id}.png")
+
+    monkeypatch.setattr(build_module, "draw_pictures", draw)
+    return splits
+
+
+def test_scoring_the_embedded_data_set_draws_nothing(drawn: list[str], tmp_path: Path) -> None:
+    """The first score took three minutes of a core, for 8,000 pictures that it never opened."""
+    split = open_dataset("mini")["test"]
+    write_predictions(tmp_path / "preds.jsonl", split, split.captions)
+    assert evaluate_file(tmp_path / "preds.jsonl", data="mini").scores["Exact"] == 100
+    assert drawn == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == [NAME, "preds.jsonl"]
+
+
+def test_pictures_of_the_embedded_data_set_are_drawn_when_needed_and_again_when_lost(
+    drawn: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A training that stops at a picture which somebody deleted, or pictures that are drawn in every process anew."""
+    split = open_dataset("mini")["val"]
+    assert split.image("val-000000").size == (8, 8)
+    assert pickle.loads(pickle.dumps(replace(split))).pictures_state() == split.pictures_state()
+    assert drawn == ["val"]
+    places = list((tmp_path / f"{NAME}-pictures").rglob("*.png"))
+    assert len(places) == split.n_images
+    places[0].unlink()
+    places[1].write_bytes(b"")
+    assert open_dataset("mini")["val"].image_path("val-000999").is_file()
+    assert "lacks 2 of its pictures; making it anew" in capsys.readouterr().err
+    assert drawn == ["val", "val"]
+    assert len(list((tmp_path / f"{NAME}-pictures").rglob("*.png"))) == split.n_images
 
 
 def test_ceilings_are_of_mini_alone(splits: dict[str, Split], data: Path) -> None:

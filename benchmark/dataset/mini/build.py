@@ -1,6 +1,8 @@
-"""Build CapOnImage-Mini, the embedded SYNTHETIC data set, in a folder.
+"""Build CapOnImage-Mini, the embedded SYNTHETIC data set, in a folder: annotations, pictures, or both.
 
-Invariant: the same sizes give the same annotations, and so the same fingerprints, on every machine.
+Invariants:
+* the same sizes give the same annotations, and so the same fingerprints, on every machine;
+* annotations take seconds and pictures minutes, so either is made without the other.
 """
 
 import json
@@ -46,27 +48,44 @@ def build(directory: Path, sizes: dict[str, int] = SIZES, *, annotations_only: b
         sizes: split -> number of images. A smaller or larger split is neither a part nor a superset of the default one.
         annotations_only: whether to draw no pictures, which scoring does not need.
     """
-    total = sum(sizes.values())
-    with (
-        folder_when_complete(directory) as folder,
-        Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bars,
-    ):
-        task = bars.add_task("writing annotations", total=total)
-        sampled = samples(in_building_order(sizes))
+    with folder_when_complete(directory) as folder:
         summaries = {}
-        for split in in_building_order(sizes):
-            with SplitWriter(folder, split, roles=True) as writer:
-                for _ in range(sizes[split]):
-                    writer.append(next(sampled)[1].row)
-                    bars.advance(task)
-            summaries[split] = {**writer.summary(), "pictures": not annotations_only}
+        with _progress() as bars:
+            task = bars.add_task("writing annotations", total=sum(sizes.values()))
+            sampled = samples(in_building_order(sizes))
+            for split in in_building_order(sizes):
+                with SplitWriter(folder, split, roles=True) as writer:
+                    for _ in range(sizes[split]):
+                        writer.append(next(sampled)[1].row)
+                        bars.advance(task)
+                summaries[split] = {**writer.summary(), "pictures": not annotations_only}
         if not annotations_only:
-            task = bars.add_task("drawing pictures", total=total)
-            for drawn in _draw_in_processes(folder / "images", sizes):
-                bars.update(task, completed=drawn)
+            (folder / "images").mkdir()
+            draw_pictures(folder / "images", sizes)
         name = NAME if sizes == SIZES else f"{NAME}-resized"
         in_order = {split: summaries[split] for split in sizes}
         write_description(folder, name=name, synthetic=True, splits=in_order)
+
+
+def draw_pictures(images: Path, sizes: dict[str, int] = SIZES, only: str | None = None) -> None:
+    """Draw the pictures of all splits, or of one, in one process per core.
+
+    Args:
+        images: folder to draw into, which exists and is empty.
+        sizes: split -> number of images.
+        only: split whose pictures are drawn; None for all.
+
+    Raises:
+        InputError: if one of the processes fails.
+    """
+    with _progress() as bars:
+        task = bars.add_task("drawing pictures", total=sum(n for split, n in sizes.items() if only in (None, split)))
+        for drawn in _draw_in_processes(images, sizes, only):
+            bars.update(task, completed=drawn)
+
+
+def _progress() -> Progress:
+    return Progress(console=stderr, disable=not stderr.is_terminal, transient=True)
 
 
 def is_built(folder: Path) -> bool:
@@ -82,17 +101,16 @@ def is_built(folder: Path) -> bool:
         return False
 
 
-def _draw_in_processes(images: Path, sizes: dict[str, int]) -> Iterator[int]:
-    """Draw all pictures, in one process per core; yields the number of pictures so far.
+def _draw_in_processes(images: Path, sizes: dict[str, int], only: str | None) -> Iterator[int]:
+    """Draw pictures in one process per core; yields the number of pictures so far.
 
     The processes are fresh interpreters that sample the images again, so they share no state with the caller. They
     end with it, since it holds the other end of their stdin; Ctrl-C, which has them killed here, does not reach them.
     """
-    images.mkdir()
     n = os.cpu_count() or 1
     root = str(Path(__file__).parents[3])
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
-    command = [sys.executable, "-m", f"{__package__}.build", str(images), json.dumps(sizes), str(n)]
+    command = [sys.executable, "-m", f"{__package__}.build", str(images), json.dumps([sizes, only]), str(n)]
     with ExitStack() as running:
         processes = [
             running.enter_context(program([*command, str(k)], env=env, stdin=subprocess.PIPE)) for k in range(n)
@@ -104,9 +122,11 @@ def _draw_in_processes(images: Path, sizes: dict[str, int]) -> Iterator[int]:
             raise InputError(f"a process that draws pictures into {images} failed; its messages are above")
 
 
-def _draw_share(images: Path, sizes: dict[str, int], n: int, k: int) -> None:
-    """Draw every n-th picture, from the k-th on."""
-    for _, sample in islice(samples(in_building_order(sizes)), k, None, n):
+def _draw_share(images: Path, sizes: dict[str, int], only: str | None, n: int, k: int) -> None:
+    """Draw every n-th of the pictures, from the k-th on."""
+    total = sum(sizes.values()) if only is None else sizes[only]
+    wanted = (sample for split, sample in samples(in_building_order(sizes)) if only in (None, split))
+    for sample in islice(wanted, k, total, n):
         draw_sample(sample).save(images / f"{sample.image_id}.png", compress_level=6)
 
 
@@ -131,4 +151,5 @@ def draw_sample(sample: Sample) -> Image.Image:
 
 if __name__ == "__main__":
     end_after(lambda: os.read(sys.stdin.fileno(), 1))
-    _draw_share(Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    _sizes, _only = json.loads(sys.argv[2])
+    _draw_share(Path(sys.argv[1]), _sizes, _only, int(sys.argv[3]), int(sys.argv[4]))
