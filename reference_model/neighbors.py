@@ -4,6 +4,7 @@ Distances are between box centres in pixels. A box is *previous* to another if i
 it is larger; ties are broken by (y, x, position), so the order is total.
 """
 
+from collections.abc import Sequence
 from random import Random
 from typing import Literal
 
@@ -28,33 +29,50 @@ def neighbours(boxes: np.ndarray, size: tuple[int, int], kind: Kind, *, seed: st
         Positions in `boxes`, or MISSING; shape (n, 0), (n, 2) as [previous, next], or (n, 4) as [previous, next,
         second previous, second next].
     """
-    n = len(boxes)
+    return neighbours_of_many(boxes[None], np.array([size]), kind, seeds=[seed])[0]
+
+
+def neighbours_of_many(boxes: np.ndarray, sizes: np.ndarray, kind: Kind, *, seeds: Sequence[str]) -> np.ndarray:
+    """The neighbours of every box of m images with n boxes each, as `neighbours` finds them for one.
+
+    Args:
+        boxes: ratios, shape (m, n, 4).
+        sizes: width and height of each image in pixels, shape (m, 2).
+        kind: see `neighbours`.
+        seeds: a seed of each image for `random`.
+
+    Returns:
+        Positions among the boxes of the same image, or MISSING; shape (m, n, 0), (m, n, 2) or (m, n, 4).
+    """
+    m, n, _ = boxes.shape
     if kind == "none":
-        return np.empty((n, 0), np.int16)
+        return np.empty((m, n, 0), np.int16)
     if kind == "chain":
-        return np.stack([np.arange(-1, n - 1), np.append(np.arange(1, n), MISSING)], axis=1).astype(np.int16)
+        one = np.stack([np.arange(-1, n - 1), np.append(np.arange(1, n), MISSING)], axis=1)
+        return np.broadcast_to(one, (m, n, 2)).astype(np.int16)
     if kind == "random":
-        return _random(n, seed)
-    pixels = boxes * np.tile(size, 2)
-    order = np.lexsort((np.arange(n), pixels[:, 0], pixels[:, 1], pixels[:, 0] + pixels[:, 1]))
-    rank = np.empty(n, np.int64)
-    rank[order] = np.arange(n)
-    centres = (pixels[:, :2] + pixels[:, 2:]) / 2
-    distances = ((centres[:, None] - centres[None]) ** 2).sum(axis=2)
-    previous = _nearest(distances, rank[None] < rank[:, None])
-    following = _nearest(distances, rank[None] > rank[:, None])
-    columns = [previous[:, 0], following[:, 0]]
+        return np.stack([_random(n, seed) for seed in seeds])
+    pixels = boxes * np.tile(sizes, 2)[:, None]
+    x, y = pixels[..., 0], pixels[..., 1]
+    order = np.lexsort((np.broadcast_to(np.arange(n), (m, n)), x, y, x + y))
+    rank = np.empty((m, n), np.int64)
+    np.put_along_axis(rank, order, np.arange(n)[None], axis=1)
+    centres = (pixels[..., :2] + pixels[..., 2:]) / 2
+    distances = ((centres[:, :, None] - centres[:, None]) ** 2).sum(axis=3)
+    previous = _nearest(distances, rank[:, None] < rank[:, :, None])
+    following = _nearest(distances, rank[:, None] > rank[:, :, None])
+    columns = [previous[..., 0], following[..., 0]]
     if kind == "top2":
-        columns += [previous[:, 1], following[:, 1]]
-    return np.stack(columns, axis=1).astype(np.int16)
+        columns += [previous[..., 1], following[..., 1]]
+    return np.stack(columns, axis=2).astype(np.int16)
 
 
 def _nearest(distances: np.ndarray, among: np.ndarray) -> np.ndarray:
-    """The two nearest of the allowed boxes, or MISSING; shape (n, 2). Equal distances: the first in the data set."""
+    """The two nearest of the allowed boxes, or MISSING; shape (m, n, 2). Equal distances: the first in the data set."""
     masked = np.where(among, distances, np.inf)
-    order = np.argsort(masked, axis=1, kind="stable")[:, :2]
-    found = np.where(np.take_along_axis(masked, order, axis=1) < np.inf, order, MISSING)
-    return np.pad(found, ((0, 0), (0, 2 - found.shape[1])), constant_values=MISSING)
+    order = np.argsort(masked, axis=2, kind="stable")[..., :2]
+    found = np.where(np.take_along_axis(masked, order, axis=2) < np.inf, order, MISSING)
+    return np.pad(found, ((0, 0), (0, 0), (0, 2 - found.shape[2])), constant_values=MISSING)
 
 
 def _random(n: int, seed: str) -> np.ndarray:

@@ -16,7 +16,7 @@ Invariant: a variant's name belongs to one network only.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
@@ -25,7 +25,7 @@ from importlib.util import find_spec
 from pkgutil import iter_modules
 
 from benchmark.errors import InputError
-from reference_model.config import Config, override
+from reference_model.config import Config, override, release
 
 GROUP = "caponimage.systems"
 
@@ -65,6 +65,13 @@ PROFILES["smoke"] = (
     "train.validate_every=10",
     "train.validate_images=20",
     "train.save_every=5",
+)
+
+
+#: Help of the options of commands that end up in `configured`.
+PROFILE_HELP = f"Profile of sizes: {', '.join(PROFILES)}."
+PRESET_HELP = (
+    "Preset of settings: paper, release (as the paper's authors' code), or official (a baseline's authors' recipe)."
 )
 
 
@@ -154,6 +161,28 @@ def named(variant: str, profile: str = "paper") -> Config:
     found = network_of(variant)
     overrides = [*PROFILES[profile], *found.sizes.get(profile, ()), *found.variants[variant][1]]
     return replace(override(found.config(profile=profile), overrides), name=variant)
+
+
+def configured(variant: str, profile: str, preset: str, overrides: Sequence[str] | None) -> Config:
+    """The configuration that a command's arguments describe.
+
+    Args:
+        variant: name of the variant.
+        profile: name of the profile of sizes.
+        preset: `paper`, `release` (as the paper's authors' code) or `official` (the recipe of a baseline's authors).
+        overrides: settings, such as `model.layers=4`; they come last.
+
+    Raises:
+        InputError: if there is no such variant, profile, preset or setting.
+    """
+    if preset not in ("paper", "release", "official"):
+        raise InputError(f"--preset: got {preset!r}, expected paper, release or official")
+    config = named(variant, profile)
+    if preset == "official":
+        if not network_of(variant).official:
+            raise InputError(f"--preset official: {variant} is no baseline with a recipe of its own")
+        config = override(config, list(network_of(variant).official))
+    return override(release(config) if preset == "release" else config, list(overrides or []))
 
 
 def _baselines() -> list[str]:

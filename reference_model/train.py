@@ -23,8 +23,8 @@ from benchmark.dataset.store import Split
 from benchmark.errors import DamagedError, InputError, Interrupted
 from benchmark.files import replace_when_complete
 from benchmark.locks import locked
-from reference_model.config import Config, override, release
-from reference_model.registry import PROFILES, named, network, network_of, networks
+from reference_model.config import Config
+from reference_model.registry import PRESET_HELP, PROFILE_HELP, configured, network, networks
 
 if TYPE_CHECKING:  # torch takes seconds to import, and --help needs none
     from reference_model.training.distributed import World
@@ -37,14 +37,8 @@ def main(
         str | None, typer.Argument(help="Variant to train; without one, all variants are listed.")
     ] = None,
     overrides: Annotated[list[str] | None, typer.Argument(help="Settings, such as `model.layers=4`.")] = None,
-    profile: Annotated[str, typer.Option(help=f"Profile of sizes: {', '.join(PROFILES)}.")] = "mini",
-    preset: Annotated[
-        str,
-        typer.Option(
-            help="Preset of settings: paper, release (as the paper's authors' code), "
-            "or official (the recipe of a baseline's authors)."
-        ),
-    ] = "paper",
+    profile: Annotated[str, typer.Option(help=PROFILE_HELP)] = "mini",
+    preset: Annotated[str, typer.Option(help=PRESET_HELP)] = "paper",
     data: cli.Data = None,
     seed: Annotated[
         int, typer.Option(help="Random seed for initialisation, data order, dropout and negatives.", min=1)
@@ -68,14 +62,7 @@ def main(
     if variant is None:
         cli.stdout.print(_variants())
         return
-    if preset not in ("paper", "release", "official"):
-        raise InputError(f"--preset: got {preset!r}, expected paper, release or official")
-    config = named(variant, profile)
-    if preset == "official":
-        if not network_of(variant).official:
-            raise InputError(f"--preset official: {variant} is no baseline with a recipe of its own")
-        config = override(config, list(network_of(variant).official))
-    config = override(release(config) if preset == "release" else config, overrides or [])
+    config = configured(variant, profile, preset, overrides)
     if settings:
         from reference_model.config import paths, to_dict
 
@@ -176,18 +163,16 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
         _write_vocabulary(folder, config, split, saved.state.get("vocabulary") if saved else None)
     world.barrier()
     vocabulary = Vocabulary.load(folder / "vocabulary.json")
-    prepared: dict[str, PreparedSplit] = {}
-    for name in ("train", "val"):
-        if name in splits:
-            for rank in range(world.size):  # the first process prepares, the others find it done
-                if world.rank == rank:
-                    keep = config.train.cache_images
-                    prepared[name] = PreparedSplit(splits[name], config.inputs, vocabulary, seed=seed, keep_images=keep)
-                world.barrier()
+    # Of several processes one prepares, under the lock of the cache, and the others wait for that lock without a limit.
+    prepared: dict[str, PreparedSplit] = {
+        name: PreparedSplit(splits[name], config.inputs, vocabulary, seed=seed, keep_images=config.train.cache_images)
+        for name in ("train", "val")
+        if name in splits
+    }
     torch.manual_seed(seed)
     if config.train.deterministic:
         torch.use_deterministic_algorithms(True)
-    model = build_model(config, len(vocabulary))
+    model = build_model(config, len(vocabulary)).to(world.device)
     _prepare(model, config, prepared, vocabulary, seed, folder, world)
     trainer = Trainer(
         model,
@@ -249,19 +234,21 @@ def _prepare(
     folder: Path,
     world: "World",
 ) -> None:
-    """Call the network's `prepare` for a run that has not begun, and note its result in `prepared.json`."""
+    """Call the network's `prepare` for a run that has not begun, and note its result in `prepared.json`.
+
+    Every process calls it at once; what takes long is an entry of the cache, which one makes while the others wait.
+    """
     from reference_model.run_folder import has_checkpoint
 
     prepare, note = network(config.system).prepare, folder / "prepared.json"
-    if not prepare or (note.exists() and has_checkpoint(folder)):
+    begun = note.exists() and has_checkpoint(folder)
+    world.barrier()  # all have looked before one writes the note
+    if not prepare or begun:
         return
-    for rank in range(world.size):
-        if world.rank == rank:
-            content = resolve_name(prepare)(model, config, splits, vocabulary, seed)
-            if world.is_main:
-                with replace_when_complete(note) as partial:
-                    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        world.barrier()
+    content = resolve_name(prepare)(model, config, splits, vocabulary, seed)
+    if world.is_main:
+        with replace_when_complete(note) as partial:
+            partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _entry() -> None:

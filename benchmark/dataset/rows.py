@@ -89,19 +89,33 @@ class RowFile:
             raise InputError(*(f"{path}: {problem}" for problem in problems))
         self.names = [field.name for field in (*SCHEMA, ROLES) if field.name in types.names]
 
-    def batches(self, names: Sequence[str] | None = None, size: int = ROWS_PER_GROUP) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, names: Sequence[str] | None = None, size: int = ROWS_PER_GROUP, only: range | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """Rows in the types of the schema; the file must have been checked.
 
         Args:
             names: columns to read; by default all.
             size: largest number of rows of a batch.
+            only: rows to read, side by side; by default all. Groups of rows without any of them are not read.
         """
         with self._in_words():
-            for batch in self._raw_batches(names or self.names, size):
-                yield _in_schema_types(batch)
+            first = 0
+            for group in range(self._file.num_row_groups):
+                end = first + self._file.metadata.row_group(group).num_rows
+                if only is None or (first < only.stop and only.start < end):
+                    for batch in self._raw_batches(names or self.names, size, [group]):
+                        cut = range(len(batch)) if only is None else _overlap(only, first, len(batch))
+                        if cut:
+                            yield _in_schema_types(batch.slice(cut.start, len(cut)))
+                        first += len(batch)
+                first = end
 
-    def _raw_batches(self, names: Sequence[str], size: int = ROWS_PER_GROUP) -> Iterator[pa.RecordBatch]:
-        for group in range(self._file.num_row_groups):  # a batch of two groups would need two dictionaries
+    def _raw_batches(
+        self, names: Sequence[str], size: int = ROWS_PER_GROUP, groups: Sequence[int] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        for group in range(self._file.num_row_groups) if groups is None else groups:
+            # A batch of two groups would need two dictionaries.
             yield from self._file.iter_batches(size, row_groups=[group], columns=list(names))
 
     def column(self, name: str) -> pa.Array:
@@ -177,6 +191,11 @@ class RowFile:
             raise DamagedError(
                 f"{self.path}: damaged, or no Parquet file that can be read ({said:.160}); {ADVICE}"
             ) from None
+
+
+def _overlap(wanted: range, first: int, rows: int) -> range:
+    """Which of some rows, of which the first has the number `first`, are wanted."""
+    return range(max(0, wanted.start - first), min(rows, wanted.stop - first))
 
 
 def _column_problems(types: pa.Schema) -> list[str]:

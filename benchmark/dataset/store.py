@@ -284,9 +284,14 @@ class Split:
         """Fingerprint of the rows as they are on disk now."""
         return Fingerprint(self._file.found.columns)
 
-    def rows(self, batch_size: int = 1024) -> Iterator[AnnotationRow]:
-        """Iterate over all rows in order, in memory bounded by `batch_size` rows."""
-        for batch in self._file.batches(size=batch_size):
+    def rows(self, batch_size: int = 1024, only: range | None = None) -> Iterator[AnnotationRow]:
+        """Iterate over rows in order, in memory bounded by `batch_size` rows.
+
+        Args:
+            batch_size: largest number of rows that are in memory at a time.
+            only: positions of the rows, side by side; by default all.
+        """
+        for batch in self._file.batches(size=batch_size, only=only):
             yield from batch.to_pylist()
 
     @cached_property

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
@@ -13,6 +14,10 @@ import torch.distributed as dist
 from benchmark.errors import InputError
 
 T = TypeVar("T")
+
+#: How long a process waits for the others. One of them alone makes the vocabulary and, at the end, predicts and scores;
+#: NCCL's own 10 minutes would end the others meanwhile. If one dies, torchrun ends all at once, without this wait.
+PATIENCE = timedelta(hours=4)
 
 #: How gloo says that another process is gone; it raises plain RuntimeErrors.
 _LOST = re.compile(r"gloo[/\\]transport|[Cc]onnection (closed|reset)|Timed out waiting")
@@ -70,7 +75,7 @@ def join_world() -> Iterator[World]:
     local = int(os.environ.get("LOCAL_RANK", "0"))
     if cuda:
         torch.cuda.set_device(local)
-    dist.init_process_group("nccl" if cuda else "gloo")
+    dist.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
     try:
         device = torch.device("cuda", local) if cuda else torch.device("cpu")
         yield World(dist.get_rank(), dist.get_world_size(), device)

@@ -4,8 +4,10 @@
 for a whole split: characters, boxes, neighbours, and for small data sets the prepared pictures.
 
 Invariants:
-* everything is written once, as a stream, and read through memory maps, so memory does not grow with the data set and
-  worker processes share what they read;
+* everything is written as a stream, and read through memory maps, so memory does not grow with the data set and worker
+  processes share what they read;
+* a large split is prepared in shards, by several processes if asked; each is complete or not there, so a preparation
+  that was killed goes on where it was, and the number of shards and processes changes no bit;
 * the folder's name is the hash of all that decides its content (annotations, state of the pictures, vocabulary, input
   settings, versions of the code and of the libraries that compute it); it appears complete or not at all, and what was
   damaged since is made anew before anything is read of it.
@@ -14,8 +16,12 @@ Invariants:
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,19 +31,23 @@ from PIL import Image
 from rich.progress import Progress
 
 from benchmark.cache import cached
-from benchmark.cli import stderr
+from benchmark.cli import note, stderr
 from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.integrity import check_manifest, write_manifest
+from benchmark.processes import Workers
 from benchmark.rendering import Boxes, mask_boxes
 from reference_model.batch import SEP
 from reference_model.config import InputConfig
-from reference_model.neighbors import Kind, neighbours
+from reference_model.neighbors import Kind, neighbours, neighbours_of_many
 from reference_model.training.vocabulary import Vocabulary
 
 #: Raised when other code makes other arrays of the same input.
 FORMAT = 3
+
+#: Number of images of a shard, about two seconds of one core, and of a step within it.
+SHARD, _STEP = 20_000, 1024
 
 #: For each array of lists, the name of its offsets.
 _OFFSETS = {"captions": "caption_offsets", "info": "info_offsets", "masked": "masked_offsets", "ids": "id_offsets"}
@@ -60,6 +70,10 @@ ARRAYS: dict[str, tuple[str, tuple[int, ...]]] = {
 }
 
 
+#: Names of all files of offsets.
+_OFFSET_FILES = tuple(name for name in ARRAYS if name.endswith("offsets"))
+
+
 def grid_index(ratios: np.ndarray, side: int, kind: str) -> np.ndarray:
     """Box coordinates to grid indices: the nearest grid line, half to even, as the release, or the cell.
 
@@ -72,9 +86,13 @@ def grid_index(ratios: np.ndarray, side: int, kind: str) -> np.ndarray:
 def grid_cells(row: AnnotationRow, inputs: InputConfig, seed: int) -> np.ndarray:
     """Grid indices of an image's boxes and their neighbours, -1 where there is none; int8, (n, 1 + N, 4)."""
     boxes = np.array(row["boxes"], np.float64)
+    found = neighbours(boxes, (row["width"], row["height"]), inputs.neighbours, seed=f"{seed}/{row['image_id']}")
+    return _cells_around(boxes, found, inputs)
+
+
+def _cells_around(boxes: np.ndarray, found: np.ndarray, inputs: InputConfig) -> np.ndarray:
+    """Grid indices of the boxes (n, 4) and their neighbours (n, N), -1 where there is none; int8, (n, 1 + N, 4)."""
     cells = grid_index(boxes, inputs.grid, inputs.grid_map)
-    size = (row["width"], row["height"])
-    found = neighbours(boxes, size, inputs.neighbours, seed=f"{seed}/{row['image_id']}")
     around = np.where(found[:, :, None] >= 0, cells[found], np.int8(-1))
     return np.concatenate([cells[:, None], around], axis=1)
 
@@ -97,6 +115,106 @@ def info_ids(row: AnnotationRow, inputs: InputConfig, vocabulary: Vocabulary) ->
     return [*title, *separator, *attributes][: inputs.max_info]
 
 
+@dataclass(frozen=True)
+class _Preparation:
+    """All that decides the arrays of a split, and the writing of them; it can be sent to another process."""
+
+    split: Split
+    inputs: InputConfig
+    vocabulary: Vocabulary
+    seed: int
+    keep_images: bool
+
+    def name(self) -> str:
+        """Name of the arrays in the cache, made of all that decides them as it is now."""
+        decides = {
+            "format": FORMAT,
+            "data": self.split.fingerprint.hexdigest(),
+            "vocabulary": self.vocabulary.entries,
+            "inputs": dataclasses.asdict(self.inputs),
+            "seed": self.seed if self.inputs.neighbours == "random" else None,
+            "pictures": self.split.pictures_state() if self.keep_images else None,
+            "libraries": [np.__version__, PIL.__version__],
+        }
+        key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
+        return f"prepared/{self.split.name}-{key}"
+
+    def write(self, folder: Path, rows: range, done: Callable[[int], object] = lambda n: None) -> None:
+        """Write the arrays of some rows as files; `done` is told the number of rows of each step."""
+        with ExitStack() as open_files:
+            files = {name: open_files.enter_context((folder / f"{name}.bin").open("wb")) for name in ARRAYS}
+            totals = dict.fromkeys(_OFFSET_FILES, 0)
+            for name in totals:
+                _append(files[name], name, 0)
+            batches = self.split.rows(_STEP, rows)
+            while batch := list(islice(batches, _STEP)):
+                self._write_rows(batch, files, totals)
+                done(len(batch))
+
+    def _write_rows(self, rows: Sequence[AnnotationRow], files: Mapping[str, BinaryIO], totals: dict[str, int]) -> None:
+        inputs, vocabulary = self.inputs, self.vocabulary
+        boxes = [np.array(row["boxes"], np.float64) for row in rows]
+        # Level III of the release takes its neighbours from the same chain as the location token.
+        kind: Kind = "chain" if inputs.neighbours == "chain" else "nearest"
+        nearest = self._neighbours(rows, boxes, kind)
+        around = nearest if kind == inputs.neighbours else self._neighbours(rows, boxes, inputs.neighbours)
+        _append(files["boxes"], "boxes", np.concatenate(boxes))
+        cells = [_cells_around(own, found, inputs) for own, found in zip(boxes, around, strict=True)]
+        _append(files["cells"], "cells", np.concatenate(cells))
+        _append(files["nearest"], "nearest", np.concatenate(nearest))
+
+        def add(name: str, lists: Sequence[Sequence[int] | np.ndarray]) -> None:
+            ends = totals[_OFFSETS[name]] + np.cumsum([len(each) for each in lists])
+            totals[_OFFSETS[name]] = int(ends[-1])
+            _append(files[name], name, np.concatenate([np.asarray(each, ARRAYS[name][0]) for each in lists]))
+            _append(files[_OFFSETS[name]], _OFFSETS[name], ends)
+
+        captions = [caption for row in rows for caption in row["captions"] or [""] * len(row["boxes"])]
+        add("captions", [vocabulary.encode_caption(caption, inputs.max_caption) for caption in captions])
+        add("info", [info_ids(row, inputs, vocabulary) for row in rows])
+        add("ids", [np.frombuffer(row["image_id"].encode("ascii"), np.uint8) for row in rows])
+        add("masked", [np.array(row["masked_boxes"], np.float64).reshape(-1, 4) for row in rows])
+        ends = totals["box_offsets"] + np.cumsum([len(own) for own in boxes])
+        totals["box_offsets"] = int(ends[-1])
+        _append(files["box_offsets"], "box_offsets", ends)
+        if self.keep_images:
+            for row in rows:
+                picture = self.split.image(row["image_id"])
+                _append(files["images"], "images", prepare_picture(picture, row["masked_boxes"], inputs))
+
+    def _neighbours(self, rows: Sequence[AnnotationRow], boxes: Sequence[np.ndarray], kind: Kind) -> list[np.ndarray]:
+        """Neighbours of the boxes of each image; images with equally many boxes are computed together."""
+        found: dict[int, np.ndarray] = {}
+        by_count: dict[int, list[int]] = {}
+        for i, own in enumerate(boxes):
+            by_count.setdefault(len(own), []).append(i)
+        for places in by_count.values():
+            sizes = np.array([(rows[i]["width"], rows[i]["height"]) for i in places])
+            seeds = [f"{self.seed}/{rows[i]['image_id']}" for i in places]
+            together = neighbours_of_many(np.stack([boxes[i] for i in places]), sizes, kind, seeds=seeds)
+            found.update(zip(places, together, strict=True))
+        return [found[i] for i in range(len(boxes))]
+
+    def shard(self, name: str, rows: range) -> Path:
+        """The folder with the arrays of some rows, an entry of the cache of its own below `name`."""
+
+        def make(folder: Path) -> None:
+            self.write(folder, rows)
+            write_manifest(folder)
+
+        return cached(f"{name}.shards/{rows.start}-{rows.stop}", _checked, make, folder=True)
+
+
+def _shard_of(preparation: _Preparation, name: str, rows: range) -> Path:
+    """A shard, made in a worker process, which opens and checks the file of the split once."""
+    return dataclasses.replace(preparation, split=_opened_once(preparation.split)).shard(name, rows)
+
+
+@lru_cache(maxsize=1)
+def _opened_once(split: Split) -> Split:
+    return split
+
+
 class PreparedSplit:
     """A split, ready for batches.
 
@@ -106,77 +224,37 @@ class PreparedSplit:
         vocabulary: vocabulary of the run.
         seed: random seed of the run, on which random neighbours depend.
         keep_images: whether to prepare all pictures in advance.
+        workers: number of processes that prepare a split of more than one shard; 1: this one alone.
     """
 
     def __init__(
-        self, split: Split, inputs: InputConfig, vocabulary: Vocabulary, *, seed: int = 0, keep_images: bool = False
+        self,
+        split: Split,
+        inputs: InputConfig,
+        vocabulary: Vocabulary,
+        *,
+        seed: int = 0,
+        keep_images: bool = False,
+        workers: int = 1,
     ) -> None:
         self.split, self.inputs = split, inputs
         self.keep_images = keep_images and inputs.image
-        pictures = split.pictures_state() if self.keep_images else None
-        decides = {
-            "format": FORMAT,
-            "data": split.fingerprint.hexdigest(),
-            "vocabulary": vocabulary.entries,
-            "inputs": dataclasses.asdict(inputs),
-            "seed": seed if inputs.neighbours == "random" else None,
-            "pictures": pictures,
-            "libraries": [np.__version__, PIL.__version__],
-        }
-        key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
+        if inputs.image:
+            _ = split.picture_folder  # drawn now, if it must be, and not by a process that loads data
+        preparation = _Preparation(split, inputs, vocabulary, seed, self.keep_images)
+        name = preparation.name()
+        self.is_new = False  # whether this object has prepared it
 
         def make(folder: Path) -> None:
-            self._write(folder, vocabulary, seed)
-            if pictures and split.pictures_state() != pictures:
+            _prepare(preparation, name, folder, workers)
+            if self.keep_images and preparation.name() != name:
                 raise InputError(f"pictures of {split.name} changed while they were prepared; try again")
             write_manifest(folder)
+            self.is_new = True
 
-        self.folder = cached(f"prepared/{split.name}-{key}", _checked, make, folder=True)
-
-    def _write(self, folder: Path, vocabulary: Vocabulary, seed: int) -> None:
-        with Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bars:
-            files = {name: (folder / f"{name}.bin").open("wb") for name in ARRAYS}
-            totals = dict.fromkeys((name for name in ARRAYS if name.endswith("offsets")), 0)
-            for name in totals:
-                _append(files[name], name, 0)
-            rows = bars.track(self.split.rows(), total=self.split.n_images, description=f"preparing {self.split.name}")
-            for row in rows:
-                self._write_row(row, files, totals, vocabulary, seed)
-            for file in files.values():
-                file.close()
-
-    def _write_row(
-        self,
-        row: AnnotationRow,
-        files: Mapping[str, BinaryIO],
-        totals: dict[str, int],
-        vocabulary: Vocabulary,
-        seed: int,
-    ) -> None:
-        inputs = self.inputs
-        boxes = np.array(row["boxes"], np.float64)
-        # Level III of the release takes its neighbours from the same chain as the location token.
-        kind: Kind = "chain" if inputs.neighbours == "chain" else "nearest"
-        _append(files["boxes"], "boxes", boxes)
-        _append(files["cells"], "cells", grid_cells(row, inputs, seed))
-        _append(files["nearest"], "nearest", neighbours(boxes, (row["width"], row["height"]), kind))
-
-        def add(name: str, values: Iterable[int] | np.ndarray) -> None:
-            values = np.asarray(values, ARRAYS[name][0])
-            _append(files[name], name, values)
-            totals[_OFFSETS[name]] += len(values)
-            _append(files[_OFFSETS[name]], _OFFSETS[name], totals[_OFFSETS[name]])
-
-        for caption in row["captions"] or [""] * len(boxes):
-            add("captions", vocabulary.encode_caption(caption, inputs.max_caption))
-        add("info", info_ids(row, inputs, vocabulary))
-        add("ids", np.frombuffer(row["image_id"].encode("ascii"), np.uint8))
-        add("masked", np.array(row["masked_boxes"], np.float64).reshape(-1, 4))
-        totals["box_offsets"] += len(boxes)
-        _append(files["box_offsets"], "box_offsets", totals["box_offsets"])
-        if self.keep_images:
-            picture = self.split.image(row["image_id"])
-            _append(files["images"], "images", prepare_picture(picture, row["masked_boxes"], inputs))
+        self.folder = cached(name, _checked, make, folder=True)
+        if self.is_new:
+            shutil.rmtree(self.folder.with_name(f"{self.folder.name}.shards"), ignore_errors=True)
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -220,6 +298,46 @@ class PreparedSplit:
             return self.arrays["images"][image]
         image_id = self.span("ids", image).tobytes().decode("ascii")
         return prepare_picture(self.split.image(image_id), self.span("masked", image), self.inputs)
+
+
+def _prepare(preparation: _Preparation, name: str, folder: Path, workers: int) -> None:
+    """Write the arrays of a whole split into a folder, in shards if there is more than one."""
+    split, n = preparation.split, preparation.split.n_images
+    shards = [range(first, min(first + SHARD, n)) for first in range(0, n, SHARD)]
+    with Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bars, ExitStack() as pool:
+        task = bars.add_task(f"preparing {split.name}", total=n)
+        if len(shards) == 1:
+            preparation.write(folder, shards[0], lambda done: bars.advance(task, done))
+            return
+        hint = "; python -m reference_model.prepare --workers N makes N at a time" if workers == 1 else ""
+        note(f"preparing {n:,} images of {split.dataset}/{split.name}, {len(shards)} shards, {workers} at a time{hint}")
+        places: Iterable[Path] = map(partial(preparation.shard, name), shards)
+        if workers > 1:
+            sent = dataclasses.replace(preparation, split=dataclasses.replace(split))  # without open files
+            processes = pool.enter_context(Workers(min(workers, len(shards))))
+            places = processes.map(partial(_shard_of, sent, name), shards)
+        folders = []
+        for shard, place in zip(shards, places, strict=True):
+            folders.append(place)
+            bars.advance(task, len(shard))
+        for array in ARRAYS:
+            _join(folder / f"{array}.bin", [place / f"{array}.bin" for place in folders], array)
+
+
+def _join(whole: Path, parts: Sequence[Path], name: str) -> None:
+    """Write the file of an array from those of its shards; offsets go on where those of the shard before ended."""
+    with whole.open("wb") as file:
+        if name not in _OFFSET_FILES:
+            for part in parts:
+                with part.open("rb") as content:
+                    shutil.copyfileobj(content, file, 1 << 20)
+            return
+        end = 0
+        _append(file, name, end)
+        for part in parts:
+            offsets = end + np.fromfile(part, ARRAYS[name][0])
+            end = int(offsets[-1])
+            _append(file, name, offsets[1:])
 
 
 def _checked(folder: Path) -> Path:

@@ -411,6 +411,18 @@ def test_a_large_file_is_checked_once(data: Path, monkeypatch: pytest.MonkeyPatc
     assert len(passes) == 7
 
 
+@pytest.mark.parametrize("group", [3, 5, 40])
+def test_some_rows_are_those_of_all(group: int, unstated: Path) -> None:
+    """Rows left out or read twice where a group of rows ends."""
+    table = pq.read_table(unstated / "test.parquet")
+    pq.write_table(table, unstated / "test.parquet", row_group_size=group)
+    split = open_directory(unstated)["test"]
+    everything = list(split.rows())
+    for first in range(13):
+        for end in range(first, 13):
+            assert list(split.rows(2, range(first, end))) == everything[first:end]
+
+
 # The embedded data set in the cache.
 
 
