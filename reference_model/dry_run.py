@@ -41,6 +41,10 @@ def plan_table(config: Config, splits: dict[str, Split]) -> Grid:
     activations = _activations(model, batch) / batch.n_boxes
     seconds = fastest({"step": step}, range(MEASURED_STEPS))["step"] / batch.n_boxes
 
+    before, steps = trial.before()
+    before_flops = steps * count_flops(before) if steps else 0.0
+    before_seconds = steps * fastest({"step": before}, range(MEASURED_STEPS))["step"] if steps else 0.0
+
     at_once = min(config.train.micro_batch or config.train.batch, config.train.batch)
     grid = Grid(
         f"plan of {config.name}, {config.profile} profile, on {splits['train'].dataset}", ["", "value", "how known"]
@@ -55,8 +59,12 @@ def plan_table(config: Config, splits: dict[str, Split]) -> Grid:
     grid.add("arithmetic per caption", Cell(flops / 1e9, "{:.2f} GFLOP forward and backward"), "counted")
     threads = torch.get_num_threads()
     grid.add("time per caption here", Cell(seconds * 1e3, f"{{:.2f}} ms, {threads} threads"), "measured")
-    grid.add("whole run here", duration(seconds * plan.captions), "projected")
-    grid.add("whole run, one H100", duration(gpu_seconds(flops * plan.captions)), ASSUMPTION)
+    if steps:
+        at_most = f"at most {duration(before_seconds)}, {steps:,} steps"
+        grid.add("before the first update, here", at_most, "measured, scaled")
+        grid.add("the same, one H100", f"at most {duration(gpu_seconds(before_flops))}", ASSUMPTION)
+    grid.add("whole run here", duration(seconds * plan.captions + before_seconds), "projected")
+    grid.add("whole run, one H100", duration(gpu_seconds(flops * plan.captions + before_flops)), ASSUMPTION)
     return grid
 
 

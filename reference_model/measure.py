@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pkgutil import resolve_name
 from typing import Any, TypeVar
 
 import torch
@@ -16,6 +17,7 @@ from torch import nn
 from benchmark.dataset.store import Split
 from reference_model.batch import Batch
 from reference_model.config import Config
+from reference_model.registry import network
 from reference_model.run_folder import build_model
 from reference_model.training.batches import UpdatePlan, Updates
 from reference_model.training.inputs import PreparedSplit
@@ -70,6 +72,14 @@ class Trial:
         self.model.zero_grad()
         if batch.info.is_cuda:
             torch.cuda.synchronize()
+
+    def before(self) -> tuple[Work, int]:
+        """One step of what the network does before its first update, and how many such steps there are at most."""
+        trial = network(self.config.system).trial
+        if not trial:
+            return (lambda: None), 0
+        step, steps = resolve_name(trial)(self.config, self.data, self.vocabulary_size)
+        return step, steps
 
     def decode(self, batch: Batch) -> None:
         """Greedy captions of a batch; from fresh weights hardly any ends before the length limit."""

@@ -79,8 +79,8 @@ PRESET_HELP = (
 class Network:
     """A network and what is known of it before it is built.
 
-    `build` and `prepare` are written "module:name" and are looked up (`pkgutil.resolve_name`) when they are needed, so
-    that a module of settings imports neither torch nor its network.
+    `build`, `prepare` and `trial` are written "module:name" and are looked up (`pkgutil.resolve_name`) when they are
+    needed, so that a module of settings imports neither torch nor its network.
 
     Attributes:
         config: the type of its configurations; the defaults are the sizes of the `paper` profile, and the default of
@@ -94,6 +94,9 @@ class Network:
         prepare: a callable for what a fresh network starts from. It takes the model, the configuration, the splits by
             name, the vocabulary and the seed, is called before the first update, and returns what to note in the run's
             folder. Empty if there is nothing to prepare.
+        trial: a callable for what `prepare` costs. It takes the configuration, the prepared training split and the
+            vocabulary's size, and returns one step of its work, to be measured, and how many there are at most. Empty
+            if it costs nothing that is worth a word.
         version: the version of the numbers of its runs. Runs of one version are taken for runs of today's code, and
             those of another are trained anew. Raise it by hand when a change of the network, of the training loop, of
             what models are given or of decoding makes the same configuration and seed end with other weights or other
@@ -107,6 +110,7 @@ class Network:
     sizes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     official: tuple[str, ...] = ()
     prepare: str = ""
+    trial: str = ""
     version: str = "1"
 
     @property

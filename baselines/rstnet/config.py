@@ -56,6 +56,7 @@ NETWORK = Network(
     config=RSTNetConfig,
     build="baselines.rstnet.model:RSTNet",
     prepare="baselines.rstnet.model:prepare",
+    trial="baselines.rstnet.language_model:trial",
     variants={
         "rstnet": (
             "RSTNet w/o TAtt: image and location, adaptive attention to a language signal",

@@ -8,27 +8,31 @@ Invariants:
   next character (the original masks nothing) is a leak that is gone at test time;
 * its weights are installed after the captioner's initialisation, and saved with the captioner;
 * they are kept in the cache under all that decides them, the first weights and the state of the random numbers among
-  it, so a run ends with the same bits whichever run was there before.
+  it, so a run ends with the same bits whichever run was there before, and one of many processes trains while the others
+  wait for the lock of the cache;
+* it is trained on the device that its weights are on.
 """
 
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from rich.progress import track
+from rich.progress import Progress
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from baselines.attention import causal_mask
-from baselines.rstnet.config import LanguageModelOptions
+from baselines.rstnet.config import LanguageModelOptions, RSTNetConfig
 from benchmark.cache import cached
-from benchmark.cli import stderr
+from benchmark.cli import note, stderr
 from benchmark.errors import InputError
 from benchmark.integrity import check_seal, seal, seal_metadata
 from reference_model.batch import PAD
@@ -138,15 +142,15 @@ def install(
         "options": asdict(options),
         "captions": {name: hashlib.sha256(content).hexdigest() for name, content in captions.items()},
         "weights": _digest(network),
-        "dropout": hashlib.sha256(torch.get_rng_state().numpy().tobytes()).hexdigest(),
+        "dropout": hashlib.sha256(_random_state(network.bias.device)).hexdigest(),
         "seed": seed,
         "processor": this_processor(network.bias.device).kind,
     }
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
 
     def make(path: Path) -> None:
-        note = _train(network, options, splits["train"], splits.get("val"), seed)
-        save_file(network.state_dict(), path, metadata=seal_metadata(note=json.dumps(note)))
+        found = _train(network, options, splits["train"], splits.get("val"), seed)
+        save_file(network.state_dict(), path, metadata=seal_metadata(note=json.dumps(found)))
         seal(path)
 
     def read(path: Path) -> dict[str, Any]:
@@ -162,8 +166,14 @@ def _digest(network: nn.Module) -> str:
     """SHA-256 of the names, shapes and values of all weights, 64 hex digits."""
     digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
-        digest.update(f"{name} {tuple(value.shape)}\n".encode() + value.numpy().tobytes())
+        digest.update(f"{name} {tuple(value.shape)}\n".encode() + value.cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _random_state(device: torch.device) -> bytes:
+    """State of the generators that the training on a device draws from."""
+    state = torch.get_rng_state().numpy().tobytes()
+    return state if device.type != "cuda" else state + torch.cuda.get_rng_state(device).numpy().tobytes()
 
 
 def _train(
@@ -175,28 +185,31 @@ def _train(
 ) -> dict[str, Any]:
     """Train with Adam and a cosine to 0; the weights of the epoch with the lowest validation perplexity stay."""
     random = torch.Generator().manual_seed(seed)
-    captions = _table(train)
-    held_out = _table(validation) if validation is not None else captions[:0]
     device = network.bias.device
+    captions = _table(train).to(device)
+    held_out = _table(validation).to(device) if validation is not None else captions[:0]
     network.requires_grad_(True)
-    optimiser = torch.optim.Adam(network.parameters(), lr=options.rate, betas=(0.9, 0.98))
-    steps = options.epochs * math.ceil(len(captions) / options.batch)
+    optimiser = _optimiser(network, options)
+    steps = n_updates(options, len(captions))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps, pct_start=0.05)
     kept, perplexities = dict(network.state_dict()), [math.inf]
-    for _ in track(range(options.epochs), "language model", console=stderr, disable=not stderr.is_terminal):
-        network.train()
-        order = torch.randperm(len(captions), generator=random)
-        for first in range(0, len(order), options.batch):
-            loss = network.loss(captions[order[first : first + options.batch]].to(device)).mean()
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-        perplexity = _perplexity(network, held_out if len(held_out) else captions[: options.batch])
-        if perplexity >= perplexities[-1]:
-            break
-        perplexities.append(perplexity)
-        kept = {name: value.clone() for name, value in network.state_dict().items()}
+    note(
+        f"training the language model: {len(captions):,} captions, at most {options.epochs} epochs, on {device} (once)"
+    )
+    with Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bars:
+        bar = bars.add_task("language model", total=steps)
+        for _ in range(options.epochs):
+            network.train()
+            order = torch.randperm(len(captions), generator=random).to(device)
+            for first in range(0, len(order), options.batch):
+                _update(network, optimiser, captions[order[first : first + options.batch]])
+                schedule.step()
+                bars.advance(bar)
+            perplexity = _perplexity(network, held_out if len(held_out) else captions[: options.batch])
+            if perplexity >= perplexities[-1]:
+                break
+            perplexities.append(perplexity)
+            kept = {name: value.clone() for name, value in network.state_dict().items()}
     network.load_state_dict(kept)
     network.requires_grad_(False).eval()
     return {
@@ -207,15 +220,47 @@ def _train(
     }
 
 
+def _optimiser(network: CharacterModel, options: LanguageModelOptions) -> torch.optim.Optimizer:
+    return torch.optim.Adam(network.parameters(), lr=options.rate, betas=(0.9, 0.98))
+
+
+def _update(network: CharacterModel, optimiser: torch.optim.Optimizer, captions: Tensor) -> None:
+    loss = network.loss(captions.long()).mean()
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+
+
+def n_updates(options: LanguageModelOptions, n_captions: int) -> int:
+    """Number of updates of the training on so many captions, if it is not stopped early."""
+    return options.epochs * math.ceil(n_captions / options.batch)
+
+
+def trial(config: RSTNetConfig, data: PreparedSplit, vocabulary_size: int) -> tuple[Callable[[], object], int]:
+    """One update of the training on a split, to be measured, and how many there are at most; see `Network.trial`."""
+    options = config.language_model
+    if options.kind != "char":
+        return (lambda: None), 0
+    network = CharacterModel(options, vocabulary_size, config.inputs.max_caption).train()
+    offsets = data.arrays["caption_offsets"]
+    captions = _padded(data.arrays["captions"], offsets[: 1 + min(options.batch, data.n_boxes)])
+    return partial(_update, network, _optimiser(network, options), captions), n_updates(options, data.n_boxes)
+
+
 def _table(data: PreparedSplit) -> Tensor:
-    """All captions of a split, padded, [SOS] to [EOS]; (n, T)."""
-    captions = [torch.from_numpy(data.span("captions", i).astype("int64")) for i in range(data.n_boxes)]
-    return nn.utils.rnn.pad_sequence(captions, batch_first=True, padding_value=PAD)
+    """All captions of a split, padded, [SOS] to [EOS]; int32, (n, T)."""
+    return _padded(data.arrays["captions"], data.arrays["caption_offsets"])
+
+
+def _padded(characters: np.ndarray, offsets: np.ndarray) -> Tensor:
+    lengths = np.diff(offsets)
+    table = np.full((len(lengths), lengths.max(initial=0)), PAD, np.int32)
+    table[np.arange(table.shape[1]) < lengths[:, None]] = characters[: offsets[-1]]
+    return torch.from_numpy(table)
 
 
 @torch.inference_mode()
 def _perplexity(network: CharacterModel, captions: Tensor) -> float:
     network.eval()
-    parts = [captions[first : first + 1024] for first in range(0, len(captions), 1024)]
-    losses = [network.loss(part.to(network.bias.device)) for part in parts]
+    losses = [network.loss(captions[first : first + 1024].long()) for first in range(0, len(captions), 1024)]
     return math.exp(float(torch.cat(losses).mean()))

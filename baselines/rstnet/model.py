@@ -241,10 +241,11 @@ def prepare(
     known = model.signal.language_model
     if not isinstance(known, CharacterModel):
         return install(known, config.language_model, splits, vocabulary, seed)
-    with torch.random.fork_rng(devices=[]):
+    device = known.bias.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         plain = RSTNet(override(config, ["inputs.info=false", "model.backbone_weights=none"]), len(vocabulary))
-        first = cast(CharacterModel, plain.signal.language_model)
+        first = cast(CharacterModel, plain.signal.language_model).to(device)
         note = install(first, config.language_model, splits, vocabulary, seed)
     known.load_state_dict(first.state_dict())
     return note

@@ -98,6 +98,10 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
     validations = plan.updates / config.train.validate_every
     checked = min(config.train.validate_images, splits["val"].n_images) / splits["val"].n_images * splits["val"].n_boxes
     total += generating * (validations * checked + splits["val"].n_boxes + splits["test"].n_boxes)
+    before, steps = trial.before()  # such as RSTNet's language model, which the rows of a seed share
+    if steps:
+        total += steps * time_of(before)
+        work += steps * count_flops(before)
     parameters, _ = count_parameters(config, trial.vocabulary_size)
     return Cost(total, "measured steps", gpu_seconds(work) / 3600, parameters)
 

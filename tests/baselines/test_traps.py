@@ -18,7 +18,9 @@ from baselines.rstnet.model import prepare
 from baselines.updown.model import AdditiveAttention
 from benchmark.dataset.store import Split
 from reference_model.batch import PAD, SEP, SOS
+from reference_model.dry_run import plan_table
 from reference_model.embeddings import sinusoid
+from reference_model.measure import Trial, count_flops
 from reference_model.run_folder import build_model
 from reference_model.training.batches import collate
 from reference_model.training.inputs import PreparedSplit
@@ -108,6 +110,20 @@ def test_the_language_model_does_not_depend_on_who_comes_first(
 
 def same_tensors(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_the_language_models_training_is_in_the_estimates(splits: Splits, vocabulary: Vocabulary) -> None:
+    """A plan of an hour before which a language model trains for a day."""
+    config = tiny("rstnet", *LM)
+    step, steps = Trial.of(config, splits).before()
+    n_captions = len(splits["train"].captions)
+    assert steps == 8 * -(-n_captions // 32)
+    assert count_flops(step) > 0
+    for kind, variant in (("zero", "rstnet"), ("zero", "m2")):
+        more = [f"language_model.kind={kind}"] if variant == "rstnet" else []
+        assert Trial.of(tiny(variant, *more), splits).before()[1] == 0
+    labels = [row.texts()[0] for row in plan_table(config, splits).rows]
+    assert "before the first update, here" in labels
 
 
 def test_a_damaged_language_model_is_made_anew(
