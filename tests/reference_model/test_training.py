@@ -256,7 +256,7 @@ def test_golden_losses(variant: str, splits: Splits, vocabulary: Vocabulary, tmp
     updates = Updates(run.plan, run.data)
     losses = []
     for update in range(4):
-        losses.append(run._step(run.model, updates[update])[0])
+        losses.append(float(run._step(run.model, updates[update])))
         run.update += 1
     assert losses == pytest.approx(GOLDEN[variant], rel=1e-3)
 
@@ -411,7 +411,7 @@ def test_a_log_that_a_power_cut_has_cut_goes_on(splits: Splits, vocabulary: Voca
     path = tmp_path / "log.jsonl"
     path.write_bytes(path.read_bytes() + b'{"update": 8, "loss": 0.1}\n{"upd' + bytes(500) + b"\xff\n")
     trainer(tiny("context"), splits, vocabulary, tmp_path).train()
-    assert [entry["update"] for entry in losses(tmp_path)] == list(range(1, 11))
+    assert [entry["update"] for entry in losses(tmp_path)] == [3, 6, 9, 10]
 
 
 def test_a_damaged_checkpoint_never_replaces_the_whole_one(
