@@ -11,15 +11,16 @@ from torch import nn
 from benchmark.dataset.store import Split
 from benchmark.grid import Cell, Grid, duration, number
 from reference_model.batch import Batch
-from reference_model.config import Config
+from reference_model.config import Config, TrainConfig
 from reference_model.measure import (
-    ASSUMPTION,
     Trial,
+    assumption,
     count_flops,
     count_parameters,
     fastest,
     gpu_seconds,
 )
+from reference_model.precision import autocast
 from reference_model.training.distributed import default_device
 
 MEASURED_CAPTIONS, MEASURED_STEPS = 40, 3
@@ -38,9 +39,10 @@ def plan_table(config: Config, splits: dict[str, Split]) -> Grid:
     batch = trial.batch(plan.updates - 1, MEASURED_CAPTIONS).to(default_device())
     step = partial(trial.train, batch)
     flops = count_flops(step) / batch.n_boxes
-    activations = _activations(model, batch) / batch.n_boxes
+    activations = _activations(model, batch, config.train) / batch.n_boxes
     seconds = fastest({"step": step}, range(MEASURED_STEPS))["step"] / batch.n_boxes
 
+    precision = config.train.precision
     at_once = min(config.train.micro_batch or config.train.batch, config.train.batch)
     grid = Grid(
         f"plan of {config.name}, {config.profile} profile, on {splits['train'].dataset}", ["", "value", "how known"]
@@ -54,13 +56,13 @@ def plan_table(config: Config, splits: dict[str, Split]) -> Grid:
     grid.add(f"activations, {at_once} captions", Cell(activations * at_once / 2**30, gibibytes), "measured, scaled")
     grid.add("arithmetic per caption", Cell(flops / 1e9, "{:.2f} GFLOP forward and backward"), "counted")
     threads = torch.get_num_threads()
-    grid.add("time per caption here", Cell(seconds * 1e3, f"{{:.2f}} ms, {threads} threads"), "measured")
+    grid.add("time per caption here", Cell(seconds * 1e3, f"{{:.2f}} ms, {threads} threads, {precision}"), "measured")
     grid.add("whole run here", duration(seconds * plan.captions), "projected")
-    grid.add("whole run, one H100", duration(gpu_seconds(flops * plan.captions)), ASSUMPTION)
+    grid.add("whole run, one H100", duration(gpu_seconds(flops * plan.captions, precision)), assumption(precision))
     return grid
 
 
-def _activations(model: nn.Module, batch: Batch) -> float:
+def _activations(model: nn.Module, batch: Batch, train: TrainConfig) -> float:
     """Bytes kept for the backward pass with PyTorch's kernels, each storage once; parameters do not count."""
     own = {p.untyped_storage().data_ptr() for p in model.parameters()}
     kept: dict[int, int] = {}
@@ -71,7 +73,7 @@ def _activations(model: nn.Module, batch: Batch) -> float:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), autocast(batch.info.device, train):
         loss = model(batch)
     loss.backward()
     model.zero_grad()

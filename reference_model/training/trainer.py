@@ -17,6 +17,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -120,6 +121,19 @@ class Trainer:
             fused=True,
         )
 
+    def network(self) -> nn.Module:
+        """The model in the form that is trained: compiled if the run wants it, and one of many on many devices."""
+        network: nn.Module = self.model
+        if self.config.train.compile:
+            # Once for each task and length of info, and again where a size is 1.
+            torch._dynamo.config.recompile_limit = 64
+            network = torch.compile(network, fullgraph=True)  # type: ignore[assignment]
+        if self.world.size == 1:
+            return network
+        return DistributedDataParallel(
+            network, gradient_as_bucket_view=True, broadcast_buffers=self.config.model.batch_norm == "local"
+        )
+
     def train(self) -> None:
         """Run the updates that are left, saving and validating in between.
 
@@ -130,15 +144,7 @@ class Trainer:
         """
         train = self.config.train
         warning = self._resume()
-        network: nn.Module = self.model
-        if train.compile:
-            network = torch.compile(network, fullgraph=True)  # type: ignore[assignment]
-        if self.world.size > 1:
-            network = DistributedDataParallel(
-                network,
-                gradient_as_bucket_view=True,
-                broadcast_buffers=self.config.model.batch_norm == "local",
-            )
+        network = self.network()
         updates = Updates(self.plan, self.data, self.world.rank, self.world.size)
         pin = self.world.device.type == "cuda"
         with kernels(train), self._signals(), self._progress() as show, self._log() as log:
@@ -150,7 +156,7 @@ class Trainer:
                 if train.schedule == "noam" and self.update == train.pretrain_updates:
                     self.optimiser = self._optimiser()
                 task = int(self.plan.is_matching(self.update))
-                self._losses[task] += self._step(network, pieces)
+                self._losses[task] += self.step(network, pieces)
                 self._fresh[task] += 1
                 self.update += 1
                 done = self.update == self.plan.updates
@@ -178,7 +184,7 @@ class Trainer:
                         f"stopped after update {self.update} of {self.plan.updates}; run again to go on", signal=stop
                     )
 
-    def _step(self, network: nn.Module, pieces: list[Any]) -> torch.Tensor:
+    def step(self, network: nn.Module, pieces: list[Any]) -> torch.Tensor:
         """Run one update; returns this device's share of its loss, on the device, which may still be computing it."""
         device, size = self.world.device, self.world.size
         main, backbone = rates(self.config.train, self.config.model.width, self.update)
@@ -196,7 +202,8 @@ class Trainer:
                 mark_dynamic(batch)
             with sync:
                 with autocast(device, self.config.train):
-                    loss = network(batch)
+                    # The divisor is another one in each update, for which compiled code would be made anew.
+                    loss = network(replace(batch, normaliser=1.0)) / batch.normaliser
                 # DistributedDataParallel averages gradients; the losses of all devices are meant to add up.
                 (loss * size).backward()
             total += loss.detach()

@@ -99,7 +99,7 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
     checked = min(config.train.validate_images, splits["val"].n_images) / splits["val"].n_images * splits["val"].n_boxes
     total += generating * (validations * checked + splits["val"].n_boxes + splits["test"].n_boxes)
     parameters, _ = count_parameters(config, trial.vocabulary_size)
-    return Cost(total, "measured steps", gpu_seconds(work) / 3600, parameters)
+    return Cost(total, "measured steps", gpu_seconds(work, config.train.precision) / 3600, parameters)
 
 
 def wall_time(seconds: Sequence[float], at_once: int) -> float:
