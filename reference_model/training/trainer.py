@@ -76,7 +76,7 @@ class Trainer:
         self.config, self.seed, self.world, self.folder = config, seed, world, folder
         self.data, self.validation, self.vocabulary = data, validation, vocabulary
         self.plan = UpdatePlan(config, data.n_images, data.n_boxes, seed)
-        self.model = _in_step(model, config, world).to(world.device)
+        self.model = in_step(model, config, world).to(world.device)
         self.update, self.best = 0, -1.0
         self.optimiser = self._optimiser()
         self._losses = torch.zeros(len(TASKS), dtype=torch.float64, device=world.device)
@@ -371,7 +371,7 @@ class Trainer:
         self._file = None
 
 
-def _in_step(model: nn.Module, config: Config, world: World) -> nn.Module:
+def in_step(model: nn.Module, config: Config, world: World) -> nn.Module:
     """The model with batch norms that share their statistics among devices, if the configuration wants that.
 
     Raises:

@@ -30,7 +30,7 @@ from reference_model.run_folder import build_model
 from reference_model.training.batches import INFO_STEP, UpdatePlan, Updates
 from reference_model.training.checkpoint import find_checkpoint
 from reference_model.training.distributed import World
-from reference_model.training.trainer import Trainer
+from reference_model.training.trainer import Trainer, in_step
 from reference_model.training.vocabulary import Vocabulary
 
 Splits = dict[str, Split]
@@ -243,6 +243,54 @@ def test_compiled_code_is_whole_and_made_once_for_each_length(
     assert counters["stats"]["unique_graphs"] <= len(shapes)
     # Weights were not the same any more after the first update.
     assert compiled[0] == pytest.approx(sum(eager[: len(updates[0])]), rel=1e-5)
+
+
+def gradient(config: Config, splits: Splits, vocabulary: Vocabulary, folder: Path) -> torch.Tensor:
+    """The gradient of the first update, as the optimiser finds it."""
+    trainer = made(config, splits, vocabulary, folder, torch.device("cpu"))
+    found: list[torch.Tensor] = []
+
+    def keep(*_: object) -> None:
+        gradients = [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
+        found.append(torch.cat(gradients).clone())
+
+    trainer.optimiser.register_step_pre_hook(keep)
+    trainer.step(trainer.model, Updates(trainer.plan, trainer.data)[0])
+    return found[0]
+
+
+def test_how_an_update_is_cut_matters_to_batch_norms_unless_they_are_frozen(
+    splits: Splits, vocabulary: Vocabulary, tmp_path: Path
+) -> None:
+    """Micro-batches, or more devices, that change what is trained, where the configuration says that they do not."""
+    off = {}
+    for kind in ("local", "frozen"):
+        settings = (*PAPER, "train.precision=fp32", f"model.batch_norm={kind}", "inputs.image_side=64", "inputs.grid=2")
+        whole, cut = (
+            gradient(tiny("context", *settings, f"train.micro_batch={n}"), splits, vocabulary, tmp_path)
+            for n in (0, 12)
+        )
+        off[kind] = float((whole - cut).norm() / whole.norm())
+    assert off["frozen"] < 1e-5
+    assert off["local"] > 1e-2
+
+
+def test_batch_norms_in_step(splits: Splits, vocabulary: Vocabulary, tmp_path: Path) -> None:
+    """A run that asks for synchronised batch norms and gets local ones; an error from deep inside on the first update.
+
+    Their kernels are for GPUs alone, so here only the network is looked at.
+    """
+    config = tiny("context", *PAPER, "model.batch_norm=synced")
+    kinds = [
+        {type(module) for module in in_step(build_model(config, 50), config, World(0, size, CUDA)).modules()}
+        for size in (1, 2)
+    ]
+    assert [torch.nn.SyncBatchNorm in kind for kind in kinds] == [False, True]
+    assert [torch.nn.BatchNorm2d in kind for kind in kinds] == [True, False]
+    with pytest.raises(InputError, match=r"model.batch_norm: got synced on 2 CPU processes"):
+        in_step(build_model(config, 50), config, World(0, 2, torch.device("cpu")))
+    with pytest.raises(InputError, match=r"train.micro_batch: got 5, expected 0 with model.batch_norm=synced"):
+        tiny("context", "model.batch_norm=synced", "train.micro_batch=5")
 
 
 def attention(model: ReferenceModel, batches: list[Batch]) -> list[dict[str, Any]]:
