@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from reference_model.batch import Batch
 from reference_model.config import Config
-from reference_model.embeddings import GridFeatures, is_real
+from reference_model.embeddings import GridFeatures
 from reference_model.losses import generation_loss
 from reference_model.model import initialise
 from reference_model.training.decoding import write
@@ -37,9 +37,9 @@ class Captioner(nn.Module, ABC):
     def loss(self, batch: Batch) -> Tensor:
         """The summed loss of the batch, divided by `batch.normaliser`."""
         given, targets = batch.captions[:, :-1], batch.captions[:, 1:]
-        wanted, cg = is_real(targets), self.config.cg
-        logits = self.output(self.hidden(batch, given)[wanted])
-        return generation_loss(logits, targets, wanted, cg.label_smoothing, cg.reduce) / batch.normaliser
+        places, cg = batch.target_places(), self.config.cg
+        logits = self.output(self.hidden(batch, given)[places[0], places[1]])
+        return generation_loss(logits, targets, places, cg.label_smoothing, cg.reduce) / batch.normaliser
 
     forward = loss  # what DistributedDataParallel calls
 

@@ -18,4 +18,4 @@ head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 srun torchrun \
   --nnodes "$SLURM_JOB_NUM_NODES" --nproc-per-node 8 \
   --rdzv-backend c10d --rdzv-endpoint "$head:29500" --rdzv-id "$SLURM_JOB_ID" \
-  -m reference_model.train full --profile paper train.precision=bf16 train.micro_batch=100 "$@"
+  -m reference_model.train full --profile paper "$@"

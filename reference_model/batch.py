@@ -3,7 +3,7 @@
 The image is the unit: a picture and its product info stand once, and every box points to them by `image_of_box`. With
 one box per image (`TrainConfig.grouped` off) the same form holds the per-caption batches of the release.
 
-Shapes: I images, B boxes, N neighbours, K info characters, T caption characters.
+Shapes: I images, B boxes, N neighbours, K info characters, T caption characters, M targets.
 """
 
 import dataclasses
@@ -18,6 +18,11 @@ UNK, PAD, SOS, EOS, SEP = range(5)
 SPECIALS = ("<unk>", "<pad>", "<sos>", "<eos>", "<sep>")
 
 
+def target_places(captions: Tensor) -> Tensor:
+    """See `Batch.target_places`."""
+    return torch.stack((captions[:, 1:] != PAD).nonzero(as_tuple=True))
+
+
 @dataclass(frozen=True)
 class Batch:
     """The tensors of one forward pass."""
@@ -30,12 +35,20 @@ class Batch:
     captions: Tensor  # (B, T) [SOS] characters [EOS], PAD at the end; (B, 1) for generation
     labels: Tensor | None = None  # (B,) 1 where the caption belongs here, for Caption Matching; None: generation
     levels: Tensor | None = None  # (B,) 0: positive, 1 to 3: level of the negative
+    targets: Tensor | None = None  # (2, M) see `target_places`; None: not known yet
     normaliser: float = 1.0  # divisor of the summed loss: the number of targets of the whole update, over all devices
 
     @property
     def n_boxes(self) -> int:
         """Number of boxes, B."""
         return len(self.image_of_box)
+
+    def target_places(self) -> Tensor:
+        """Rows and columns of the characters to predict, in `captions` from its second column on; (2, M).
+
+        Batches of the trainer bring them along: to find them on a GPU, the program must wait for it.
+        """
+        return target_places(self.captions) if self.targets is None else self.targets
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on a device."""

@@ -55,7 +55,9 @@ class ModelConfig:
     colour_head: bool = False  # paper_vs_code: colour-head; built by the release, used by nothing here
     backbone: Literal["resnet50", "small"] = "resnet50"
     backbone_weights: str = "imagenet"  # "imagenet", "none", or a local file
-    freeze_batch_norm: bool = False  # for batches of few images
+    #: paper_vs_code: batch-norm; statistics of the ResNet's batch norms in training. `local`: of the images that one
+    #: device sees in one forward pass; `synced`: of all devices together; `frozen`: those that the weights came with.
+    batch_norm: Literal["local", "synced", "frozen"] = "local"
     freeze_backbone: bool = False  # mini: its features are given, not trained
     balanced_inputs: bool = False  # mini: every kind of input token enters the transformer at the same scale
 
@@ -166,7 +168,9 @@ class TrainConfig:
     finetune_halvings: Natural = 5
     clip: Amount = 0.0  # gradient norm; 0: none
     clip_value: Amount = 0.0  # every number of the gradient; 0: no limit
-    precision: Literal["fp32", "bf16"] = "fp32"
+    #: paper_vs_code: precision; of matrix products, convolutions and attention: bf16 by autocast; tf32: fp32 numbers,
+    #: on GPUs rounded to 10 bits before they are multiplied; fp32. Weights, optimiser, norms and losses are fp32.
+    precision: Literal["bf16", "tf32", "fp32"] = "bf16"
     compile: bool = False
     grouped: bool = True  # the CNN once per image; False: once per caption, as released (same mathematics)
     micro_batch: Natural = 0  # captions per forward pass and device; 0: all of the device's share at once
@@ -175,6 +179,7 @@ class TrainConfig:
     validate_every: Count = 5000
     validate_images: Count = 2000
     save_every: Count = 1000
+    log_every: Count = 50  # updates whose losses are averaged in a line of the log; between lines no GPU is waited for
     deterministic: bool = False  # on GPUs: slower kernels that repeat bit for bit
 
     def __post_init__(self) -> None:
@@ -203,6 +208,11 @@ class Config:
             problems.append(f"inputs.max_info, inputs.max_caption: got {longest}, expected at most {entries} positions")
         if not re.fullmatch(r"\w[\w.+=-]{0,99}", self.name):  # it names the run's folder
             problems.append(f"name: got {self.name!r:.60}, expected at most 100 letters, digits and _ . + = -")
+        if self.model.batch_norm == "synced" and self.train.micro_batch:
+            problems.append(
+                f"train.micro_batch: got {self.train.micro_batch}, expected 0 with model.batch_norm=synced: statistics "
+                "of a whole update need it in one piece on each device"
+            )
         _refuse(problems)
 
     @property
@@ -371,4 +381,5 @@ def release(config: C) -> C:
             level2="location",
             head="softmax2",
         ),
+        train=replace(config.train, precision="fp32"),
     )

@@ -11,15 +11,16 @@ from torch import nn
 from benchmark.dataset.store import Split
 from benchmark.grid import Cell, Grid, duration, number
 from reference_model.batch import Batch
-from reference_model.config import Config
+from reference_model.config import Config, TrainConfig
 from reference_model.measure import (
-    ASSUMPTION,
     Trial,
+    assumption,
     count_flops,
     count_parameters,
     fastest,
     gpu_seconds,
 )
+from reference_model.precision import autocast
 from reference_model.training.distributed import default_device
 
 MEASURED_CAPTIONS, MEASURED_STEPS = 40, 3
@@ -38,13 +39,13 @@ def plan_table(config: Config, splits: dict[str, Split]) -> Grid:
     batch = trial.batch(plan.updates - 1, MEASURED_CAPTIONS).to(default_device())
     step = partial(trial.train, batch)
     flops = count_flops(step) / batch.n_boxes
-    activations = _activations(model, batch) / batch.n_boxes
+    activations = _activations(model, batch, config.train) / batch.n_boxes
     seconds = fastest({"step": step}, range(MEASURED_STEPS))["step"] / batch.n_boxes
 
     before, steps = trial.before()
     before_flops = steps * count_flops(before) if steps else 0.0
     before_seconds = steps * fastest({"step": before}, range(MEASURED_STEPS))["step"] if steps else 0.0
-
+    precision = config.train.precision
     at_once = min(config.train.micro_batch or config.train.batch, config.train.batch)
     grid = Grid(
         f"plan of {config.name}, {config.profile} profile, on {splits['train'].dataset}", ["", "value", "how known"]
@@ -58,17 +59,19 @@ def plan_table(config: Config, splits: dict[str, Split]) -> Grid:
     grid.add(f"activations, {at_once} captions", Cell(activations * at_once / 2**30, gibibytes), "measured, scaled")
     grid.add("arithmetic per caption", Cell(flops / 1e9, "{:.2f} GFLOP forward and backward"), "counted")
     threads = torch.get_num_threads()
-    grid.add("time per caption here", Cell(seconds * 1e3, f"{{:.2f}} ms, {threads} threads"), "measured")
+    grid.add("time per caption here", Cell(seconds * 1e3, f"{{:.2f}} ms, {threads} threads, {precision}"), "measured")
     if steps:
         at_most = f"at most {duration(before_seconds)}, {steps:,} steps"
         grid.add("before the first update, here", at_most, "measured, scaled")
-        grid.add("the same, one H100", f"at most {duration(gpu_seconds(before_flops))}", ASSUMPTION)
+        on_gpu = gpu_seconds(before_flops, "fp32")
+        grid.add("the same, one H100", f"at most {duration(on_gpu)}", assumption("fp32"))
     grid.add("whole run here", duration(seconds * plan.captions + before_seconds), "projected")
-    grid.add("whole run, one H100", duration(gpu_seconds(flops * plan.captions + before_flops)), ASSUMPTION)
+    on_gpu = gpu_seconds(flops * plan.captions, precision) + gpu_seconds(before_flops, "fp32")
+    grid.add("whole run, one H100", duration(on_gpu), assumption(precision))
     return grid
 
 
-def _activations(model: nn.Module, batch: Batch) -> float:
+def _activations(model: nn.Module, batch: Batch, train: TrainConfig) -> float:
     """Bytes kept for the backward pass with PyTorch's kernels, each storage once; parameters do not count."""
     own = {p.untyped_storage().data_ptr() for p in model.parameters()}
     kept: dict[int, int] = {}
@@ -79,7 +82,7 @@ def _activations(model: nn.Module, batch: Batch) -> float:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), autocast(batch.info.device, train):
         loss = model(batch)
     loss.backward()
     model.zero_grad()

@@ -45,6 +45,22 @@ def _halved(codes: Tensor, pool: int) -> Tensor:
     return codes.reshape(-1, pool, codes.shape[1]).mean(dim=1)
 
 
+class Pixels(nn.Module):
+    """Pixels from uint8 to ImageNet's mean and deviation; a black pixel becomes about -2."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, values in (("mean", _MEAN), ("deviation", _STD)):
+            self.register_buffer(name, 255 * torch.tensor(values)[:, None, None], persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalise images, (I, 3, H, W)."""
+        return (images - self.mean) / self.deviation
+
+
 class GridFeatures(nn.Module):
     """The features of a picture's G = (g / pool) squared cells, row by row; all networks start from them.
 
@@ -53,10 +69,11 @@ class GridFeatures(nn.Module):
 
     def __init__(self, model: ModelConfig, inputs: InputConfig) -> None:
         super().__init__()
+        self.pixels = Pixels()
         self.cells_per_side = inputs.grid // inputs.pool
         self.channels = CHANNELS[model.backbone]
         self.frozen = model.freeze_backbone
-        self.backbone = backbone(model.backbone, model.backbone_weights, freeze_batch_norm=model.freeze_batch_norm)
+        self.backbone = backbone(model.backbone, model.backbone_weights, freeze_batch_norm=model.batch_norm == "frozen")
         self.backbone.requires_grad_(not self.frozen)
 
     def train(self, mode: bool = True) -> "GridFeatures":
@@ -66,16 +83,13 @@ class GridFeatures(nn.Module):
             self.backbone.eval()
         return self
 
-    @staticmethod
-    def normalised(images: Tensor) -> Tensor:
-        """Pixels from uint8 to ImageNet's mean and deviation; a black pixel becomes about -2."""
-        mean, std = (255 * torch.tensor(values, device=images.device)[:, None, None] for values in (_MEAN, _STD))
-        return (images - mean) / std
-
     def forward(self, images: Tensor) -> Tensor:
         """Grid features of images: (I, 3, H, W) uint8 to (I, G, C)."""
-        features = self.backbone(self.normalised(images))
-        return nn.functional.adaptive_avg_pool2d(features, self.cells_per_side).flatten(2).transpose(1, 2)
+        features = self.backbone(self.pixels(images))
+        if features.shape[2:] != (self.cells_per_side, self.cells_per_side):
+            # On GPUs its backward pass is the one step here that has no deterministic form.
+            features = nn.functional.adaptive_avg_pool2d(features, self.cells_per_side)
+        return features.flatten(2).transpose(1, 2)
 
 
 class ImageTokens(nn.Module):

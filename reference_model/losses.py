@@ -35,7 +35,7 @@ def smoothed_divergence(logits: Tensor, targets: Tensor, smoothing: float) -> Te
     return entropy - (1 - smoothing) * at_target - other * rest
 
 
-def generation_loss(logits: Tensor, targets: Tensor, real: Tensor, smoothing: float, reduce: str) -> Tensor:
+def generation_loss(logits: Tensor, targets: Tensor, places: Tensor, smoothing: float, reduce: str) -> Tensor:
     """The loss of Caption Generation, equation 5.
 
     Losses of characters are summed (`token`), or averaged over each caption as in the paper and then summed
@@ -43,17 +43,18 @@ def generation_loss(logits: Tensor, targets: Tensor, real: Tensor, smoothing: fl
 
     Args:
         logits: scores at the positions whose targets count, row by row, (N, V).
-        targets: character ids, (B, T).
-        real: True where a target counts, (B, T), N in all.
+        targets: character ids, PAD where there is none, (B, T).
+        places: rows and columns of the targets that count, (2, N); see `Batch.target_places`.
         smoothing: see `smoothed_divergence`.
         reduce: `GenerationConfig.reduce`.
 
     Returns:
         A scalar.
     """
-    losses = smoothed_divergence(logits, targets[real], smoothing)
+    rows, columns = places
+    losses = smoothed_divergence(logits, targets[rows, columns], smoothing)
     if reduce == "caption":
-        losses = losses / real.sum(dim=1)[:, None].expand_as(real)[real]
+        losses = losses / (targets != PAD).sum(dim=1)[rows]
     return losses.sum()
 
 

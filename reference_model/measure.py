@@ -5,6 +5,7 @@ from stated assumptions.
 """
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -17,16 +18,28 @@ from torch import nn
 from benchmark.dataset.store import Split
 from reference_model.batch import Batch
 from reference_model.config import Config
+from reference_model.precision import autocast
 from reference_model.registry import network
 from reference_model.run_folder import build_model
 from reference_model.training.batches import UpdatePlan, Updates
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.vocabulary import Vocabulary
 
-#: Dense bf16 peak of an H100 SXM in FLOP/s (data sheet), and the share of it that such models usually reach. Both are
-#: assumptions of every projection.
-GPU_FLOPS, GPU_SHARE = 989e12, 0.35
-ASSUMPTION = f"projected: {GPU_SHARE:.0%} of {GPU_FLOPS / 1e12:.0f} TFLOP/s"
+#: Dense peaks of GPUs in TFLOP/s by precision, from the makers' data sheets, for every device whose name holds the key;
+#: the longest key counts. fp32 is without tensor cores.
+PEAKS: dict[str, dict[str, float]] = {
+    "H200": {"bf16": 989, "tf32": 494, "fp32": 67},
+    "H100": {"bf16": 989, "tf32": 494, "fp32": 67},
+    "H100 PCIe": {"bf16": 756, "tf32": 378, "fp32": 51},
+    "H100 NVL": {"bf16": 835, "tf32": 417, "fp32": 60},
+    "A100": {"bf16": 312, "tf32": 156, "fp32": 19.5},
+    "L40S": {"bf16": 362, "tf32": 183, "fp32": 91.6},
+    "L4": {"bf16": 121, "tf32": 60, "fp32": 30.3},
+    "A10": {"bf16": 125, "tf32": 62.5, "fp32": 31.2},
+    "RTX 4090": {"bf16": 165, "tf32": 82.6, "fp32": 82.6},
+}
+#: The share of its peak that an H100 is assumed to reach; an assumption of every projection, measured on none.
+GPU_SHARE = 0.35
 
 Clock = Callable[[], float]
 Work = Callable[[], object]
@@ -66,9 +79,11 @@ class Trial:
         return Updates(replace(self.plan, config=small), self.data)[update][0]
 
     def train(self, batch: Batch) -> None:
-        """One forward and backward pass, without the optimiser's share, which is small."""
+        """One forward and backward pass in the run's precision, without the optimiser's share, which is small."""
         self.model.train()
-        self.model(batch).backward()
+        with autocast(batch.info.device, self.config.train):
+            loss = self.model(batch)
+        loss.backward()
         self.model.zero_grad()
         if batch.info.is_cuda:
             torch.cuda.synchronize()
@@ -134,6 +149,23 @@ def fastest(
     return best
 
 
-def gpu_seconds(flops: float) -> float:
+def peak(device: str, precision: str) -> float | None:
+    """Peak of a GPU in FLOP/s, dense; None if the device is not in `PEAKS`.
+
+    Args:
+        device: its name, as `torch.cuda.get_device_name` gives it.
+        precision: see `TrainConfig.precision`.
+    """
+    # "L40S" holds "L4" too, and a name such as "A100" holds "A10".
+    keys = [key for key in PEAKS if re.search(rf"\b{key}(?![0-9])", device)]
+    return 1e12 * PEAKS[max(keys, key=len)][precision] if keys else None
+
+
+def assumption(precision: str = "bf16") -> str:
+    """What `gpu_seconds` assumes, in words."""
+    return f"projected: {GPU_SHARE:.0%} of {PEAKS['H100'][precision]:.0f} TFLOP/s ({precision})"
+
+
+def gpu_seconds(flops: float, precision: str = "bf16") -> float:
     """Projected seconds of some arithmetic on one H100."""
-    return flops / (GPU_FLOPS * GPU_SHARE)
+    return flops / (1e12 * PEAKS["H100"][precision] * GPU_SHARE)

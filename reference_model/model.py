@@ -52,7 +52,7 @@ class ReferenceModel(nn.Module):
         self.matching_head = None
         if config.cm.strategy != "none":
             self.matching_head = nn.Linear(d, 1 if config.cm.head == "sigmoid" else 2)
-        self.colour_head = nn.Linear(d, 100) if model.colour_head else None
+        self.colour_head = nn.Linear(d, 100).requires_grad_(False) if model.colour_head else None
         initialise(self, balanced=model.balanced_inputs)
         # Last, so that pre-trained weights are not initialised away.
         self.image = ImageTokens(model, inputs) if inputs.image else None
@@ -87,9 +87,25 @@ class ReferenceModel(nn.Module):
         return nn.functional.linear(hidden, self.words.table.weight, self.output_bias)
 
     def loss(self, batch: Batch) -> Tensor:
-        """The loss of the batch's task, equation 5 or equation 9, summed and divided by `batch.normaliser`."""
-        summed = self._generation(batch) if batch.labels is None else self._matching(batch)
+        """The loss of the batch's task, equation 5 or equation 9, summed and divided by `batch.normaliser`.
+
+        What the task leaves out has a gradient of zero: every trained parameter has a gradient in every update, so that
+        no device needs to tell the others which ones it has.
+        """
+        generates = batch.labels is None
+        summed = self._generation(batch) if generates else self._matching(batch)
+        idle = self._only_matching() if generates else self._only_generation()
+        for parameter in idle:
+            summed = summed + 0.0 * parameter.sum()
         return summed / batch.normaliser
+
+    def _only_matching(self) -> list[nn.Parameter]:
+        """Parameters that Caption Generation leaves out."""
+        return [] if self.matching_head is None else list(self.matching_head.parameters())
+
+    def _only_generation(self) -> list[nn.Parameter]:
+        """Parameters that Caption Matching leaves out."""
+        return [self.output_bias]
 
     forward = loss  # what DistributedDataParallel calls
 
@@ -99,10 +115,9 @@ class ReferenceModel(nn.Module):
         tokens = torch.cat([prefix, self.captions(given)], dim=1)
         mask = generation_mask(real, is_real(given))
         hidden = self.transformer(tokens, mask, keep=slice(prefix.shape[1], None))
-        wanted = is_real(targets)
-        logits = self.logits(hidden[wanted])
-        cg = self.config.cg
-        return generation_loss(logits, targets, wanted, cg.label_smoothing, cg.reduce)
+        places, cg = batch.target_places(), self.config.cg
+        logits = self.logits(hidden[places[0], places[1]])
+        return generation_loss(logits, targets, places, cg.label_smoothing, cg.reduce)
 
     def _matching(self, batch: Batch) -> Tensor:
         assert batch.labels is not None

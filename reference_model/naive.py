@@ -42,7 +42,7 @@ def one_box_of_each(batch: Batch, images: int) -> list[Batch]:
     pieces = []
     for box in range(boxes):
         rows = {name: value[box::boxes] for name, value in vars(batch).items() if isinstance(value, Tensor)}
-        pieces.append(replace(batch, **rows | {"image_of_box": torch.arange(images)}))  # type: ignore[arg-type]
+        pieces.append(replace(batch, **rows | {"image_of_box": torch.arange(images), "targets": None}))  # type: ignore[arg-type]
     return pieces
 
 
@@ -53,8 +53,9 @@ def naive_loss(model: ReferenceModel, batch: Batch) -> Tensor:
     tokens = torch.cat([prefix, model.captions(given)], dim=1)
     hidden = model.transformer(tokens, generation_mask(real, is_real(given)))
     logits = model.logits(hidden[:, prefix.shape[1] :])
-    wanted, cg = is_real(targets), model.config.cg
-    return generation_loss(logits[wanted], targets, wanted, cg.label_smoothing, cg.reduce) / batch.normaliser
+    places, cg = batch.target_places(), model.config.cg
+    summed = generation_loss(logits[places[0], places[1]], targets, places, cg.label_smoothing, cg.reduce)
+    return summed / batch.normaliser
 
 
 @dataclass

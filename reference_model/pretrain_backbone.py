@@ -24,7 +24,7 @@ from benchmark.files import replace_when_complete
 from benchmark.integrity import seal, seal_metadata
 from benchmark.rendering import mask_boxes
 from reference_model.backbone import CHANNELS, SHIPPED, Small
-from reference_model.embeddings import GridFeatures
+from reference_model.embeddings import Pixels
 
 SIDE, HELD_OUT = 64, 300  # pixels of a picture's side; pictures that are not trained on
 
@@ -86,7 +86,7 @@ def _labels(made: list[Sample]) -> tuple[Tensor, list[int]]:
 
 
 def _scores(network: nn.Module, heads: nn.Module, pictures: Tensor) -> Tensor:
-    features: Tensor = network(GridFeatures.normalised(pictures))
+    features: Tensor = network(Pixels()(pictures))
     scores: Tensor = heads(features.mean(dim=(2, 3)))
     return scores
 

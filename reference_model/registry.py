@@ -45,6 +45,7 @@ PROFILES: dict[str, tuple[str, ...]] = {
         "train.schedule=cosine",
         "train.rate=0.003",
         "train.warmup=100",
+        "train.precision=fp32",
         "train.betas=0.9,0.98",
         "train.clip=1",
         "train.batch=48",

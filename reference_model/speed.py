@@ -25,7 +25,7 @@ from benchmark.errors import InputError
 from benchmark.grid import Cell, Grid, number
 from reference_model.batch import EOS, PAD, SOS, SPECIALS, Batch
 from reference_model.config import Config, override
-from reference_model.measure import ASSUMPTION, Clock, Work, count_flops, fastest, gpu_seconds
+from reference_model.measure import Clock, Work, assumption, count_flops, fastest, gpu_seconds
 from reference_model.model import ReferenceModel
 from reference_model.naive import NaiveDecoder, naive_loss, one_box_of_each, per_caption
 from reference_model.registry import named
@@ -259,7 +259,7 @@ def loading(n_images: int, clock: Clock) -> Grid:
     grid.add(
         f"{GPUS} H100 would take",
         Cell(needed, form),
-        f"{ASSUMPTION} each, {BOXES_PER_IMAGE} boxes per image",
+        f"{assumption()} each, {BOXES_PER_IMAGE} boxes per image",
     )
     grid.add(
         "processes per GPU that feed them (train.workers)",

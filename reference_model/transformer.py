@@ -5,6 +5,7 @@ Shapes: B boxes, P prefix positions, T caption positions, S = P + T, D width, H 
 Invariants:
 * masks are boolean, True where a query may look; a padded key is never seen, and no prefix position sees a caption
   position under Caption Generation;
+* attention is given a mask in the form that its fast kernels take as it is (`additive`), made once for all layers;
 * with a cache, the keys and values of ALL earlier positions are kept (the released cache drops one), so decoding step
   by step gives the logits of the full pass;
 * after the last attention, only the positions whose output is needed are computed.
@@ -17,6 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 ALL = slice(None)
+
+#: On GPUs the fused attention that takes a mask (memory-efficient) wants each of its rows to begin at a multiple of so
+#: many numbers, else it copies the mask in every layer (`preprocess_mask` in PyTorch's attention.cpp).
+_ALIGNED = 8
 
 
 def generation_mask(prefix: Tensor, caption: Tensor) -> Tensor:
@@ -39,6 +44,19 @@ def generation_mask(prefix: Tensor, caption: Tensor) -> Tensor:
 def matching_mask(prefix: Tensor, caption: Tensor) -> Tensor:
     """The mask of Caption Matching: every position sees all real positions; (B, 1, 1, S)."""
     return torch.cat([prefix, caption], dim=1)[:, None, None, :]
+
+
+def additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """A mask as numbers that are added to the logits, 0 or minus infinity, with aligned rows; the same shape.
+
+    Args:
+        mask: True where a query may look, (..., S).
+        dtype: type of queries and keys.
+    """
+    length = mask.shape[-1]
+    room = _ALIGNED * ((length + _ALIGNED - 1) // _ALIGNED)
+    aligned = torch.full((*mask.shape[:-1], room), -torch.inf, dtype=dtype, device=mask.device)[..., :length]
+    return aligned.masked_fill_(mask, 0.0)
 
 
 class AuthorsNorm(nn.Module):
@@ -114,7 +132,7 @@ class Layer(nn.Module):
 
         Args:
             x: the Q new positions, (B, Q, D).
-            mask: True where a new position may look, (B, 1, Q or 1, S); S counts earlier positions, too.
+            mask: `additive` mask of the new positions, (B, 1, Q or 1, S); S counts earlier positions, too.
             cache: keys and values of earlier positions; those of the new ones are added.
             keep: the W positions whose output is needed; the rest only serve as keys and values.
 
@@ -162,7 +180,12 @@ class Transformer(nn.Module):
         return [LayerCache(capacity) for _ in self.layers]
 
     def forward(self, x: Tensor, mask: Tensor, cache: list[LayerCache] | None = None, keep: slice = ALL) -> Tensor:
-        """Apply all layers; see `Layer.forward`. Positions that are not kept skip most of the last layer."""
+        """Apply all layers; see `Layer.forward`. Positions that are not kept skip most of the last layer.
+
+        The mask is boolean here: True where a new position may look.
+        """
+        kind = x.device.type
+        mask = additive(mask, torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype)
         for i, layer in enumerate(self.layers):
             last = i == len(self.layers) - 1
             x = layer(x, mask, cache[i] if cache else None, keep if last else ALL)

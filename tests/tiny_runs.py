@@ -23,6 +23,7 @@ TINY = (
     "train.validate_every=5",
     "train.validate_images=6",
     "train.save_every=2",
+    "train.log_every=3",
 )
 
 

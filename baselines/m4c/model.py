@@ -78,6 +78,10 @@ class M4CCaptioner(ReferenceModel):
         if self.types is not None:
             nn.init.xavier_uniform_(self.types.weight)
 
+    def _only_generation(self) -> list[nn.Parameter]:
+        pointer = [*self.pointer_query.parameters(), *self.pointer_key.parameters()]
+        return [*super()._only_generation(), *pointer, *(self.types.parameters() if self.types else [])]
+
     def _pointed(self, batch: Batch, states: Tensor) -> Pointed:
         """Info characters for copying, from their output states, (B, K, D)."""
         characters = batch.info[batch.image_of_box]
@@ -112,12 +116,9 @@ class M4CCaptioner(ReferenceModel):
     def _generation(self, batch: Batch) -> Tensor:
         given, targets = batch.captions[:, :-1], batch.captions[:, 1:]
         hidden, pointed = self._states(batch, given)
-        wanted = is_real(targets)
-        rows = wanted.nonzero()[:, 0]
-        cg = self.config.cg
-        return generation_loss(
-            self._score(hidden[wanted], pointed[rows]), targets, wanted, cg.label_smoothing, cg.reduce
-        )
+        places, cg = batch.target_places(), self.config.cg
+        scores = self._score(hidden[places[0], places[1]], pointed[places[0]])
+        return generation_loss(scores, targets, places, cg.label_smoothing, cg.reduce)
 
     def start(self, batch: Batch) -> M4CState:
         """Run the transformer over the prefix, and keep what can be copied beside its cache."""

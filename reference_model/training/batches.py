@@ -26,11 +26,14 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmark.dataset.schema import AnnotationRow
 from benchmark.processes import end_after, ending_signals
-from reference_model.batch import PAD, SOS, Batch
+from reference_model.batch import PAD, SOS, Batch, target_places
 from reference_model.config import Config, InputConfig
 from reference_model.training.inputs import PreparedSplit, grid_cells, info_ids, prepare_picture
 from reference_model.training.matching import Negatives, draw_negatives, shares_at
 from reference_model.training.vocabulary import Vocabulary
+
+#: Info is padded to multiples of so many characters where code is compiled.
+INFO_STEP = 20
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ class Updates(Dataset[list[Batch]]):
         for piece in pieces:
             rows = slice(piece.start, piece.stop)
             part = None if negatives is None else Negatives(*(values[rows] for values in vars(negatives).values()))
-            batch = collate(data, boxes[rows], negatives=part, group=config.train.grouped)
+            batch = collate(data, boxes[rows], negatives=part, group=config.train.grouped, even=config.train.compile)
             batches.append(replace(batch, normaliser=normaliser))
         return batches
 
@@ -202,7 +205,13 @@ def _pieces(sizes: Sequence[int], rank: int, world: int, limit: int) -> list[ran
 
 
 def collate(
-    data: PreparedSplit, boxes: np.ndarray, *, negatives: Negatives | None = None, group: bool = True, sos: bool = False
+    data: PreparedSplit,
+    boxes: np.ndarray,
+    *,
+    negatives: Negatives | None = None,
+    group: bool = True,
+    sos: bool = False,
+    even: bool = False,
 ) -> Batch:
     """The batch of some boxes of a split.
 
@@ -212,24 +221,32 @@ def collate(
         negatives: pairs to show for Caption Matching; None for Caption Generation.
         group: whether the boxes of an image share its picture and info, instead of repeating them.
         sos: whether captions are [SOS] alone, for decoding.
+        even: whether texts are padded to few different lengths, for compiled code: info to a multiple of `INFO_STEP`,
+            captions to the longest that is allowed; otherwise to the longest of the batch.
     """
-    images = data.image_of_box[boxes]
+    limits = data.inputs
+    arrays, images = data.arrays, data.image_of_box[boxes]
     if group:
         pictures, image_of_box = np.unique(images, return_inverse=True)
     else:
         pictures, image_of_box = images, np.arange(len(boxes))
     place = boxes if negatives is None else negatives.place
     caption = boxes if negatives is None else negatives.caption
-    captions = torch.full((len(boxes), 1), SOS) if sos else _padded([data.span("captions", b) for b in caption])
+    info = _padded(arrays["info"], arrays["info_offsets"], pictures, INFO_STEP if even else 1)
+    if sos:
+        captions = torch.full((len(boxes), 1), SOS)
+    else:
+        captions = _padded(arrays["captions"], arrays["caption_offsets"], caption, limits.max_caption if even else 1)
     return Batch(
-        images=torch.from_numpy(np.stack([data.picture(i) for i in pictures])) if data.inputs.image else None,
-        info=_padded([data.span("info", i) for i in pictures]),
+        images=torch.from_numpy(_pictures(data, pictures)) if limits.image else None,
+        info=info[:, : limits.max_info],
         image_of_box=torch.from_numpy(image_of_box.astype(np.int64)),
-        boxes=torch.from_numpy(data.arrays["boxes"][place]),
-        cells=torch.from_numpy(data.arrays["cells"][place].astype(np.int64)),
+        boxes=torch.from_numpy(arrays["boxes"][place]),
+        cells=torch.from_numpy(arrays["cells"][place].astype(np.int64)),
         captions=captions,
         labels=None if negatives is None else torch.from_numpy(negatives.labels),
         levels=None if negatives is None else torch.from_numpy(negatives.levels),
+        targets=None if sos or negatives is not None else target_places(captions),
     )
 
 
@@ -241,7 +258,7 @@ def image_batch(
     pictures = [prepare_picture(picture, row["masked_boxes"], inputs)] if inputs.image else []
     return Batch(
         images=torch.from_numpy(np.stack(pictures)) if pictures else None,
-        info=_padded([np.array(info_ids(row, inputs, vocabulary))]),
+        info=torch.tensor([info_ids(row, inputs, vocabulary) or [PAD]]),
         image_of_box=torch.zeros(len(boxes), dtype=torch.int64),
         boxes=boxes,
         cells=torch.from_numpy(grid_cells(row, inputs, seed).astype(np.int64)),
@@ -249,13 +266,22 @@ def image_batch(
     )
 
 
-def _padded(rows: Sequence[np.ndarray]) -> Tensor:
-    """Rows of ids in one table, padded to the longest row; int64."""
-    longest = max(1, *map(len, rows)) if rows else 1
-    table = np.full((len(rows), longest), PAD, np.int64)
-    for i, row in enumerate(rows):
-        table[i, : len(row)] = row
+def _padded(values: np.ndarray, offsets: np.ndarray, rows: np.ndarray, step: int) -> Tensor:
+    """Some rows of an array of lists as one table, padded to a multiple of `step`; int64."""
+    starts = offsets[rows]
+    lengths = offsets[rows + 1] - starts
+    columns = np.arange(step * math.ceil(max(1, lengths.max(initial=0)) / step))
+    real = columns < lengths[:, None]
+    table = np.full(real.shape, PAD, np.int64)
+    table[real] = values[(starts[:, None] + columns)[real]]
     return torch.from_numpy(table)
+
+
+def _pictures(data: PreparedSplit, images: np.ndarray) -> np.ndarray:
+    """Pictures of some images, (I, 3, H, W)."""
+    if data.keep_images:
+        return np.asarray(data.arrays["images"][images])
+    return np.stack([data.picture(image) for image in images])
 
 
 def training_batches(updates: Updates, first: int, workers: int, *, pin: bool) -> Iterator[list[Batch]]:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
 from benchmark.errors import InputError
 
@@ -49,6 +50,20 @@ class World:
         gathered: list[T | None] = [None] * self.size
         dist.all_gather_object(gathered, value)
         return gathered  # type: ignore[return-value]
+
+    def total(self, values: Tensor) -> list[float]:
+        """The sums of a tensor's numbers over all processes; waits for the device."""
+        if self.size > 1:
+            dist.all_reduce(values)
+        return values.tolist()
+
+    def largest(self, value: int) -> int:
+        """The largest of the values of all processes."""
+        if self.size == 1:
+            return value
+        values = torch.tensor(value, device=self.device)
+        dist.all_reduce(values, dist.ReduceOp.MAX)
+        return int(values)
 
     def barrier(self) -> None:
         """Wait for all processes."""

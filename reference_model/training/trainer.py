@@ -5,15 +5,19 @@ Invariants:
   saved exactly, so a resumed run ends with the weights of an uninterrupted one, bit for bit (on a CPU, or a GPU with
   `train.deterministic`);
 * SIGTERM, SIGHUP and Ctrl-C save and end; SIGKILL and a power cut lose what came after the last save;
+* a GPU is never waited for but to log, to validate and to save; a loss that is no number is found there, and nothing is
+  saved after it;
 * damaged files are never gone on from: the checkpoint before the damaged one leads to the same weights.
 """
 
 import contextlib
 import json
+import math
 import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
@@ -27,7 +31,9 @@ from benchmark.cli import note, stderr
 from benchmark.errors import InputError, Interrupted
 from benchmark.files import replace_when_complete
 from benchmark.processes import ending_signals
+from reference_model.batch import Batch
 from reference_model.config import Config
+from reference_model.precision import autocast, kernels
 from reference_model.training.batches import UpdatePlan, Updates, training_batches
 from reference_model.training.checkpoint import Checkpoint, copy_best, find_checkpoint, save_best, save_last
 from reference_model.training.distributed import World
@@ -36,13 +42,16 @@ from reference_model.training.inputs import PreparedSplit
 from reference_model.training.schedule import rates
 from reference_model.training.vocabulary import Vocabulary
 
+#: Names of the tasks in the log: Caption Generation, Caption Matching.
+TASKS = ("cg", "cm")
+
 
 class Trainer:
     """A run, from its newest checkpoint to its last update.
 
     Args:
         model: a module with `loss(batch)` and `generate(batch)`; its parameters under a `backbone` get the backbone's
-            learning rate.
+            learning rate. Each trained parameter has a gradient in each update.
         config: configuration of the run.
         seed: random seed for data order, negatives and dropout.
         data: the training split.
@@ -67,9 +76,12 @@ class Trainer:
         self.config, self.seed, self.world, self.folder = config, seed, world, folder
         self.data, self.validation, self.vocabulary = data, validation, vocabulary
         self.plan = UpdatePlan(config, data.n_images, data.n_boxes, seed)
-        self.model = model.to(world.device)
+        self.model = in_step(model, config, world).to(world.device)
         self.update, self.best = 0, -1.0
         self.optimiser = self._optimiser()
+        self._losses = torch.zeros(len(TASKS), dtype=torch.float64, device=world.device)
+        self._fresh = [0, 0]  # number of updates of each task whose losses are in `_losses`
+        self._logged = _nothing()
         self._stop = 0
         self._belongs = {
             "config": config.hash,
@@ -109,6 +121,19 @@ class Trainer:
             fused=True,
         )
 
+    def network(self) -> nn.Module:
+        """The model in the form that is trained: compiled if the run wants it, and one of many on many devices."""
+        network: nn.Module = self.model
+        if self.config.train.compile:
+            # Once for each task and length of info, and again where a size is 1.
+            torch._dynamo.config.recompile_limit = 64
+            network = torch.compile(network, fullgraph=True)  # type: ignore[assignment]
+        if self.world.size == 1:
+            return network
+        return DistributedDataParallel(
+            network, gradient_as_bucket_view=True, broadcast_buffers=self.config.model.batch_norm == "local"
+        )
+
     def train(self) -> None:
         """Run the updates that are left, saving and validating in between.
 
@@ -119,41 +144,48 @@ class Trainer:
         """
         train = self.config.train
         warning = self._resume()
-        network: nn.Module = self.model
-        if train.compile:
-            network = torch.compile(network, dynamic=True)  # type: ignore[assignment]
-        if self.world.size > 1:
-            # Each task leaves the other's head unused.
-            network = DistributedDataParallel(network, find_unused_parameters=True)
+        network = self.network()
         updates = Updates(self.plan, self.data, self.world.rank, self.world.size)
         pin = self.world.device.type == "cuda"
-        with self._signals(), self._progress() as show, self._log() as log:
+        with kernels(train), self._signals(), self._progress() as show, self._log() as log:
             batches = training_batches(updates, self.update, train.workers, pin=pin)
             if warning:
                 log({"update": self.update, "warning": warning})
+            started = time.perf_counter()
             for pieces in batches:
-                started = time.perf_counter()
                 if train.schedule == "noam" and self.update == train.pretrain_updates:
                     self.optimiser = self._optimiser()
-                loss, captions = self._step(network, pieces)
-                task = "cm" if self.plan.is_matching(self.update) else "cg"
+                task = int(self.plan.is_matching(self.update))
+                self._losses[task] += self.step(network, pieces)
+                self._fresh[task] += 1
                 self.update += 1
-                show(loss, captions)
-                log({"update": self.update, "task": task, "loss": loss, "seconds": time.perf_counter() - started})
                 done = self.update == self.plan.updates
-                if self.validation and (done or self.update % train.validate_every == 0):
+                logs = done or self.update % train.log_every == 0
+                stop = self.world.largest(self._stop) if logs or self.world.size == 1 else 0
+                saves = done or stop or self.update % train.save_every == 0
+                validates = self.validation and (done or self.update % train.validate_every == 0)
+                if logs or saves or validates:
+                    self._read(time.perf_counter() - started)
+                    started = time.perf_counter()
+                lines = list(self._lines()) if logs else []
+                for line in lines:
+                    log(line)
+                if logs:
+                    self._logged = _nothing()
+                show(sum(piece.n_boxes for piece in pieces), lines[-1]["loss"] if lines else None)
+                if validates:
                     log({"update": self.update, "validation": self._validate()})
-                asked = self.update % 10 == 0 or self.world.size == 1
-                stop = max(self.world.gather(self._stop)) if asked else 0
-                if done or stop or self.update % train.save_every == 0:
+                if saves:
                     self._save()
+                if validates or saves:
+                    started = time.perf_counter()
                 if stop and not done:
                     raise Interrupted(
                         f"stopped after update {self.update} of {self.plan.updates}; run again to go on", signal=stop
                     )
 
-    def _step(self, network: nn.Module, pieces: list[Any]) -> tuple[float, int]:
-        """Run one update; returns its loss and the number of captions that this device saw."""
+    def step(self, network: nn.Module, pieces: list[Any]) -> torch.Tensor:
+        """Run one update; returns this device's share of its loss, on the device, which may still be computing it."""
         device, size = self.world.device, self.world.size
         main, backbone = rates(self.config.train, self.config.model.width, self.update)
         for group, rate in zip(self.optimiser.param_groups, (main, backbone), strict=False):
@@ -165,30 +197,55 @@ class Trainer:
             sync: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
             if isinstance(network, DistributedDataParallel) and i < len(pieces) - 1:
                 sync = network.no_sync()
-            with sync, self._autocast():
+            batch = piece.to(device)
+            if self.config.train.compile:
+                mark_dynamic(batch)
+            with sync:
+                with autocast(device, self.config.train):
+                    # The divisor is another one in each update, for which compiled code would be made anew.
+                    loss = network(replace(batch, normaliser=1.0)) / batch.normaliser
                 # DistributedDataParallel averages gradients; the losses of all devices are meant to add up.
-                loss = network(piece.to(device)) * size
-            loss.backward()
-            total += loss.detach() / size
+                (loss * size).backward()
+            total += loss.detach()
         if self.config.train.clip_value:
             nn.utils.clip_grad_value_(self.model.parameters(), self.config.train.clip_value)
         if self.config.train.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.train.clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        loss_sum = sum(self.world.gather(float(total))) if size > 1 else float(total)
-        if loss_sum != loss_sum:
-            raise InputError(f"the loss is not a number at update {self.update}; try a lower train.rate")
-        return loss_sum, sum(piece.n_boxes for piece in pieces)
+        return total
 
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        bf16 = self.config.train.precision == "bf16"
-        return torch.autocast(self.world.device.type, torch.bfloat16, enabled=bf16)
+    def _read(self, seconds: float) -> None:
+        """Wait for the device, and add the losses of the updates since the last time to those for the next line.
+
+        Raises:
+            InputError: if one of them is not a number.
+        """
+        waited = time.perf_counter()
+        sums = self.world.total(self._losses)
+        self._losses.zero_()
+        updates = sum(self._fresh)
+        for i, loss in enumerate(sums):
+            self._logged["loss"][i] += loss
+            self._logged["updates"][i] += self._fresh[i]
+        self._fresh = [0, 0]
+        self._logged["seconds"] += seconds + time.perf_counter() - waited
+        if not all(map(math.isfinite, sums)):
+            where = f"one of the updates {self.update - updates + 1} to {self.update}"
+            raise InputError(f"the loss is not a number at {where}; try a lower train.rate")
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        """Lines of the log: for each task the mean loss since its line before, and seconds per update."""
+        updates = self._logged["updates"]
+        for task, loss, n in zip(TASKS, self._logged["loss"], updates, strict=True):
+            if n:
+                seconds = self._logged["seconds"] / sum(updates)
+                yield {"update": self.update, "task": task, "loss": loss / n, "updates": n, "seconds": seconds}
 
     def _validate(self) -> dict[str, float]:
         """Scores on validation images; saves the weights if their CIDEr is the best so far."""
         assert self.validation is not None
-        with self._autocast():
+        with autocast(self.world.device, self.config.train):
             scores = validate(
                 self.model, self.validation, self.vocabulary, self.config.train.validate_images, self.world
             )
@@ -203,7 +260,7 @@ class Trainer:
             if self._file is not None:  # first, so that the log is never behind the checkpoint
                 self._file.flush()
                 os.fsync(self._file.fileno())
-            state = {**self._belongs, "update": self.update, "best": self.best}
+            state = {**self._belongs, "update": self.update, "best": self.best, "logged": self._logged}
             save_last(self.checkpoint, self.model, self.optimiser, state, keep=not self._damaged)
             self._damaged = False
         self.world.barrier()
@@ -214,6 +271,7 @@ class Trainer:
         if found is None:
             return ""
         self.update, self.best = found.state["update"], found.state["best"]
+        self._logged = found.state.get("logged", _nothing())
         # At the very start of fine-tuning the optimiser is made anew anyway.
         fresh = self.config.train.schedule == "noam" and self.update == self.config.train.pretrain_updates
         self.optimiser = self._optimiser()
@@ -273,16 +331,17 @@ class Trainer:
             )
             started, seen = time.perf_counter(), 0
 
-            def show(loss: float, captions: int) -> None:
+            def show(captions: int, loss: float | None) -> None:
                 nonlocal seen
                 seen += captions * self.world.size
-                bars.update(task, advance=1, loss=loss, rate=seen / (time.perf_counter() - started))
+                told: dict[str, Any] = {} if loss is None else {"loss": loss}
+                bars.update(task, advance=1, rate=seen / (time.perf_counter() - started), **told)
 
             yield show
 
     @contextlib.contextmanager
     def _log(self) -> Iterator[Any]:
-        """Write `log.jsonl`, one line per update and validation, and the same as TensorBoard scalars."""
+        """Write `log.jsonl`, the lines of `_lines` and one per validation, and the same as TensorBoard scalars."""
         if not self.world.is_main:
             yield lambda entry: None
             return
@@ -310,6 +369,35 @@ class Trainer:
 
             yield log
         self._file = None
+
+
+def in_step(model: nn.Module, config: Config, world: World) -> nn.Module:
+    """The model with batch norms that share their statistics among devices, if the configuration wants that.
+
+    Raises:
+        InputError: if the devices are CPUs, for which PyTorch has none.
+    """
+    if config.model.batch_norm != "synced" or world.size == 1:
+        return model
+    if world.device.type == "cpu":
+        raise InputError(
+            f"model.batch_norm: got synced on {world.size} CPU processes, expected local or frozen: PyTorch "
+            "synchronises batch norms on GPUs only"
+        )
+    synced: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+    return synced
+
+
+def mark_dynamic(batch: Batch) -> None:
+    """Tell the compiler which sizes differ from batch to batch: the numbers of images, boxes and targets."""
+    for name, value in vars(batch).items():
+        if isinstance(value, torch.Tensor):
+            torch._dynamo.maybe_mark_dynamic(value, 1 if name == "targets" else 0)
+
+
+def _nothing() -> dict[str, Any]:
+    """What the next line of the log begins with: sums of losses and numbers of updates by task, and seconds."""
+    return {"loss": [0.0, 0.0], "updates": [0, 0], "seconds": 0.0}
 
 
 def _update_of(line: str) -> float:

@@ -103,7 +103,7 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
         total += steps * time_of(before)
         work += steps * count_flops(before)
     parameters, _ = count_parameters(config, trial.vocabulary_size)
-    return Cost(total, "measured steps", gpu_seconds(work) / 3600, parameters)
+    return Cost(total, "measured steps", gpu_seconds(work, config.train.precision) / 3600, parameters)
 
 
 def wall_time(seconds: Sequence[float], at_once: int) -> float:

@@ -230,7 +230,7 @@ def test_golden_losses(variant: str, splits: Splits, vocabulary: Vocabulary, tmp
     )
     updates, losses = Updates(run.plan, data), []
     for update in range(4):
-        losses.append(run._step(run.model, updates[update])[0])
+        losses.append(float(run.step(run.model, updates[update])))
         run.update += 1
     assert losses == pytest.approx(GOLDEN[variant], rel=1e-3)
 

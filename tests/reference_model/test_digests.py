@@ -41,6 +41,7 @@ EVERY = (
     "train.rate=0.005",
     "train.validate_every=14",
     "train.save_every=28",
+    "train.log_every=1",
 )
 #: Sizes that a network needs beside the ones all networks share.
 SIZES = {

@@ -1,13 +1,14 @@
 """Counting and timing, without a glance at how fast the machine is."""
 
 import numpy as np
+import pytest
 import torch
 from tiny_runs import tiny
 
 from benchmark.dataset.store import Split
 from benchmark.grid import duration
 from reference_model.dry_run import plan_table
-from reference_model.measure import Trial, count_parameters, fastest
+from reference_model.measure import Trial, assumption, count_parameters, fastest, gpu_seconds, peak
 from reference_model.run_folder import build_model
 
 
@@ -67,3 +68,20 @@ def test_the_plan_of_a_run(splits: dict[str, Split]) -> None:
     assert abs(float(rows["captions seen"].split()[0].replace(",", "")) - sum(shown)) < 0.1 * sum(shown)
     assert rows["parameters"].startswith(f"{count_parameters(config, Trial.of(config, splits).vocabulary_size)[0]:,} ")
     assert torch.get_num_threads() == 1
+
+
+def test_peaks_are_found_by_the_names_of_devices() -> None:
+    """An L40S taken for an L4, or an A100 for an A10; a share of the peak of a device that nobody knows."""
+    assert peak("NVIDIA H100 80GB HBM3", "bf16") == 989e12
+    assert peak("NVIDIA H100 PCIe", "tf32") == 378e12
+    assert peak("NVIDIA A100-SXM4-80GB", "bf16") == 312e12
+    assert peak("NVIDIA L40S", "fp32") == 91.6e12
+    assert peak("NVIDIA L4", "fp32") == 30.3e12
+    assert peak("NVIDIA A10G", "bf16") == 125e12
+    assert peak("Radeon", "bf16") is None
+
+
+def test_projections_read_the_precision() -> None:
+    """Hours in bf16 promised for a run in fp32."""
+    assert gpu_seconds(1e18, "fp32") == pytest.approx(gpu_seconds(1e18, "bf16") * 989 / 67)
+    assert "(tf32)" in assumption("tf32")

@@ -460,6 +460,7 @@ RELEASE = {
     "cm.redraw": False,  # redraw
     "cm.level2": "location",  # level2
     "cm.head": "softmax2",  # matching-head
+    "train.precision": "fp32",  # precision
 }
 
 #: What paper and release share, or what the paper leaves open: the release's side is the default.
@@ -478,6 +479,7 @@ SHARED = {
     "cm.batches": "random",  # task-mix
     "model.feed_forward": 2048,  # feed-forward
     "inputs.image_side": 0,  # image-side
+    "model.batch_norm": "local",  # batch-norm
 }
 
 
@@ -530,7 +532,7 @@ def test_the_page_names_options_that_exist() -> None:
 def test_comments_name_rows_of_the_page() -> None:
     """A comment that sends its reader to a row that is gone, or a setting that does not say what it is about."""
     rows = dict(re.findall(r"^\| `([a-z0-9-]+)` \|.*\|([^|]*)\|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
-    assert len(rows) == 32
+    assert len(rows) == 34
     named_keys: dict[str, set[str]] = {}
     for path in [
         path for folder in ("reference_model", "baselines", "tests") for path in (ROOT / folder).rglob("*.py")

@@ -68,13 +68,13 @@ def test_a_run_stopped_anywhere_ends_with_the_same_weights(
     for stop_at in (1, 5, 6, 9):
         folder = tmp_path / f"stopped{stop_at}"
         first = trainer(config, splits, vocabulary, folder)
-        step = first._step
+        step = first.step
 
         def counting(*args: object, run: Trainer = first, step: object = step, stop_at: int = stop_at) -> object:
             run._stop = signal.SIGTERM if run.update + 1 == stop_at else 0
             return step(*args)  # type: ignore[operator]
 
-        first._step = counting  # type: ignore[method-assign, assignment]
+        first.step = counting  # type: ignore[method-assign, assignment]
         with pytest.raises(Interrupted):
             first.train()
         again = trainer(config, splits, vocabulary, folder)
@@ -256,7 +256,7 @@ def test_golden_losses(variant: str, splits: Splits, vocabulary: Vocabulary, tmp
     updates = Updates(run.plan, run.data)
     losses = []
     for update in range(4):
-        losses.append(run._step(run.model, updates[update])[0])
+        losses.append(float(run.step(run.model, updates[update])))
         run.update += 1
     assert losses == pytest.approx(GOLDEN[variant], rel=1e-3)
 
@@ -378,13 +378,13 @@ def test_a_damaged_checkpoint_costs_updates_but_no_bit(
 
 def stop_after(run: Trainer, update: int) -> None:
     """Train until a signal comes during an update."""
-    step = run._step
+    step = run.step
 
     def counting(*args: object) -> object:
         run._stop = signal.SIGTERM if run.update + 1 == update else 0
         return step(*args)  # type: ignore[arg-type]
 
-    run._step = counting  # type: ignore[method-assign, assignment]
+    run.step = counting  # type: ignore[method-assign, assignment]
     with pytest.raises(Interrupted):
         run.train()
 
@@ -411,7 +411,7 @@ def test_a_log_that_a_power_cut_has_cut_goes_on(splits: Splits, vocabulary: Voca
     path = tmp_path / "log.jsonl"
     path.write_bytes(path.read_bytes() + b'{"update": 8, "loss": 0.1}\n{"upd' + bytes(500) + b"\xff\n")
     trainer(tiny("context"), splits, vocabulary, tmp_path).train()
-    assert [entry["update"] for entry in losses(tmp_path)] == list(range(1, 11))
+    assert [entry["update"] for entry in losses(tmp_path)] == [3, 6, 9, 10]
 
 
 def test_a_damaged_checkpoint_never_replaces_the_whole_one(
