@@ -70,9 +70,7 @@ def spare(path: Path) -> Path:
     return path.with_name(f"{path.stem}.spare{path.suffix}")
 
 
-def save_last(
-    path: Path, model: nn.Module, optimiser: Optimiser, state: dict[str, Any], *, keep: bool
-) -> None:
+def save_last(path: Path, model: nn.Module, optimiser: Optimiser, state: dict[str, Any], *, keep: bool) -> None:
     """Write a checkpoint to go on from.
 
     Args:
