@@ -158,8 +158,9 @@ class TrainConfig:
     optimiser: Literal["adam", "muon"] = "adam"  # muon: of the matrices of hidden layers; see `training.optimiser`
     schedule: Literal["noam", "cosine", "trapezoid", "drops"] = "noam"
     warmup: Count = 4000
-    rate: Amount = 1.0  # noam: multiplies d^-0.5 min(s^-0.5, s warmup^-1.5); cosine: the peak of both stages; else: the highest rate
-    fall: Share = 0.5  # schedule=trapezoid: share of the run in which the rate falls to 0
+    #: noam: multiplies d^-0.5 min(s^-0.5, s warmup^-1.5); cosine: the peak of both stages; else: the highest rate
+    rate: Amount = 1.0
+    fall: Share = 0.5  # trapezoid: share of the run in which the rate falls to 0
     drops: tuple[float, ...] = ()  # schedule=drops: shares of the run at which the rate is multiplied by `drop`
     drop: Amount = 0.1
     backbone_rate: Amount = 3e-5  # constant; 0: the schedule's rate
