@@ -155,9 +155,12 @@ class TrainConfig:
     batch: Count = 400  # captions of an update, whatever the number of devices
     betas: tuple[float, float] = (0.9, 0.98)
     eps: Amount = 1e-9
-    schedule: Literal["noam", "cosine", "drops"] = "noam"
+    optimiser: Literal["adam", "muon"] = "adam"  # muon: of the matrices of hidden layers; see `training.optimiser`
+    schedule: Literal["noam", "cosine", "trapezoid", "drops"] = "noam"
     warmup: Count = 4000
-    rate: Amount = 1.0  # noam: multiplies d^-0.5 min(s^-0.5, s warmup^-1.5); cosine: the peak of both stages
+    #: noam: multiplies d^-0.5 min(s^-0.5, s warmup^-1.5); cosine: the peak of both stages; else: the highest rate
+    rate: Amount = 1.0
+    fall: Share = 0.5  # trapezoid: share of the run in which the rate falls to 0
     drops: tuple[float, ...] = ()  # schedule=drops: shares of the run at which the rate is multiplied by `drop`
     drop: Amount = 0.1
     backbone_rate: Amount = 3e-5  # constant; 0: the schedule's rate

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from benchmark.errors import DamagedError, InputError
 from benchmark.files import replace_when_complete
 from benchmark.integrity import check_seal, seal, seal_metadata
+from reference_model.training.optimiser import Optimiser
 
 FORMAT = "caponimage-checkpoint/2"
 
@@ -48,7 +49,7 @@ class Checkpoint:
     state: dict[str, Any]
     warning: str = ""
 
-    def load(self, model: nn.Module, optimiser: torch.optim.Optimizer | None = None) -> None:
+    def load(self, model: nn.Module, optimiser: Optimiser | None = None) -> None:
         """Read the weights into a model and, if given, the optimiser's state into it.
 
         Raises:
@@ -69,9 +70,7 @@ def spare(path: Path) -> Path:
     return path.with_name(f"{path.stem}.spare{path.suffix}")
 
 
-def save_last(
-    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, state: dict[str, Any], *, keep: bool
-) -> None:
+def save_last(path: Path, model: nn.Module, optimiser: Optimiser, state: dict[str, Any], *, keep: bool) -> None:
     """Write a checkpoint to go on from.
 
     Args:
@@ -104,7 +103,7 @@ def copy_best(source: Path, path: Path) -> None:
         shutil.copyfile(source, partial)
 
 
-def _write(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer | None, state: dict[str, Any]) -> None:
+def _write(path: Path, model: nn.Module, optimiser: Optimiser | None, state: dict[str, Any]) -> None:
     tensors = {f"model/{name}": value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     if optimiser is not None:
         names = {id(parameter): name for name, parameter in model.named_parameters()}
@@ -196,12 +195,11 @@ def _check_shapes(path: Path, weights: Mapping[str, Tensor], expected: Mapping[s
         raise InputError(f"{path}: {len(problems)} tensors do not fit the model: {shown}")
 
 
-def _load_optimiser(tensors: Mapping[str, Tensor], model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+def _load_optimiser(tensors: Mapping[str, Tensor], model: nn.Module, optimiser: Optimiser) -> None:
     state: dict[Tensor, dict[str, Tensor]] = {}
     parameters = dict(model.named_parameters())
     for name, value in tensors.items():
         _, key, parameter = name.split("/", 2)
         target = parameters[parameter]
         state.setdefault(target, {})[key] = value if key == "step" else value.to(target.device)
-    optimiser.state.clear()
-    optimiser.state.update(state)
+    optimiser.load_state(state)

@@ -39,6 +39,7 @@ from reference_model.training.checkpoint import Checkpoint, copy_best, find_chec
 from reference_model.training.distributed import World
 from reference_model.training.evaluation import validate
 from reference_model.training.inputs import PreparedSplit
+from reference_model.training.optimiser import Optimiser
 from reference_model.training.schedule import rates
 from reference_model.training.vocabulary import Vocabulary
 
@@ -107,19 +108,11 @@ class Trainer:
         """File of the weights with the best validation CIDEr."""
         return self.folder / "checkpoint" / "best.safetensors"
 
-    def _optimiser(self) -> torch.optim.Optimizer:
-        """A fresh Adam for the stage that the next update belongs to."""
+    def _optimiser(self) -> Optimiser:
+        """A fresh optimiser for the stage that the next update belongs to."""
         train = self.config.train
         fine = train.schedule == "noam" and self.update >= train.pretrain_updates
-        trained = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
-        backbone = [p for name, p in trained if ".backbone." in name]
-        main = [p for name, p in trained if ".backbone." not in name]
-        return torch.optim.Adam(
-            [{"params": main}, {"params": backbone}] if backbone else [{"params": main}],
-            betas=train.finetune_betas if fine else train.betas,
-            eps=1e-8 if fine else train.eps,
-            fused=True,
-        )
+        return Optimiser(self.model, train, fine=fine)
 
     def network(self) -> nn.Module:
         """The model in the form that is trained: compiled if the run wants it, and one of many on many devices."""
@@ -187,9 +180,7 @@ class Trainer:
     def step(self, network: nn.Module, pieces: list[Any]) -> torch.Tensor:
         """Run one update; returns this device's share of its loss, on the device, which may still be computing it."""
         device, size = self.world.device, self.world.size
-        main, backbone = rates(self.config.train, self.config.model.width, self.update)
-        for group, rate in zip(self.optimiser.param_groups, (main, backbone), strict=False):
-            group["lr"] = rate
+        self.optimiser.set_rates(*rates(self.config.train, self.config.model.width, self.update))
         network.train()
         torch.manual_seed((self.seed << 40) + self.update * size + self.world.rank)
         total = torch.zeros((), device=device)
@@ -212,7 +203,6 @@ class Trainer:
         if self.config.train.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.train.clip)
         self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
         return total
 
     def _read(self, seconds: float) -> None:

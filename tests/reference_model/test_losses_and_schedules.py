@@ -80,6 +80,20 @@ def test_cosine_rates_rise_and_fall_once_in_each_stage() -> None:
         assert max(stage) < 0.004
 
 
+def test_trapezoid_rates() -> None:
+    """A rate that falls at the end of pre-training, or that has not fallen to all but 0 at the end of the run."""
+    train = TrainConfig(
+        schedule="trapezoid", rate=0.004, warmup=10, fall=0.5, pretrain_updates=100, finetune_updates=100
+    )
+    found = [rates(train, 128, update) for update in range(200)]
+    assert all(main == backbone for main, backbone in found)
+    main = [rate for rate, _ in found]
+    assert main[:2] == pytest.approx([0.0004, 0.0008])
+    assert set(main[9:101]) == {0.004}
+    assert main[150] == pytest.approx(0.002)
+    assert main[199] == pytest.approx(0.00004)
+
+
 def test_dropping_rates() -> None:
     """The recipes of the baselines' authors: each drop once, at its share of the run."""
     train = TrainConfig(

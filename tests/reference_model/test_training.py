@@ -58,12 +58,13 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 
 @pytest.mark.parametrize("dropout", ["0", "0.2"])
-@pytest.mark.parametrize("schedule", ["cosine", "noam"])
+@pytest.mark.parametrize(("schedule", "optimiser"), [("trapezoid", "muon"), ("cosine", "adam"), ("noam", "adam")])
 def test_a_run_stopped_anywhere_ends_with_the_same_weights(
-    schedule: str, dropout: str, splits: Splits, vocabulary: Vocabulary, tmp_path: Path
+    schedule: str, optimiser: str, dropout: str, splits: Splits, vocabulary: Vocabulary, tmp_path: Path
 ) -> None:
     """Order, dropout, negatives, optimiser state or its restart for fine-tuning: whatever is not restored shows."""
-    config = tiny("full", f"train.schedule={schedule}", "train.rate=0.01", f"model.dropout={dropout}")
+    settings = (f"train.schedule={schedule}", f"train.optimiser={optimiser}", f"model.dropout={dropout}")
+    config = tiny("full", "train.rate=0.01", *settings)
     trainer(config, splits, vocabulary, tmp_path / "whole").train()
     for stop_at in (1, 5, 6, 9):
         folder = tmp_path / f"stopped{stop_at}"
