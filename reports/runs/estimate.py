@@ -103,14 +103,14 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
 
 
 def wall_time(seconds: Sequence[float], at_once: int) -> float:
-    """Seconds until all jobs are done, if `at_once` of them run at a time and each starts as soon as a place is free.
+    """Seconds until all jobs are done, if `at_once` run at a time, the longest first, each as soon as a place is free.
 
     Args:
         seconds: seconds of each job.
         at_once: number of jobs that run at a time.
     """
     places = [0.0] * max(1, at_once)
-    for job in seconds:
+    for job in sorted(seconds, reverse=True):
         places.sort()
         places[0] += job
     return max(places)
