@@ -3,7 +3,7 @@
 The image is the unit: a picture and its product info stand once, and every box points to them by `image_of_box`. With
 one box per image (`TrainConfig.grouped` off) the same form holds the per-caption batches of the release.
 
-Shapes: I images, B boxes, N neighbours, K info characters, T caption characters.
+Shapes: I images, B boxes, N neighbours, K info characters, T caption characters, G cells, C channels.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ SPECIALS = ("<unk>", "<pad>", "<sos>", "<eos>", "<sep>")
 class Batch:
     """The tensors of one forward pass."""
 
-    images: Tensor | None  # (I, 3, H, W) uint8, text blacked out; None for models without image
+    images: Tensor | None  # (I, 3, H, W) uint8, text blacked out; None for models without image, or with `features`
     info: Tensor  # (I, K) characters of title and attributes, PAD at the end
     image_of_box: Tensor  # (B,) index of each box's image
     boxes: Tensor  # (B, 4) float32, [x1, y1, x2, y2] as ratios of the image
@@ -30,6 +30,7 @@ class Batch:
     captions: Tensor  # (B, T) [SOS] characters [EOS], PAD at the end; (B, 1) for generation
     labels: Tensor | None = None  # (B,) 1 where the caption belongs here, for Caption Matching; None: generation
     levels: Tensor | None = None  # (B,) 0: positive, 1 to 3: level of the negative
+    features: Tensor | None = None  # (I, G, C) of a frozen backbone, which stand for `images`; None: not known yet
     normaliser: float = 1.0  # divisor of the summed loss: the number of targets of the whole update, over all devices
 
     @property

@@ -161,6 +161,7 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
     )
     from reference_model.training.checkpoint import find_checkpoint
     from reference_model.training.evaluation import predict_and_score
+    from reference_model.training.features import keep_features
     from reference_model.training.inputs import PreparedSplit
     from reference_model.training.trainer import Trainer
     from reference_model.training.vocabulary import Vocabulary
@@ -181,7 +182,7 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
         if name in splits:
             for rank in range(world.size):  # the first process prepares, the others find it done
                 if world.rank == rank:
-                    keep = config.train.cache_images
+                    keep = config.keeps_pictures
                     prepared[name] = PreparedSplit(splits[name], config.inputs, vocabulary, seed=seed, keep_images=keep)
                 world.barrier()
     torch.manual_seed(seed)
@@ -199,6 +200,8 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
         folder=folder,
         world=world,
     )
+    for data in prepared.values():
+        keep_features(data, trainer.model, config)
     trainer.train()
     if world.is_main:
         _, best, _ = load_run(folder)

@@ -220,9 +220,10 @@ def collate(
         pictures, image_of_box = images, np.arange(len(boxes))
     place = boxes if negatives is None else negatives.place
     caption = boxes if negatives is None else negatives.caption
+    looks, known = data.inputs.image, data.features_file is not None
     captions = torch.full((len(boxes), 1), SOS) if sos else _padded([data.span("captions", b) for b in caption])
     return Batch(
-        images=torch.from_numpy(np.stack([data.picture(i) for i in pictures])) if data.inputs.image else None,
+        images=torch.from_numpy(np.stack([data.picture(i) for i in pictures])) if looks and not known else None,
         info=_padded([data.span("info", i) for i in pictures]),
         image_of_box=torch.from_numpy(image_of_box.astype(np.int64)),
         boxes=torch.from_numpy(data.arrays["boxes"][place]),
@@ -230,6 +231,7 @@ def collate(
         captions=captions,
         labels=None if negatives is None else torch.from_numpy(negatives.labels),
         levels=None if negatives is None else torch.from_numpy(negatives.levels),
+        features=torch.from_numpy(data.features[pictures]) if looks and known else None,
     )
 
 

@@ -94,7 +94,7 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
     work = plan.captions * sum(w * f for w, f in zip(weights, flops, strict=True))
 
     boxes = np.arange(data.arrays["box_offsets"][min(10, data.n_images)])
-    generating = time_of(partial(trial.decode, collate(data, boxes, sos=True))) / len(boxes)
+    generating = time_of(partial(trial.decode, trial.as_given(collate(data, boxes, sos=True)))) / len(boxes)
     validations = plan.updates / config.train.validate_every
     checked = min(config.train.validate_images, splits["val"].n_images) / splits["val"].n_images * splits["val"].n_boxes
     total += generating * (validations * checked + splits["val"].n_boxes + splits["test"].n_boxes)
