@@ -38,6 +38,12 @@ class Batch:
         """Number of boxes, B."""
         return len(self.image_of_box)
 
+    def of_boxes(self, rows: Tensor) -> "Batch":
+        """Inputs of some boxes of the same images, in the order of `rows`, without captions to learn from."""
+        return dataclasses.replace(
+            self, image_of_box=self.image_of_box[rows], boxes=self.boxes[rows], cells=self.cells[rows]
+        )
+
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on a device."""
         return self._each(lambda tensor: tensor.to(device, non_blocking=True))
