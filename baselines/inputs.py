@@ -37,8 +37,7 @@ class Inputs(nn.Module):
 
     def cells(self, batch: Batch) -> Tensor:
         """The cells of each image, (I, G, D)."""
-        assert batch.images is not None
-        cells = self.norm(self.drop(torch.relu(self.project(self.features(batch.images)))))
+        cells = self.norm(self.drop(torch.relu(self.project(self.features.of(batch)))))
         return cells + self.grid.cells(self.pool) + self.segments.weight[IMAGE]
 
     def box(self, batch: Batch) -> Tensor:

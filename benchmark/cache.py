@@ -1,4 +1,4 @@
-"""The cache folder: data sets, prepared splits, language models, digests; what is missing or damaged is made again.
+"""The cache: data sets, prepared splits, features, language models, digests; what is missing or damaged is made again.
 
 Invariants:
 * an entry is a pure function of its name, which is made of everything that decides its content;

@@ -3,7 +3,7 @@
 The image is the unit: a picture and its product info stand once, and every box points to them by `image_of_box`. With
 one box per image (`TrainConfig.grouped` off) the same form holds the per-caption batches of the release.
 
-Shapes: I images, B boxes, N neighbours, K info characters, T caption characters, M targets.
+Shapes: I images, B boxes, N neighbours, K info characters, T caption characters, M targets, G cells, C channels.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ def target_places(captions: Tensor) -> Tensor:
 class Batch:
     """The tensors of one forward pass."""
 
-    images: Tensor | None  # (I, 3, H, W) uint8, text blacked out; None for models without image
+    images: Tensor | None  # (I, 3, H, W) uint8, text blacked out; None for models without image, or with `features`
     info: Tensor  # (I, K) characters of title and attributes, PAD at the end
     image_of_box: Tensor  # (B,) index of each box's image
     boxes: Tensor  # (B, 4) float32, [x1, y1, x2, y2] as ratios of the image
@@ -36,6 +36,7 @@ class Batch:
     labels: Tensor | None = None  # (B,) 1 where the caption belongs here, for Caption Matching; None: generation
     levels: Tensor | None = None  # (B,) 0: positive, 1 to 3: level of the negative
     targets: Tensor | None = None  # (2, M) see `target_places`; None: not known yet
+    features: Tensor | None = None  # (I, G, C) of a frozen backbone, which stand for `images`; None: not known yet
     normaliser: float = 1.0  # divisor of the summed loss: the number of targets of the whole update, over all devices
 
     @property
@@ -49,6 +50,11 @@ class Batch:
         Batches of the trainer bring them along: to find them on a GPU, the program must wait for it.
         """
         return target_places(self.captions) if self.targets is None else self.targets
+    def of_boxes(self, rows: Tensor) -> "Batch":
+        """Inputs of some boxes of the same images, in the order of `rows`, without captions to learn from."""
+        return dataclasses.replace(
+            self, image_of_box=self.image_of_box[rows], boxes=self.boxes[rows], cells=self.cells[rows]
+        )
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on a device."""

@@ -178,7 +178,7 @@ class TrainConfig:
     grouped: bool = True  # the CNN once per image; False: once per caption, as released (same mathematics)
     micro_batch: Natural = 0  # captions per forward pass and device; 0: all of the device's share at once
     workers: Natural = 4  # processes that load data
-    cache_images: bool = False  # keep all images in memory, prepared (small data sets)
+    cache_images: bool = False  # keep all images, prepared, or their features if frozen (small data sets)
     validate_every: Count = 5000
     validate_images: Count = 2000
     save_every: Count = 1000
@@ -217,6 +217,16 @@ class Config:
                 "of a whole update need it in one piece on each device"
             )
         _refuse(problems)
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether the features of all images are kept, since their backbone is frozen; else the pictures may be."""
+        return self.train.cache_images and self.model.freeze_backbone and self.inputs.image
+
+    @property
+    def keeps_pictures(self) -> bool:
+        """Whether all prepared pictures are kept."""
+        return self.train.cache_images and not self.keeps_features
 
     @property
     def hash(self) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from reference_model.backbone import CHANNELS, backbone
-from reference_model.batch import PAD
+from reference_model.batch import PAD, Batch
 from reference_model.config import SINE_POSITIONS, InputConfig, ModelConfig
 
 #: Rows of the table of segment embeddings, SE in equations 1, 3 and 4.
@@ -83,6 +83,14 @@ class GridFeatures(nn.Module):
             self.backbone.eval()
         return self
 
+    def of(self, batch: Batch) -> Tensor:
+        """Features of a batch's images, (I, G, C): those that it brings along, or those of its pictures."""
+        if batch.features is not None:
+            return batch.features
+        assert batch.images is not None, "a batch without pictures, for a model that looks at them"
+        features: Tensor = self(batch.images)
+        return features
+
     def forward(self, images: Tensor) -> Tensor:
         """Grid features of images: (I, 3, H, W) uint8 to (I, G, C)."""
         features = self.backbone(self.pixels(images))
@@ -102,12 +110,12 @@ class ImageTokens(nn.Module):
         self.project = nn.Linear(self.features.channels, model.width)
         self.norm = nn.LayerNorm(model.width) if model.balanced_inputs else None
 
-    def forward(self, images: Tensor, grid: GridCode) -> Tensor:
-        """Tokens by equation 1 but for the segment embedding, (I, 3, H, W) uint8 to (I, G, D).
+    def forward(self, features: Tensor, grid: GridCode) -> Tensor:
+        """Tokens by equation 1 but for the segment embedding, (I, G, C) to (I, G, D).
 
         `ReferenceModel.prefix` adds the segment embedding SE_v.
         """
-        tokens = self.project(self.features(images))
+        tokens = self.project(features)
         tokens = self.norm(tokens) if self.norm is not None else tokens * self.scale
         return tokens + grid.cells(self.pool)
 

@@ -88,7 +88,7 @@ class Check:
         from reference_model.training.vocabulary import Vocabulary
 
         vocabulary = Vocabulary.of_split(self.splits["train"], config.inputs.vocabulary)
-        data = PreparedSplit(self.splits["train"], config.inputs, vocabulary, keep_images=config.train.cache_images)
+        data = PreparedSplit(self.splits["train"], config.inputs, vocabulary, keep_images=config.keeps_pictures)
         torch.manual_seed(1)
         return Trainer(
             build_model(config, max(len(vocabulary), vocabulary_size)),
@@ -110,7 +110,7 @@ class Check:
         for config in configs:
             vocabulary = Vocabulary.of_split(self.splits["train"], config.inputs.vocabulary)
             for split in self.splits.values():
-                PreparedSplit(split, config.inputs, vocabulary, seed=1, keep_images=config.train.cache_images)
+                PreparedSplit(split, config.inputs, vocabulary, seed=1, keep_images=config.keeps_pictures)
 
     def wait(self) -> None:
         """Wait until the device has done everything."""

@@ -18,6 +18,7 @@ from torch import nn
 from benchmark.dataset.store import Split
 from reference_model.batch import Batch
 from reference_model.config import Config
+from reference_model.embeddings import GridFeatures
 from reference_model.precision import autocast
 from reference_model.registry import network
 from reference_model.run_folder import build_model
@@ -69,14 +70,22 @@ class Trial:
         """A configuration on a split of a data set, with the vocabulary of `train`."""
         config = without_weights(config)
         vocabulary = Vocabulary.of_split(splits["train"], config.inputs.vocabulary)
-        data = PreparedSplit(splits[name], config.inputs, vocabulary, keep_images=config.train.cache_images)
+        data = PreparedSplit(splits[name], config.inputs, vocabulary, keep_images=config.keeps_pictures)
         plan = UpdatePlan(config, data.n_images, data.n_boxes, seed=1)
         return cls(config, data, plan, len(vocabulary), build_model(config, len(vocabulary)))
 
     def batch(self, update: int, captions: int) -> Batch:
         """An update, cut down to about so many captions, in one piece."""
         small = replace(self.config, train=replace(self.config.train, batch=captions, micro_batch=0))
-        return Updates(replace(self.plan, config=small), self.data)[update][0]
+        return self.as_given(Updates(replace(self.plan, config=small), self.data)[update][0])
+
+    def as_given(self, batch: Batch) -> Batch:
+        """The batch as runs get it: with the features of a frozen backbone, which they compute once for all updates."""
+        if not self.config.keeps_features:
+            return batch
+        [network] = [module for module in self.model.modules() if isinstance(module, GridFeatures)]
+        with torch.no_grad():
+            return replace(batch, images=None, features=network.of(batch.to(next(network.parameters()).device)))
 
     def train(self, batch: Batch) -> None:
         """One forward and backward pass in the run's precision, without the optimiser's share, which is small."""

@@ -66,9 +66,9 @@ class ReferenceModel(nn.Module):
         """
         segments = self.segments.weight
         tokens, real = [], []
-        if self.image is not None and batch.images is not None and self.grid is not None:
+        if self.image is not None and self.grid is not None:
             # Dropout comes after the image's grid is handed to its boxes: each box has its own.
-            grids = self.image(batch.images, self.grid)
+            grids = self.image(self.image.features.of(batch), self.grid)
             tokens.append(self.drop(grids[batch.image_of_box] + segments[IMAGE]))
         if self.location is not None and self.grid is not None:
             tokens.append(self.drop(self.location(batch.cells, self.grid) + segments[LOCATION])[:, None])

@@ -47,7 +47,7 @@ def main(
     for name, split in splits.items():
         started = time.perf_counter()
         prepared = PreparedSplit(
-            split, config.inputs, vocabulary, seed=seed, keep_images=config.train.cache_images, workers=workers
+            split, config.inputs, vocabulary, seed=seed, keep_images=config.keeps_pictures, workers=workers
         )
         seconds = time.perf_counter() - started
         size = sum(path.stat().st_size for path in prepared.folder.iterdir())

@@ -9,7 +9,7 @@ import io
 import math
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated
 
@@ -113,23 +113,35 @@ def matrix_peak(clock: Clock) -> float:
 
 @dataclass(frozen=True)
 class Works:
-    """A network and some images in both forms, with the work that is timed and counted."""
+    """A network and some images in both forms, with the work that is timed and counted.
+
+    Attributes:
+        model: the network.
+        ours: the images with their boxes.
+        naive: the same in the naive form.
+        trained_on: `ours`, or with the features of a frozen backbone, which a run computes once for all its updates.
+    """
 
     model: ReferenceModel
     ours: Batch
     naive: Batch
+    trained_on: Batch
 
     @classmethod
     def of(cls, config: Config, vocabulary_size: int, images: int = IMAGES) -> "Works":
         """A network with random weights, and random inputs."""
         torch.manual_seed(1)
-        ours = random_batch(config, vocabulary_size, images=images)
-        return cls(ReferenceModel(config, vocabulary_size), ours, per_caption(ours, config.inputs))
+        ours, model = random_batch(config, vocabulary_size, images=images), ReferenceModel(config, vocabulary_size)
+        trained_on = ours
+        if config.keeps_features and model.image is not None:
+            with torch.no_grad():
+                trained_on = replace(ours, images=None, features=model.image.features.of(ours))
+        return cls(model, ours, per_caption(ours, config.inputs), trained_on)
 
     def train(self) -> None:
         """Run our forward and backward pass."""
         self.model.train().zero_grad()
-        torch.autograd.backward(self.model.loss(self.ours))
+        torch.autograd.backward(self.model.loss(self.trained_on))
 
     def train_naively(self) -> None:
         """Run the forward and backward pass of the naive form."""
@@ -197,7 +209,8 @@ def comparison(config: Config, vocabulary_size: int, repeats: int, clock: Clock,
     machine.add("forward + backward", Cell(speed / 1e9, rate), "counted / measured")
     machine.add("share of the matrix product's", Cell(speed / peak, "{:.0%}"), "counted / measured")
     machine.add("tokens", tokens, "measured")
-    machine.add("CNN : the rest, forward + backward", _shares(training), "measured")
+    cnn = "none: its features are kept" if config.keeps_features else _shares(training)
+    machine.add("CNN : the rest, forward + backward", cnn, "measured")
     machine.add("CNN : the rest, greedy decoding", _shares(writing), "measured")
     machine.add("bf16 autocast, forward + backward", _bf16_gain(training, n), "measured")
     machine.add("bf16 autocast, greedy decoding", _bf16_gain(writing, n), "measured")

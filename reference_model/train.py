@@ -148,6 +148,7 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
     )
     from reference_model.training.checkpoint import find_checkpoint
     from reference_model.training.evaluation import predict_and_score
+    from reference_model.training.features import keep_features
     from reference_model.training.inputs import PreparedSplit
     from reference_model.training.trainer import Trainer
     from reference_model.training.vocabulary import Vocabulary
@@ -165,7 +166,7 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
     vocabulary = Vocabulary.load(folder / "vocabulary.json")
     # Of several processes one prepares, under the lock of the cache, and the others wait for that lock without a limit.
     prepared: dict[str, PreparedSplit] = {
-        name: PreparedSplit(splits[name], config.inputs, vocabulary, seed=seed, keep_images=config.train.cache_images)
+        name: PreparedSplit(splits[name], config.inputs, vocabulary, seed=seed, keep_images=config.keeps_pictures)
         for name in ("train", "val")
         if name in splits
     }
@@ -184,6 +185,8 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
         folder=folder,
         world=world,
     )
+    for data in prepared.values():
+        keep_features(data, trainer.model, config)
     trainer.train()
     if world.is_main:
         _, best, _ = load_run(folder)

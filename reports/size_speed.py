@@ -77,8 +77,8 @@ def measure(configs: Mapping[str, Config], splits: Mapping[str, Split], turns: i
         trial = Trial.of(config, splits, "val")
         boxes = np.arange(min(config.train.batch, trial.data.n_boxes))
         captions[key] = len(boxes)
-        works[key, "training"] = partial(trial.train, collate(trial.data, boxes))
-        works[key, "decoding"] = partial(trial.decode, collate(trial.data, boxes, sos=True))
+        works[key, "training"] = partial(trial.train, trial.as_given(collate(trial.data, boxes)))
+        works[key, "decoding"] = partial(trial.decode, trial.as_given(collate(trial.data, boxes, sos=True)))
     rounds = track(range(turns), "measuring", console=cli.stderr, disable=not cli.stderr.is_terminal)
     best = fastest(works, rounds)
     return {key: Seconds(*(best[key, what] / n for what in ("training", "decoding"))) for key, n in captions.items()}

@@ -88,10 +88,16 @@ class M4CCaptioner(ReferenceModel):
         allowed = is_real(characters) & (characters != SEP) & (characters != UNK)
         return Pointed(self.pointer_key(states), characters, allowed)
 
-    def _score(self, hidden: Tensor, pointed: Pointed) -> Tensor:
-        """Log-probabilities (N, V) from hidden states (N, D), each with its row of `pointed`."""
-        copies = torch.einsum("nd,nkd->nk", self.pointer_query(hidden), pointed.keys) / math.sqrt(hidden.shape[1])
-        return copied_log_probabilities(self.logits(hidden), copies, pointed.characters, pointed.allowed)
+    def _copies(self, hidden: Tensor, pointed: Pointed) -> Tensor:
+        """Scores of the info characters from hidden states, (B, T, D) to (B, T, K)."""
+        return self.pointer_query(hidden) @ pointed.keys.transpose(1, 2) / math.sqrt(hidden.shape[2])
+
+    def _score(self, hidden: Tensor, pointed: Pointed, rows: Tensor, columns: Tensor) -> Tensor:
+        """Log-probabilities (N, V) at some places of hidden states (B, T, D)."""
+        copies = self._copies(hidden, pointed)[rows, columns]
+        return copied_log_probabilities(
+            self.logits(hidden[rows, columns]), copies, pointed.characters[rows], pointed.allowed[rows]
+        )
 
     def _typed(self, tokens: Tensor, characters: Tensor, pointed: Tensor) -> Tensor:
         """Tokens of caption characters, told apart by whether product info has them too (option `copying.types`)."""
@@ -117,7 +123,7 @@ class M4CCaptioner(ReferenceModel):
         given, targets = batch.captions[:, :-1], batch.captions[:, 1:]
         hidden, pointed = self._states(batch, given)
         places, cg = batch.target_places(), self.config.cg
-        scores = self._score(hidden[places[0], places[1]], pointed[places[0]])
+        scores = self._score(hidden, pointed, places[0], places[1])
         return generation_loss(scores, targets, places, cg.label_smoothing, cg.reduce)
 
     def start(self, batch: Batch) -> M4CState:
@@ -138,13 +144,14 @@ class M4CCaptioner(ReferenceModel):
         )
         state.real = torch.cat([state.real, torch.ones_like(state.real[:, :1])], dim=1)
         hidden = self.transformer(tokens, state.real[:, None, None, :], state.cache)
-        return self._score(hidden[:, 0], state.pointed)
+        rows = torch.arange(len(characters), device=characters.device)
+        return self._score(hidden, state.pointed, rows, torch.zeros_like(rows))
 
     def full_logits(self, batch: Batch, captions: Tensor) -> Tensor:
         """Logits after every character of complete captions, without a cache; padding counts as read."""
         hidden, pointed = self._states(batch, captions)
-        rows = torch.arange(len(captions), device=captions.device).repeat_interleave(captions.shape[1])
-        return self._score(hidden.flatten(0, 1), pointed[rows]).reshape(*captions.shape, -1)
+        every = torch.ones_like(captions, dtype=torch.bool).nonzero(as_tuple=True)
+        return self._score(hidden, pointed, *every).reshape(*captions.shape, -1)
 
     @torch.inference_mode()
     def copied_share(self, batch: Batch) -> Tensor:
@@ -152,9 +159,8 @@ class M4CCaptioner(ReferenceModel):
         given, targets = batch.captions[:, :-1], batch.captions[:, 1:]
         hidden, pointed = self._states(batch, given)
         wanted = is_real(targets)
-        hidden, pointed = hidden[wanted], pointed[wanted.nonzero()[:, 0]]
-        copies = torch.einsum("nd,nkd->nk", self.pointer_query(hidden), pointed.keys) / math.sqrt(hidden.shape[1])
-        scores = self.logits(hidden)
+        copies, scores = self._copies(hidden, pointed)[wanted], self.logits(hidden[wanted])
+        pointed = pointed[wanted.nonzero()[:, 0]]
         joint = torch.cat([scores, copies.masked_fill(~pointed.allowed, -torch.inf)], dim=1).softmax(dim=1)
         same = pointed.characters == targets[wanted][:, None]
         copied = (joint[:, scores.shape[1] :] * same).sum(dim=1)

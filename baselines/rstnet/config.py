@@ -76,4 +76,5 @@ NETWORK = Network(
         "train.clip=0",
         "cg.label_smoothing=0",
     ),
+    version="2",
 )

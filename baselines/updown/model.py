@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from baselines.captioner import Captioner
 from baselines.inputs import Inputs
@@ -49,9 +51,10 @@ class AdditiveAttention(nn.Module):
 
 @dataclass
 class UpDownState:
-    """Inputs that stay the same over the steps, and the states of both LSTMs, (B, D) each."""
+    """What stays the same over the steps, and the states of both LSTMs, (B, D) each."""
 
-    fixed: tuple[Tensor, ...]  # mean cell and box
+    recurrent: tuple[Tensor, ...]  # weights of [h2; h1] in the first LSTM, all weights of the second, and its bias
+    gates: Tensor  # what mean cell, box and biases add to the first LSTM's gates, (B, 4 D)
     cells: tuple[Tensor, ...]  # attended cells and their projections
     info: tuple[Tensor, ...] | None  # characters, their projections, which are real
     h1: Tensor
@@ -59,12 +62,40 @@ class UpDownState:
     h2: Tensor
     c2: Tensor
 
-    def reorder(self, rows: Tensor) -> None:
+    def reorder(self, rows: Tensor | slice) -> None:
         """Select and reorder rows, as beam search requires."""
-        self.fixed = tuple(x[rows] for x in self.fixed)
+        self.gates = self.gates[rows]
         self.cells = tuple(x[rows] for x in self.cells)
         self.info = tuple(x[rows] for x in self.info) if self.info is not None else None
         self.h1, self.c1, self.h2, self.c2 = (x[rows] for x in (self.h1, self.c1, self.h2, self.c2))
+
+
+class Cell(nn.LSTMCell):
+    """PyTorch's LSTM cell with the parts of its input apart, so that what a step does not decide is computed before.
+
+    Args:
+        inputs: widths of the parts of the input, in the order of the weights' columns.
+        width: width of the state, D.
+    """
+
+    def __init__(self, inputs: list[int], width: int) -> None:
+        super().__init__(sum(inputs), width)
+        self.parts = inputs
+
+    def weights(self) -> list[Tensor]:
+        """The weights of each part of the input, (4 D, its width) each, and last those of the state, (4 D, D)."""
+        return [*torch.split(self.weight_ih, self.parts, dim=1), self.weight_hh]
+
+    def biases(self) -> Tensor:
+        """The sum of both biases, (4 D,)."""
+        return self.bias_ih + self.bias_hh
+
+    @staticmethod
+    def next(gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """The new state and memory, (B, D) each, from the gates before their nonlinearities, (B, 4 D)."""
+        write, keep, new, show = gates.chunk(4, dim=1)
+        memory = torch.sigmoid(keep) * memory + torch.sigmoid(write) * torch.tanh(new)
+        return torch.sigmoid(show) * torch.tanh(memory), memory
 
 
 class UpDown(Captioner):
@@ -77,8 +108,8 @@ class UpDown(Captioner):
         # Captions are read one character after the other; only product info needs positions.
         self.words = Words(config.model, vocabulary_size, positioned=tatt)
         self.inputs = Inputs(config, norm=config.model.balanced_inputs)
-        self.lstm1 = nn.LSTMCell(4 * d, d)
-        self.lstm2 = nn.LSTMCell(3 * d if tatt else 2 * d, d)
+        self.lstm1 = Cell([d, d, d, d], d)
+        self.lstm2 = Cell([d, d, d] if tatt else [d, d], d)
         self.look = AdditiveAttention(d, hidden)
         self.read = AdditiveAttention(d, hidden) if tatt else None
         self.output = nn.Linear(d, vocabulary_size)
@@ -91,34 +122,57 @@ class UpDown(Captioner):
 
     def start(self, batch: Batch) -> UpDownState:
         """Encode the batch, and begin with LSTM states of zero."""
-        cells, box = self.inputs.cells(batch)[batch.image_of_box], self.inputs.box(batch)
-        mean = cells.mean(dim=1)
+        cells, box = self.inputs.cells(batch), self.inputs.box(batch)
+        of_h2, of_mean, of_box, _, of_h1 = self.lstm1.weights()
+        gates = linear(cells.mean(dim=1), of_mean)[batch.image_of_box] + linear(box, of_box, self.lstm1.biases())
+        cells = cells[batch.image_of_box]
         if self.config.updown.attend_location:
             cells = torch.cat([cells, box[:, None]], dim=1)
         info: tuple[Tensor, ...] | None = None
         if self.read is not None:
             characters, real = self.inputs.info(batch, self.words)
             info = tuple(x[batch.image_of_box] for x in (characters, self.read.value(characters), real))
+        recurrent = (torch.cat([of_h2, of_h1], dim=1), torch.cat(self.lstm2.weights(), dim=1), self.lstm2.biases())
         zero = torch.zeros_like(box)
-        return UpDownState((mean, box), (cells, self.look.value(cells)), info, zero, zero, zero, zero)
+        return UpDownState(recurrent, gates, (cells, self.look.value(cells)), info, zero, zero, zero, zero)
 
-    def _advance(self, state: UpDownState, words: Tensor) -> Tensor:
-        """Take one step over embedded characters, (B, D) to (B, D)."""
-        state.h1, state.c1 = self.lstm1(torch.cat([state.h2, *state.fixed, words], dim=1), (state.h1, state.c1))
+    def _advance(self, state: UpDownState, words: Tensor) -> None:
+        """Take one step over characters, given as what they add to the first LSTM's gates, (B, 4 D)."""
+        first, second, bias = state.recurrent
+        gates = torch.addmm(state.gates + words, torch.cat([state.h2, state.h1], dim=1), first.t())
+        state.h1, state.c1 = Cell.next(gates, state.c1)
         found = [self.look(state.h1, *state.cells, None)]
         if self.read is not None and state.info is not None:
             found.append(self.read(state.h1, *state.info))
-        state.h2, state.c2 = self.lstm2(torch.cat([*found, state.h1], dim=1), (state.h2, state.c2))
-        return self.drop(state.h2)
+        gates = linear(torch.cat([*found, state.h1, state.h2], dim=1), second, bias)
+        state.h2, state.c2 = Cell.next(gates, state.c2)
 
-    def hidden(self, batch: Batch, given: Tensor) -> Tensor:
-        """States at all given positions, computed one step after the other."""
-        state, words = self.start(batch), self._embed(given)
-        return torch.stack([self._advance(state, words[:, t]) for t in range(given.shape[1])], dim=1)
+    def hidden(self, batch: Batch, given: Tensor, real: Tensor | None = None) -> Tensor:
+        """States at the given positions, computed one step after the other; captions that have ended are left out.
+
+        On a GPU they stay: to count them, the program would have to wait for it.
+        """
+        lengths = torch.full((len(given),), given.shape[1])
+        if real is not None and real.device.type == "cpu":
+            lengths = real.sum(dim=1)
+        packed = pack_padded_sequence(given[..., None], lengths, batch_first=True, enforce_sorted=False)
+        assert packed.sorted_indices is not None
+        state = self.start(batch.of_boxes(packed.sorted_indices))
+        states = []
+        for words in torch.split(self._embed(packed.data[:, 0]), packed.batch_sizes.tolist()):
+            if len(words) < len(state.h1):
+                state.reorder(slice(len(words)))
+            self._advance(state, words)
+            states.append(state.h2)
+        whole = packed._replace(data=self.drop(torch.cat(states)))
+        return pad_packed_sequence(whole, batch_first=True, total_length=given.shape[1])[0]
 
     def step(self, state: UpDownState, characters: Tensor, position: int) -> Tensor:
         """Advance both LSTMs by one character of each caption, and return the logits of the next."""
-        return self.output(self._advance(state, self._embed(characters)))
+        self._advance(state, self._embed(characters))
+        return self.output(self.drop(state.h2))
 
     def _embed(self, characters: Tensor) -> Tensor:
-        return self.drop(self.words.table(characters) * self.words.scale)
+        """What characters add to the first LSTM's gates, (N,) to (N, 4 D)."""
+        of_word = self.lstm1.weights()[3]
+        return linear(self.drop(self.words.table(characters) * self.words.scale), of_word)

@@ -237,8 +237,9 @@ def collate(
         captions = torch.full((len(boxes), 1), SOS)
     else:
         captions = _padded(arrays["captions"], arrays["caption_offsets"], caption, limits.max_caption if even else 1)
+    known = data.features_file is not None
     return Batch(
-        images=torch.from_numpy(_pictures(data, pictures)) if limits.image else None,
+        images=torch.from_numpy(_pictures(data, pictures)) if limits.image and not known else None,
         info=info[:, : limits.max_info],
         image_of_box=torch.from_numpy(image_of_box.astype(np.int64)),
         boxes=torch.from_numpy(arrays["boxes"][place]),
@@ -247,6 +248,7 @@ def collate(
         labels=None if negatives is None else torch.from_numpy(negatives.labels),
         levels=None if negatives is None else torch.from_numpy(negatives.levels),
         targets=None if sos or negatives is not None else target_places(captions),
+        features=torch.from_numpy(data.features[pictures]) if limits.image and known else None,
     )
 
 

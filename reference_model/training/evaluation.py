@@ -19,6 +19,7 @@ from benchmark.scoring.receipt import make_receipt
 from reference_model.config import Config
 from reference_model.training.batches import generation_batches
 from reference_model.training.distributed import World
+from reference_model.training.features import keep_features
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.vocabulary import Vocabulary
 
@@ -85,7 +86,8 @@ def caption_split(
         seed: random seed of the run, on which random neighbours depend.
         beam: number of beams; 1 is greedy search.
     """
-    data = PreparedSplit(split, config.inputs, vocabulary, seed=seed, keep_images=config.train.cache_images)
+    data = PreparedSplit(split, config.inputs, vocabulary, seed=seed, keep_images=config.keeps_pictures)
+    keep_features(data, model, config)
     with Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bars:
         task = bars.add_task(f"captions of {split.name}", total=split.n_boxes)
         return predict(model, data, vocabulary, beam=beam, on_boxes=lambda n: bars.advance(task, n))

@@ -238,6 +238,7 @@ class PreparedSplit:
         workers: int = 1,
     ) -> None:
         self.split, self.inputs = split, inputs
+        self.features_file: Path | None = None
         self.keep_images = keep_images and inputs.image
         if inputs.image:
             _ = split.picture_folder  # drawn now, if it must be, and not by a process that loads data
@@ -268,9 +269,17 @@ class PreparedSplit:
             mapped[name] = flat.reshape(-1, *shapes.get(name, shape))
         return mapped
 
+    @cached_property
+    def features(self) -> np.ndarray:
+        """Features of all images, (n_images, G, C), memory-mapped from `features_file` (see `training.features`)."""
+        assert self.features_file is not None, "no features are known"
+        cells = (self.inputs.grid // self.inputs.pool) ** 2
+        return np.memmap(self.features_file, "<f4", "r").reshape(self.n_images, cells, -1)
+
     def __getstate__(self) -> dict[str, object]:
         """Leave out the memory maps, which worker processes open anew."""
-        return {key: value for key, value in self.__dict__.items() if key not in ("arrays", "image_of_box")}
+        left_out = ("arrays", "features", "image_of_box")
+        return {key: value for key, value in self.__dict__.items() if key not in left_out}
 
     def span(self, name: str, i: int) -> np.ndarray:
         """Element i of an array of lists, which are `captions`, `info`, `masked` and `ids`."""

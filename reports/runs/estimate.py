@@ -94,7 +94,7 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
     work = plan.captions * sum(w * f for w, f in zip(weights, flops, strict=True))
 
     boxes = np.arange(data.arrays["box_offsets"][min(10, data.n_images)])
-    generating = time_of(partial(trial.decode, collate(data, boxes, sos=True))) / len(boxes)
+    generating = time_of(partial(trial.decode, trial.as_given(collate(data, boxes, sos=True)))) / len(boxes)
     validations = plan.updates / config.train.validate_every
     checked = min(config.train.validate_images, splits["val"].n_images) / splits["val"].n_images * splits["val"].n_boxes
     total += generating * (validations * checked + splits["val"].n_boxes + splits["test"].n_boxes)
@@ -107,14 +107,14 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
 
 
 def wall_time(seconds: Sequence[float], at_once: int) -> float:
-    """Seconds until all jobs are done, if `at_once` of them run at a time and each starts as soon as a place is free.
+    """Seconds until all jobs are done, if `at_once` run at a time, the longest first, each as soon as a place is free.
 
     Args:
         seconds: seconds of each job.
         at_once: number of jobs that run at a time.
     """
     places = [0.0] * max(1, at_once)
-    for job in seconds:
+    for job in sorted(seconds, reverse=True):
         places.sort()
         places[0] += job
     return max(places)

@@ -1,4 +1,4 @@
-"""Runs all jobs of a plan, with one progress bar, and reports at the end which of them failed."""
+"""Runs all jobs of a plan, the longest first, with one progress bar, and reports at the end which of them failed."""
 
 import shlex
 import sys
@@ -24,7 +24,7 @@ def run_all(
         launcher: name of a launcher.
         at_once: number of jobs that may run at once.
         resources: resources that each job asks its cluster for.
-        costs: cost of each configuration, by its hash; weighs the jobs in the progress bar.
+        costs: cost of each configuration, by its hash; it orders the jobs and weighs them in the progress bar.
 
     Returns:
         Whether a job failed. Exits the process with 128 + its number if a signal stopped the work.
@@ -40,6 +40,8 @@ def _show_progress(
     """Run jobs behind a progress bar, print a line as each one ends, and return their outcomes."""
     weights = {job.key: (cost.seconds if (cost := costs.get(job.config.hash)) else None) or 1.0 for job in jobs}
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    # The longest first, so that no place is idle at the end while another one has a long job left.
+    jobs = sorted(jobs, key=lambda job: weights[job.key] * (1 - share_done(job)), reverse=True)
     quiet = not cli.stderr.is_terminal
     outcomes: list[Outcome] = []
     started = time.monotonic()

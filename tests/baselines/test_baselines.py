@@ -14,6 +14,7 @@ from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from reference_model.batch import PAD, SOS, Batch
 from reference_model.config import Config, override
+from reference_model.embeddings import is_real
 from reference_model.registry import named, network_of, networks
 from reference_model.run_folder import build_model, load_run
 from reference_model.train import train
@@ -157,6 +158,17 @@ def test_inputs_that_are_given_are_read_and_no_others(variant: str, splits: Spli
     for name, changed in changes.items():
         seen = not torch.allclose(model.loss(changed), before, atol=1e-6)
         assert seen == (name != "info" or named(variant).inputs.info), name
+
+
+@pytest.mark.parametrize("variant", BASELINES)
+def test_the_loss_is_that_of_the_full_pass(variant: str, splits: Splits, vocabulary: Vocabulary) -> None:
+    """States that are given to the wrong caption or position where captions that have ended are left out."""
+    model, batch = model_and_batch(small(variant, "cg.label_smoothing=0"), splits, vocabulary)
+    given, targets = batch.captions[:, :-1], batch.captions[:, 1:]
+    log_p = model.full_logits(batch, given).log_softmax(dim=2).gather(2, targets[..., None]).squeeze(2)
+    real = is_real(targets)
+    assert len(set(real.sum(dim=1).tolist())) > 2
+    assert torch.allclose(model.loss(batch), -log_p[real].sum(), rtol=1e-5)
 
 
 @pytest.mark.parametrize("variant", BASELINES)

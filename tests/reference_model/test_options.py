@@ -339,9 +339,10 @@ def test_embedding_scale() -> None:
         model = ModelConfig(width=16, positions="sine", embed_scale=scale, backbone="small", backbone_weights="none")
         table = Words(model, 40)
         words[scale] = table(torch.arange(5, 9)[None]) - table.positions[:4]
-        images[scale] = ImageTokens(model, InputConfig(image_side=64)).eval()(picture, grid) - grid.cells()
-    for tokens in (words, images):
-        assert torch.allclose(tokens["sqrt"], 4 * tokens["one"], atol=1e-4)
+        tokens = ImageTokens(model, InputConfig(image_side=64)).eval()
+        images[scale] = tokens(tokens.features(picture), grid) - grid.cells()
+    for vectors in (words, images):
+        assert torch.allclose(vectors["sqrt"], 4 * vectors["one"], atol=1e-4)
 
 
 def test_gelus() -> None:
@@ -417,8 +418,9 @@ def test_the_grid_changes_resolution_or_not() -> None:
         prepared_picture = prepare_picture(picture, [], inputs)
         assert prepared_picture.shape == (3, pixels, pixels)
         model = ModelConfig(width=16, backbone="small", backbone_weights="none")
-        tokens = ImageTokens(model, inputs)(torch.tensor(prepared_picture)[None], GridCode(grid, 16))
-        assert tokens.shape == (1, grid * grid, 16)
+        tokens = ImageTokens(model, inputs)
+        features = tokens.features(torch.tensor(prepared_picture)[None])
+        assert tokens(features, GridCode(grid, 16)).shape == (1, grid * grid, 16)
 
 
 # paper_vs_code: task-mix, step-count

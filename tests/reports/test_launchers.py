@@ -11,9 +11,11 @@ import pytest
 from benchmark.errors import InputError
 from reference_model.config import Config, override
 from reference_model.run_folder import run_folder
+from reports.runs.estimate import Cost, wall_time
 from reports.runs.launchers import LAUNCHERS, torchrun
 from reports.runs.plan import Job
-from reports.runs.runner import CHILDREN
+from reports.runs.progress import run_all
+from reports.runs.runner import CHILDREN, Outcome
 
 FAKE = Path(__file__).parent / "fake_training.py"
 
@@ -98,3 +100,19 @@ def test_torchruns_command() -> None:
     command = torchrun("8")
     assert command[1:3] == ("-m", "torch.distributed.run")
     assert command[3:] == ("--standalone", "--nproc-per-node=8", "-m", "reference_model.train")
+
+
+def test_the_longest_job_starts_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long job that is started last, while all other places are idle; a plan that counts another order."""
+    three = jobs(tmp_path)
+    started: list[str] = []
+
+    def launcher(given: Sequence[Job], at_once: int, resources: Mapping[str, Any]) -> list[Outcome]:
+        started.extend(job.row for job in given)
+        return [Outcome(job, "reused") for job in given]
+
+    monkeypatch.setitem(LAUNCHERS, "local", launcher)
+    seconds = dict(zip((job.config.hash for job in three), (10.0, 30.0, 20.0), strict=True))
+    run_all(three, "local", 2, {}, {hash_: Cost(s, "measured steps") for hash_, s in seconds.items()})
+    assert started == ["row-3", "row-4", "row-2"]
+    assert wall_time([10, 20, 30], 2) == 30
