@@ -13,6 +13,7 @@ set -euo pipefail
 
 export CAPONIMAGE_DATA=${CAPONIMAGE_DATA:-$PWD/data/caponimage2m}
 export CAPONIMAGE_CACHE=${CAPONIMAGE_CACHE:-$PWD/cache} # on a file system that all nodes see
+# once before, on one machine: python -m reference_model.prepare full --profile paper --workers 64
 head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 
 srun torchrun \

@@ -294,6 +294,12 @@ class Split:
         for batch in self._file.batches(size=batch_size, only=only):
             yield from batch.to_pylist()
 
+    def texts(self) -> Iterator[str]:
+        """Iterate over all titles, attributes and captions, some images at a time, in bounded memory; not in order."""
+        for batch in self._file.batches(["title", "attributes", "captions"]):
+            for column in (batch.column("title"), batch.column("attributes"), batch.column("captions").flatten()):
+                yield from column.to_pylist()
+
     @cached_property
     def picture_folder(self) -> Path:
         """Folder of the pictures, which need not exist; those of the embedded data set are drawn on the first use."""

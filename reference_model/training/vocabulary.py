@@ -36,9 +36,8 @@ class Vocabulary:
 
     @classmethod
     def of_split(cls, train: Split, size: int = 0) -> "Vocabulary":
-        """The vocabulary of a training split, read row by row."""
-        texts = (text for row in train.rows() for text in (row["title"], row["attributes"], *(row["captions"] or [])))
-        return cls.build(texts, size)
+        """The vocabulary of a training split, read some images at a time."""
+        return cls.build(train.texts(), size)
 
     @cached_property
     def sha256(self) -> str:
