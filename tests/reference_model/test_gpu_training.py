@@ -217,7 +217,7 @@ def test_a_loss_that_is_no_number_ends_the_run_before_it_is_saved(
 
 @pytest.mark.parametrize(
     "variant",
-    ["full", *(pytest.param(v, marks=pytest.mark.slow) for v in ("m4c-copy", "m2-tatt", "updown-tatt", "rstnet-tatt"))],
+    ["full", *(pytest.param(v, marks=pytest.mark.slow) for v in ("m4c-copy", "m2-tatt", "rstnet-tatt"))],
 )
 def test_compiled_code_is_whole_and_made_once_for_each_length(
     variant: str, splits: Splits, vocabulary: Vocabulary, tmp_path: Path
