@@ -120,7 +120,7 @@ class Trainer:
         if self.config.train.compile:
             # Once for each task and length of info, and again where a size is 1.
             torch._dynamo.config.recompile_limit = 64
-            network = torch.compile(network, fullgraph=True)  # type: ignore[assignment]
+            network = torch.compile(network)  # type: ignore[assignment]
         if self.world.size == 1:
             return network
         return DistributedDataParallel(

@@ -5,7 +5,7 @@ to learn a size from it, raises an error; copies between devices are counted.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -144,6 +144,17 @@ def one_of_each_task(config: Config, splits: Splits, vocabulary: Vocabulary) -> 
     return list(tasks.values())
 
 
+def before_steps(trainer: Trainer, look: Callable[[], None]) -> None:
+    """Look at the gradients before the optimiser takes them."""
+    step = trainer.optimiser.step
+
+    def looked() -> None:
+        look()
+        step()
+
+    trainer.optimiser.step = looked  # type: ignore[method-assign]
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_an_update_reads_no_number_and_every_parameter_has_a_gradient(
     variant: str, splits: Splits, vocabulary: Vocabulary, tmp_path: Path
@@ -153,9 +164,7 @@ def test_an_update_reads_no_number_and_every_parameter_has_a_gradient(
     trainer = made(config, splits, vocabulary, tmp_path, torch.device("cpu"))
     without: list[str] = []
     trained = {name: p for name, p in trainer.model.named_parameters() if p.requires_grad}
-    trainer.optimiser.register_step_pre_hook(
-        lambda *_: without.extend(name for name, p in trained.items() if p.grad is None)
-    )
+    before_steps(trainer, lambda: without.extend(name for name, p in trained.items() if p.grad is None))
     for pieces in one_of_each_task(config, splits, vocabulary):
         with Operations() as seen:
             trainer.step(trainer.model, pieces)
@@ -217,7 +226,7 @@ def test_a_loss_that_is_no_number_ends_the_run_before_it_is_saved(
 
 @pytest.mark.parametrize(
     "variant",
-    ["full", *(pytest.param(v, marks=pytest.mark.slow) for v in ("m4c-copy", "m2-tatt", "updown-tatt", "rstnet-tatt"))],
+    ["full", *(pytest.param(v, marks=pytest.mark.slow) for v in ("m4c-copy", "m2-tatt", "rstnet-tatt"))],
 )
 def test_compiled_code_is_whole_and_made_once_for_each_length(
     variant: str, splits: Splits, vocabulary: Vocabulary, tmp_path: Path
@@ -250,11 +259,11 @@ def gradient(config: Config, splits: Splits, vocabulary: Vocabulary, folder: Pat
     trainer = made(config, splits, vocabulary, folder, torch.device("cpu"))
     found: list[torch.Tensor] = []
 
-    def keep(*_: object) -> None:
+    def keep() -> None:
         gradients = [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
         found.append(torch.cat(gradients).clone())
 
-    trainer.optimiser.register_step_pre_hook(keep)
+    before_steps(trainer, keep)
     trainer.step(trainer.model, Updates(trainer.plan, trainer.data)[0])
     return found[0]
 
