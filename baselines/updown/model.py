@@ -70,7 +70,7 @@ class UpDownState:
         self.h1, self.c1, self.h2, self.c2 = (x[rows] for x in (self.h1, self.c1, self.h2, self.c2))
 
 
-class Cell(nn.LSTMCell):
+class SplitCell(nn.LSTMCell):
     """PyTorch's LSTM cell with the parts of its input apart, so that what a step does not decide is computed before.
 
     Args:
@@ -108,8 +108,8 @@ class UpDown(Captioner):
         # Captions are read one character after the other; only product info needs positions.
         self.words = Words(config.model, vocabulary_size, positioned=tatt)
         self.inputs = Inputs(config, norm=config.model.balanced_inputs)
-        self.lstm1 = Cell([d, d, d, d], d)
-        self.lstm2 = Cell([d, d, d] if tatt else [d, d], d)
+        self.lstm1 = SplitCell([d, d, d, d], d)
+        self.lstm2 = SplitCell([d, d, d] if tatt else [d, d], d)
         self.look = AdditiveAttention(d, hidden)
         self.read = AdditiveAttention(d, hidden) if tatt else None
         self.output = nn.Linear(d, vocabulary_size)
@@ -140,12 +140,12 @@ class UpDown(Captioner):
         """Take one step over characters, given as what they add to the first LSTM's gates, (B, 4 D)."""
         first, second, bias = state.recurrent
         gates = torch.addmm(state.gates + words, torch.cat([state.h2, state.h1], dim=1), first.t())
-        state.h1, state.c1 = Cell.next(gates, state.c1)
+        state.h1, state.c1 = SplitCell.next(gates, state.c1)
         found = [self.look(state.h1, *state.cells, None)]
         if self.read is not None and state.info is not None:
             found.append(self.read(state.h1, *state.info))
         gates = linear(torch.cat([*found, state.h1, state.h2], dim=1), second, bias)
-        state.h2, state.c2 = Cell.next(gates, state.c2)
+        state.h2, state.c2 = SplitCell.next(gates, state.c2)
 
     def hidden(self, batch: Batch, given: Tensor, real: Tensor | None = None) -> Tensor:
         """States at the given positions, computed one step after the other; captions that have ended are left out.
