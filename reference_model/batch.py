@@ -50,6 +50,7 @@ class Batch:
         Batches of the trainer bring them along: to find them on a GPU, the program must wait for it.
         """
         return target_places(self.captions) if self.targets is None else self.targets
+
     def of_boxes(self, rows: Tensor) -> "Batch":
         """Inputs of some boxes of the same images, in the order of `rows`, without captions to learn from."""
         return dataclasses.replace(

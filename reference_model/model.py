@@ -89,23 +89,20 @@ class ReferenceModel(nn.Module):
     def loss(self, batch: Batch) -> Tensor:
         """The loss of the batch's task, equation 5 or equation 9, summed and divided by `batch.normaliser`.
 
-        What the task leaves out has a gradient of zero: every trained parameter has a gradient in every update, so that
-        no device needs to tell the others which ones it has.
+        What the task leaves out has a gradient of zero: every trained parameter has a gradient after every backward
+        pass, so that no device needs to tell the others which ones it has.
         """
-        generates = batch.labels is None
-        summed = self._generation(batch) if generates else self._matching(batch)
-        idle = self._only_matching() if generates else self._only_generation()
-        for parameter in idle:
+        matching = batch.labels is not None
+        summed = self._matching(batch) if matching else self._generation(batch)
+        for parameter in self.idle(matching=matching):
             summed = summed + 0.0 * parameter.sum()
         return summed / batch.normaliser
 
-    def _only_matching(self) -> list[nn.Parameter]:
-        """Parameters that Caption Generation leaves out."""
+    def idle(self, *, matching: bool) -> list[nn.Parameter]:
+        """Parameters that the loss of a task, Caption Matching or Caption Generation, does not depend on."""
+        if matching:
+            return [self.output_bias]
         return [] if self.matching_head is None else list(self.matching_head.parameters())
-
-    def _only_generation(self) -> list[nn.Parameter]:
-        """Parameters that Caption Matching leaves out."""
-        return [self.output_bias]
 
     forward = loss  # what DistributedDataParallel calls
 

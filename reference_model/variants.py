@@ -45,5 +45,4 @@ NETWORK = Network(
     build="reference_model.model:ReferenceModel",
     variants=VARIANTS,
     sizes={"mini": _SIZES, "smoke": _SIZES},
-    version="2",
 )

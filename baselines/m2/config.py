@@ -43,5 +43,4 @@ NETWORK = Network(
         "train.clip=0",
         "cg.label_smoothing=0",
     ),
-    version="2",
 )

@@ -46,5 +46,4 @@ NETWORK = Network(
         "train.clip=0.25",
         "cg.label_smoothing=0",
     ),
-    version="2",
 )

@@ -78,9 +78,12 @@ class M4CCaptioner(ReferenceModel):
         if self.types is not None:
             nn.init.xavier_uniform_(self.types.weight)
 
-    def _only_generation(self) -> list[nn.Parameter]:
+    def idle(self, *, matching: bool) -> list[nn.Parameter]:
+        """See `ReferenceModel.idle`; Caption Matching copies nothing."""
+        if not matching:
+            return super().idle(matching=False)
         pointer = [*self.pointer_query.parameters(), *self.pointer_key.parameters()]
-        return [*super()._only_generation(), *pointer, *(self.types.parameters() if self.types else [])]
+        return [*super().idle(matching=True), *pointer, *(self.types.parameters() if self.types else [])]
 
     def _pointed(self, batch: Batch, states: Tensor) -> Pointed:
         """Info characters for copying, from their output states, (B, K, D)."""

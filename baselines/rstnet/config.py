@@ -76,5 +76,4 @@ NETWORK = Network(
         "train.clip=0",
         "cg.label_smoothing=0",
     ),
-    version="2",
 )

@@ -49,5 +49,4 @@ NETWORK = Network(
         "train.clip_value=0.1",
         "cg.label_smoothing=0",
     ),
-    version="2",
 )

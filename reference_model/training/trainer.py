@@ -16,7 +16,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -52,7 +52,8 @@ class Trainer:
 
     Args:
         model: a module with `loss(batch)` and `generate(batch)`; its parameters under a `backbone` get the backbone's
-            learning rate. Each trained parameter has a gradient in each update.
+            learning rate. Each trained parameter has a gradient after each backward pass; a method `idle(matching)`,
+            if it has one, names those that a task does not train.
         config: configuration of the run.
         seed: random seed for data order, negatives and dropout.
         data: the training split.
@@ -198,6 +199,9 @@ class Trainer:
                 # DistributedDataParallel averages gradients; the losses of all devices are meant to add up.
                 (loss * size).backward()
             total += loss.detach()
+        idle: Callable[..., list[nn.Parameter]] = getattr(self.model, "idle", lambda matching: [])
+        for parameter in idle(matching=pieces[0].labels is not None):
+            parameter.grad = None  # else the optimiser's momentum would move what this update does not train
         if self.config.train.clip_value:
             nn.utils.clip_grad_value_(self.model.parameters(), self.config.train.clip_value)
         if self.config.train.clip:
