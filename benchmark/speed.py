@@ -1,5 +1,8 @@
 """`python -m benchmark.speed`: measure the speed of scoring, against pycocoevalcap, and of drawing captions.
 
+Scoring is measured on two corpora, since work is done once for each distinct text and pair: "mini", whose captions come
+from templates and repeat, and "varied", whose captions hardly do (`varied`). Real captions lie between them.
+
 Machines are shared and noisy: look at the ratios of things run side by side, and at how cost grows with size.
 """
 
@@ -10,7 +13,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from pathlib import Path
+from statistics import median
 from typing import Annotated
 
 import typer
@@ -18,6 +23,7 @@ from PIL import Image
 
 from . import cli
 from .dataset import open_split
+from .dataset.mini.build import build
 from .dataset.store import Split
 from .errors import InputError
 from .grid import Cell, Grid, count, number
@@ -28,6 +34,13 @@ from .processes import program
 from .rendering import draw_captions
 from .scoring.blind import perturbed
 from .scoring.original import original_scores
+from .varied import build_varied
+
+#: Name of a corpus for measurements -> function that writes it, without pictures, to a folder, given its sizes.
+_CORPORA: dict[str, Callable[[Path, dict[str, int]], None]] = {
+    "mini": partial(build, annotations_only=True),
+    "varied": build_varied,
+}
 
 
 def main(
@@ -47,11 +60,11 @@ def main(
     """
     with tempfile.TemporaryDirectory(prefix="caponimage-speed-") as folder:
         grids = [_imports(), _whole_process(Path(folder), [int(size) for size in scaling.split(",")])]
-        grids.append(_drawing(_split(Path(folder), pictures)))
+        grids.append(_drawing(_split(Path(folder), "mini", pictures)))
         for grid in grids:
             grid.show(cli.stdout)
         if original:
-            _against_original(_split(Path(folder), images)).show(cli.stdout)
+            _against_original({corpus: _split(Path(folder), corpus, images) for corpus in _CORPORA}).show(cli.stdout)
 
 
 def _imports() -> Grid:
@@ -65,17 +78,20 @@ def _imports() -> Grid:
 def _whole_process(folder: Path, sizes: list[int]) -> Grid:
     grid = Grid(
         cli.as_called("python -m benchmark.score, whole process with 1,000-fold bootstrap"),
-        ["images", "captions", "seconds", "peak MB", "microseconds per caption"],
+        ["corpus", "images", "captions", "distinct pairs", "seconds", "CPU", "peak MB", "microseconds per caption"],
+        notes=["a receipt is written; seconds and CPU seconds are medians of 3 runs after one that is not counted"],
     )
-    for size in sizes:
-        split = _split(folder, size)
-        predictions = folder / f"{size}.jsonl"
-        write_predictions(predictions, split, perturbed(split))
+    for corpus, size in product(_CORPORA, sizes):
+        split = _split(folder, corpus, size)
+        captions, predictions, receipt = perturbed(split), folder / "preds.jsonl", folder / "scores.json"
+        write_predictions(predictions, split, captions)
         command = [sys.executable, "-m", f"{__package__}.score", str(predictions), "--data", str(split.directory)]
-        _run(command)  # warms up the file cache
-        seconds, peak = _run(command)
+        runs = [_run([*command, "-o", str(receipt)]) for _ in range(4)][1:]
+        seconds, processor, peak = (median(values) for values in zip(*runs, strict=True))
+        pairs = len(set(zip(captions, split.captions, strict=True)))
+        counts = map(count, (size, split.n_boxes, pairs))
         per_caption = number(seconds / split.n_boxes * 1e6, 1)
-        grid.add(count(size), count(split.n_boxes), number(seconds), number(peak, 0), per_caption)
+        grid.add(corpus, *counts, number(seconds), number(processor), number(peak, 0), per_caption)
     return grid
 
 
@@ -96,14 +112,11 @@ def _drawing(split: Split) -> Grid:
     return grid
 
 
-def _against_original(split: Split) -> Grid:
+def _against_original(splits: dict[str, Split]) -> Grid:
     grid = Grid(
-        f"ours against pycocoevalcap, {split.n_boxes:,} captions, one process, one after the other",
-        ["metric", "ours, s", "pycocoevalcap, s", "ratio"],
+        "ours against pycocoevalcap, one process, one after the other",
+        ["corpus", "captions", "metric", "ours, s", "pycocoevalcap, s", "ratio"],
     )
-
-    def corpus() -> Corpus:
-        return Corpus.from_captions(predictions=perturbed(split), references=split.captions, offsets=split.offsets)
 
     def bleu_and_cider(fresh: Corpus) -> None:
         bleu.aggregate(bleu.statistics(fresh).sum(axis=0))
@@ -113,23 +126,30 @@ def _against_original(split: Split) -> Grid:
         ("BLEU + CIDEr-D", bleu_and_cider, ("BLEU-1", "CIDEr")),
         ("METEOR", meteor.statistics, ("METEOR",)),
     ]
-    for name, ours, names in rows:
-        mine = min(_time(ours, corpus()) for _ in range(3))
-        theirs = _time(partial(original_scores, names=names), corpus())
-        grid.add(name, number(mine), number(theirs), Cell(theirs / mine, "{:.1f}x"))
+    for corpus, split in splits.items():
+        fresh = partial(
+            Corpus.from_captions, predictions=perturbed(split), references=split.captions, offsets=split.offsets
+        )
+        times: list[tuple[str, float, float]] = []
+        for name, ours, names in rows:
+            mine = min(_time(ours, fresh()) for _ in range(3))
+            times.append((name, mine, _time(partial(original_scores, names=names), fresh())))
+        times.append(("all three", sum(mine for _, mine, _ in times), sum(theirs for _, _, theirs in times)))
+        for name, mine, theirs in times:
+            ratio = Cell(theirs / mine, "{:.1f}x")
+            grid.add(corpus, count(split.n_boxes), name, number(mine), number(theirs), ratio)
     return grid
 
 
-def _split(folder: Path, images: int) -> Split:
-    directory = folder / f"mini-{images}"
+def _split(folder: Path, corpus: str, images: int) -> Split:
+    directory = folder / f"{corpus}-{images}"
     if not directory.exists():
-        build = [sys.executable, "-m", f"{__package__}.dataset", "build", "--annotations-only", "--out", str(directory)]
-        _run([*build, "--images", f"test={images}"])
+        _CORPORA[corpus](directory, {"test": images})
     return open_split(directory, "test")
 
 
-def _run(command: list[str]) -> tuple[float, float]:
-    """Wall seconds and peak resident megabytes of a process.
+def _run(command: list[str]) -> tuple[float, float, float]:
+    """Wall seconds, CPU seconds and peak resident megabytes of a process.
 
     Raises:
         InputError: if the process fails; the message ends with its stderr. On Windows, which does not tell the peak.
@@ -144,7 +164,8 @@ def _run(command: list[str]) -> tuple[float, float]:
     seconds = time.perf_counter() - started
     if status != 0:
         raise InputError(f"{' '.join(command)} failed:\n{errors}")
-    return seconds, usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    megabytes = usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+    return seconds, usage.ru_utime + usage.ru_stime, megabytes
 
 
 def _time(function: Callable[[Corpus], object], corpus: Corpus) -> float:

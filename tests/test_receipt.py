@@ -1,10 +1,13 @@
 """Receipts: complete, recomputable, and unforgiving."""
 
+import hashlib
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from metric_versions import set_versions
 from benchmark import verify
 from benchmark.errors import InputError
 from benchmark.metrics import METRICS, cider
+from benchmark.metrics.corpus import Corpus
 from benchmark.predictions import write_predictions
 from benchmark.scoring import receipt as receipt_module
 from benchmark.scoring.evaluation import METRIC_VERSION, evaluate
@@ -26,6 +30,35 @@ def test_receipt_survives_json_bit_for_bit(tmp_path: Path) -> None:
     receipt = make_receipt(split, evaluate(split, predictions))
     stored = json.loads(json.dumps(receipt, allow_nan=False))
     assert first_difference(stored, receipt) is None
+
+
+def document_frequencies(references: list[str]) -> str:
+    """The digest as it is defined: one line for each n-gram, in the order of the code points."""
+    found: Counter[str] = Counter()
+    for caption in references:
+        found.update({caption[i : i + n] for n in range(1, 5) for i in range(len(caption) - n + 1)})
+    lines = "".join(f"{gram} {boxes}\n" for gram, boxes in sorted(found.items()))
+    return hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@pytest.mark.parametrize("alphabet", ["好用的a😀\U00010400\ud800\0", "".join(map(chr, range(0x4E00, 0x4E00 + 60_000)))])
+def test_document_frequencies_of_any_text(alphabet: str) -> None:
+    """Another order of lines than by code points: UTF-16's for emoji, or that of a number which does not hold a row."""
+    random = Random(1)
+    references = ["", *("".join(random.choices(alphabet, k=random.randint(1, 6))) for _ in range(11)), *alphabet]
+    corpus = Corpus.from_captions(predictions=references, references=references)
+    expected = document_frequencies(list(corpus.references))
+    assert receipt_module._document_frequencies_digest(corpus) == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(receipt_module, "_LINES", 7)
+        short = Corpus(references[:12], references[:12], corpus.offsets[:13])
+        assert receipt_module._document_frequencies_digest(short) == document_frequencies(references[:12])
+
+
+def test_document_frequencies_without_any_ngram() -> None:
+    """A maximum of nothing."""
+    corpus = Corpus.from_captions(predictions=["好"], references=[" "])
+    assert receipt_module._document_frequencies_digest(corpus) == document_frequencies([""])
 
 
 def test_every_tampered_number_is_named(tmp_path: Path) -> None:

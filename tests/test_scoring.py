@@ -20,7 +20,7 @@ from benchmark.predictions import write_predictions
 from benchmark.scoring import lens
 from benchmark.scoring.evaluation import Evaluation, evaluate
 from benchmark.scoring.significance import resampled_sums
-from benchmark.scoring.slices import slices
+from benchmark.scoring.slices import cuts
 
 
 def test_scores_are_in_the_scale_of_the_tables(tmp_path: Path) -> None:
@@ -35,15 +35,15 @@ def test_scores_are_in_the_scale_of_the_tables(tmp_path: Path) -> None:
 
 
 def test_slices_partition_the_split(tmp_path: Path) -> None:
-    """A box in no slice, or in two slices of one cut."""
+    """A box in no slice, a slice without a name, an empty one, or an image in another slice than its boxes."""
     split, _ = made_split(tmp_path)
-    covered: dict[str, np.ndarray] = {}
-    for one in slices(split):
-        covered[one.by] = covered.get(one.by, np.zeros(split.n_boxes, int)) + one.boxes
-        assert one.boxes.any()
-    assert set(covered) == {"category", "boxes per image", "aspect ratio", "position", "caption length"}
-    for by, count in covered.items():
-        assert (count == 1).all(), by
+    found = list(cuts(split))
+    assert [cut.by for cut in found] == ["category", "boxes per image", "aspect ratio", "position", "caption length"]
+    for cut in found:
+        assert len(cut.slices) == split.n_boxes, cut.by
+        assert (np.unique(cut.slices) == np.arange(len(cut.names))).all(), cut.by
+        if cut.image_slices is not None:
+            assert (cut.slices == cut.image_slices[split.image_of_box]).all(), cut.by
 
 
 def test_slice_scores_equal_brute_force(tmp_path: Path) -> None:

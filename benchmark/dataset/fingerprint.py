@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .schema import ROLES, SCHEMA
+from .schema import ROLES, SCHEMA, numbers
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _canonical_buffers(column: pa.Array) -> Iterator[Any]:
     """Bytes to hash of a string, number or (nested) list column: the lengths level by level, then the values."""
     while pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
         if pa.types.is_list(column.type):
-            yield np.asarray(column.value_lengths()).astype("<i4").tobytes()
+            yield numbers(column.value_lengths()).astype("<i4").tobytes()
         column = column.flatten()
     if pa.types.is_string(column.type):
         _, offsets, content = column.buffers()
@@ -72,5 +72,5 @@ def _canonical_buffers(column: pa.Array) -> Iterator[Any]:
         yield np.diff(ends).astype("<i4").tobytes()
         yield memoryview(content)[ends[0] : ends[-1]] if content else b""
     else:
-        values = column.to_numpy(zero_copy_only=False)
+        values = numbers(column)
         yield (values + 0).astype(values.dtype.newbyteorder("<")).tobytes()  # + 0 turns -0.0 into 0.0

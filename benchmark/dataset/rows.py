@@ -28,7 +28,7 @@ from ..cache import cached
 from ..errors import DamagedError, InputError
 from ..integrity import REMEMBERED, sha256_of
 from .fingerprint import RowDigest
-from .schema import OPTIONAL, ROLES, SCHEMA, batch_is_fine, row_place, row_problems
+from .schema import OPTIONAL, ROLES, SCHEMA, batch_is_fine, numbers, row_place, row_problems
 
 ROWS_PER_GROUP = 10_000
 
@@ -257,19 +257,21 @@ def _cast(column: pa.Array, to: pa.DataType) -> pa.Array:
         column = column.dictionary_decode()
     if column.type == to:
         return column
-    if pa.types.is_null(column.type):
+    if column.null_count == len(column):
         return pa.nulls(len(column), to)
     if not _is_list(to):
         return column.cast(to)
     values = _cast(column.flatten(), to.value_type)
     lengths = pc.list_value_length(column)
     if pa.types.is_fixed_size_list(to):
-        if column.null_count or not pc.all(pc.equal(lengths, to.list_size)).as_py():
+        if column.null_count or (numbers(lengths) != to.list_size).any():
             raise ValueError(f"a list that has not {to.list_size} values")
         return pa.FixedSizeListArray.from_arrays(values, to.list_size)
-    counts = np.asarray(pc.fill_null(lengths, 0), np.int64)
-    ends = pa.array(np.concatenate([[0], np.cumsum(counts)])).cast(pa.int32())
-    return pa.ListArray.from_arrays(ends, values, mask=column.is_null() if column.null_count else None)
+    if column.null_count:
+        lengths = pc.fill_null(lengths, 0)
+    ends = np.cumsum(np.concatenate([[0], numbers(lengths)]))
+    offsets = pa.Array.from_buffers(pa.int64(), len(ends), [None, pa.py_buffer(ends)]).cast(pa.int32())
+    return pa.ListArray.from_arrays(offsets, values, mask=column.is_null() if column.null_count else None)
 
 
 def _unpacked(column: pa.Array) -> int:

@@ -22,16 +22,14 @@ from difflib import get_close_matches
 from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
 from ..errors import DamagedError, InputError
 from ..files import replace_when_complete
-from ..pictures import read_picture
 from .description import read_description
 from .fingerprint import Fingerprint, RowDigest
 from .rows import ADVICE, ROWS_PER_GROUP, RowFile
@@ -39,9 +37,13 @@ from .schema import (
     ROLES,
     SCHEMA,
     AnnotationRow,
+    numbers,
     row_place,
     row_problems,
 )
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class SplitWriter:
@@ -205,7 +207,7 @@ class Split:
     @cached_property
     def sizes(self) -> np.ndarray:
         """Width and height of each image in pixels, shape (n_images, 2)."""
-        return np.stack([np.asarray(self._column(c)) for c in ("width", "height")], axis=1).astype(np.int64)
+        return np.stack([numbers(self._column(c)) for c in ("width", "height")], axis=1).astype(np.int64)
 
     @cached_property
     def titles(self) -> list[str]:
@@ -325,7 +327,7 @@ class Split:
                 state.update(f"{image_id} none\n".encode())
         return state.hexdigest()
 
-    def image(self, image_id: str) -> Image.Image:
+    def image(self, image_id: str) -> "Image.Image":
         """The picture of an image, RGB.
 
         Raises:
@@ -335,15 +337,17 @@ class Split:
         if not path.is_file():
             what = "it is missing" if path.parent.is_dir() else "this data set holds annotations only"
             raise InputError(f"no picture of image {image_id} at {path}: {what}")
+        from ..pictures import read_picture  # scoring needs no pictures, and so no Pillow
+
         return read_picture(path)
 
 
 def _offsets(lists: pa.Array) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(np.asarray(lists.value_lengths()), dtype=np.int64)])
+    return np.concatenate([[0], np.cumsum(numbers(lists.value_lengths()), dtype=np.int64)])
 
 
 def _coordinates(lists: pa.Array) -> np.ndarray:
-    return np.asarray(lists.flatten().flatten()).reshape(-1, 4)
+    return numbers(lists.flatten().flatten()).reshape(-1, 4)
 
 
 def open_directory(directory: Path) -> dict[str, Split]:

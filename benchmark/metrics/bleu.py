@@ -27,7 +27,8 @@ def statistics(corpus: Corpus) -> np.ndarray:
     columns = []
     for matches in corpus.matches:
         clipped = np.minimum(matches.prediction_count, matches.reference_count)
-        columns.append(np.bincount(matches.box, clipped, corpus.n_boxes).astype(np.int64))
+        by_pair = np.bincount(matches.pair, clipped, len(corpus.pairs)).astype(np.int64)
+        columns.append(by_pair[corpus.pairs.of_box])
     columns += [np.maximum(corpus.prediction_lengths - n, 0) for n in range(MAX_ORDER)]
     columns += [corpus.prediction_lengths, corpus.reference_lengths]
     return np.stack(columns, axis=1)

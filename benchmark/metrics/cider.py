@@ -44,49 +44,53 @@ def segment_scores(corpus: Corpus, *, clipped: bool = True) -> np.ndarray:
     Returns:
         float64 in [0, 10], shape (n_boxes,).
     """
-    total = np.zeros(corpus.n_boxes)
-    for ngrams, matches in zip(corpus.ngrams, corpus.matches, strict=True):
-        idf = inverse_document_frequency(ngrams, corpus.n_boxes)
-        norms = _norms(ngrams, idf, 2 * corpus.n_boxes)
+    pairs, texts = corpus.pairs, corpus.texts
+    total = np.zeros(len(pairs))
+    for ngrams, matches, idf in zip(corpus.ngrams, corpus.matches, _idf(corpus), strict=True):
+        norms = _norms(ngrams, idf, len(texts.captions))
         counts = matches.prediction_count
         if clipped:
             counts = np.minimum(counts, matches.reference_count)
         weights = idf[matches.gram]
         products = (counts * weights) * (matches.reference_count * weights)
-        similarity = np.bincount(matches.box, products, corpus.n_boxes)
-        norm = norms[: corpus.n_boxes] * norms[corpus.n_boxes :]
-        total += np.divide(similarity, norm, out=np.zeros(corpus.n_boxes), where=norm != 0)
+        similarity = np.bincount(matches.pair, products, len(pairs))
+        norm = norms[pairs.prediction] * norms[pairs.reference]
+        total += np.divide(similarity, norm, out=np.zeros(len(pairs)), where=norm != 0)
     total *= 10 / MAX_ORDER
-    return total * _length_penalty(corpus) if clipped else total
+    if clipped:
+        total *= _length_penalty(texts.lengths[pairs.prediction], texts.lengths[pairs.reference])
+    return total[pairs.of_box]
 
 
 def ceiling(corpus: Corpus) -> float:
     """Score of the references themselves, in [0, 10]: 2.5 for every n-gram order that a caption has."""
     orders = 0
-    for ngrams in corpus.ngrams:
-        idf = inverse_document_frequency(ngrams, corpus.n_boxes)
-        norms = _norms(ngrams, idf, 2 * corpus.n_boxes)
-        orders += int(np.count_nonzero(norms[corpus.n_boxes :]))
+    for ngrams, idf in zip(corpus.ngrams, _idf(corpus), strict=True):
+        norms = _norms(ngrams, idf, len(corpus.texts.captions))
+        orders += int(np.count_nonzero(norms[corpus.texts.reference]))
     return 10 * orders / MAX_ORDER / corpus.n_boxes
 
 
-def inverse_document_frequency(ngrams: Ngrams, n_boxes: int) -> np.ndarray:
-    """Idf of each n-gram id; captions n_boxes and up are the references.
+def _idf(corpus: Corpus) -> list[np.ndarray]:
+    """Inverse document frequency of each n-gram by id, for each order.
 
     Logarithms are taken by the math module, once per distinct frequency, for the same bits on every machine.
     """
-    n_grams = int(ngrams.gram.max(initial=0)) + 1
-    frequency = np.bincount(ngrams.gram[ngrams.caption >= n_boxes], minlength=n_grams)
-    distinct, inverse = np.unique(frequency, return_inverse=True)
-    log_n = math.log(n_boxes)
-    return np.array([log_n - math.log(max(1, f)) for f in distinct.tolist()])[inverse]
+    log_n = math.log(corpus.n_boxes)
+    weights = []
+    for frequencies in corpus.document_frequencies:
+        table = np.zeros(int(frequencies.max(initial=0)) + 1)
+        for frequency in np.flatnonzero(np.bincount(frequencies)).tolist():
+            table[frequency] = log_n - math.log(max(1, frequency))
+        weights.append(table[frequencies])
+    return weights
 
 
 def _norms(ngrams: Ngrams, idf: np.ndarray, n_captions: int) -> np.ndarray:
     return np.sqrt(np.bincount(ngrams.caption, (ngrams.count * idf[ngrams.gram]) ** 2, n_captions))
 
 
-def _length_penalty(corpus: Corpus) -> np.ndarray:
-    delta = np.maximum(corpus.prediction_lengths - 1, 0) - np.maximum(corpus.reference_lengths - 1, 0)
+def _length_penalty(prediction_lengths: np.ndarray, reference_lengths: np.ndarray) -> np.ndarray:
+    delta = np.maximum(prediction_lengths - 1, 0) - np.maximum(reference_lengths - 1, 0)
     distinct, inverse = np.unique(delta, return_inverse=True)
     return np.array([math.exp(-(d**2) / (2 * SIGMA**2)) for d in distinct.tolist()])[inverse]

@@ -8,7 +8,7 @@ Unlike in the released scorer '.' and ',' are ordinary characters, and an image 
 
 import numpy as np
 
-from .corpus import Corpus
+from .corpus import Corpus, members
 
 NAMES = ("Div@1", "Div@2")
 RECIPE = "div:char-uni"
@@ -37,15 +37,13 @@ def per_image(corpus: Corpus, n: int, *, denominator: str = "characters") -> np.
         Share in [0, 1] of each image, shape (n_images,).
     """
     ngrams = corpus.ngrams[n - 1]
-    image_of_box = np.repeat(np.arange(corpus.n_images), np.diff(corpus.offsets))
-    mine = ngrams.caption < corpus.n_boxes
-    n_grams = int(ngrams.gram.max(initial=0)) + 1
+    entry, counts = members(ngrams.offsets, corpus.texts.prediction)
     # Sorting and counting changes is several times faster than np.unique here.
-    keys = np.sort(image_of_box[ngrams.caption[mine]] * n_grams + ngrams.gram[mine])
+    keys = np.sort(np.repeat(corpus.image_of_box * ngrams.n_grams, counts) + ngrams.gram[entry])
     first = np.diff(keys, prepend=-1) != 0
-    distinct = np.bincount(keys[first] // n_grams, minlength=corpus.n_images)
+    distinct = np.bincount(keys[first] // max(ngrams.n_grams, 1), minlength=corpus.n_images)
     lengths = corpus.prediction_lengths
     if denominator == "n-grams":
         lengths = np.maximum(lengths - n + 1, 0)
-    total = np.bincount(image_of_box, lengths, corpus.n_images)
+    total = np.bincount(corpus.image_of_box, lengths, corpus.n_images)
     return np.divide(distinct, total, out=np.zeros(corpus.n_images), where=total > 0)

@@ -15,11 +15,10 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
-from .corpus import Corpus
+from .corpus import Corpus, code_points, look_up
 
 NAMES = ("Length error", "Overflow", "Underfill")
 
@@ -29,14 +28,16 @@ OVERFLOW, UNDERFILL = 1.25, 0.5
 BIN_EDGES = tuple(range(1, 11))
 
 
-@cache
-def _em(character: str) -> float:
-    return 1.0 if unicodedata.east_asian_width(character) in "WFA" else 0.5
+def _em(point: int) -> float:
+    return 1.0 if unicodedata.east_asian_width(chr(point)) in "WFA" else 0.5
 
 
 def em_widths(captions: Sequence[str]) -> np.ndarray:
     """Width of each caption in em, shape (len(captions),)."""
-    return np.fromiter((sum(map(_em, caption)) for caption in captions), np.float64, len(captions))
+    points, offsets = code_points(captions)
+    widths = look_up(_em, points, np.float64)
+    owner = np.repeat(np.arange(len(captions)), np.diff(offsets))
+    return np.bincount(owner, widths, len(captions))
 
 
 def aspect_bins(aspect_ratios: np.ndarray) -> np.ndarray:
@@ -47,7 +48,7 @@ def aspect_bins(aspect_ratios: np.ndarray) -> np.ndarray:
 def statistics(corpus: Corpus, aspect_ratios: np.ndarray) -> np.ndarray:
     """Per-box absolute length error (characters), overflow, underfill and 1; int64, shape (n_boxes, 4)."""
     error = np.abs(corpus.prediction_lengths - corpus.reference_lengths)
-    fill = em_widths(corpus.predictions) / aspect_ratios
+    fill = em_widths(corpus.texts.captions)[corpus.texts.prediction] / aspect_ratios
     columns = [error, fill > OVERFLOW, fill < UNDERFILL, np.ones_like(error)]
     return np.stack(columns, axis=1).astype(np.int64)
 

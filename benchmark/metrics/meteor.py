@@ -1,8 +1,11 @@
 """METEOR 1.5 (Denkowski and Lavie 2014; language en, normalised), as pycocoevalcap's Java program computes it.
 
-Matches words of a prediction with words of its reference (`align`), takes the harmonic mean of precision
+Matches words of a prediction with words of its reference (`alignment`), takes the harmonic mean of precision
 and recall, recall weighing more, and multiplies it by a penalty for matches that fall into many chunks, a chunk being
 a run of matched words in the same order on both sides.
+
+Nearly all pairs are counted many at a time, without a search: what the search would find is clear where no word of a
+pair has more than two choices, and where prediction and reference are the same.
 
 Invariants: statistics are integers, and the corpus score comes from their sums. It is not the mean of segments.
 
@@ -15,49 +18,21 @@ Surprising, and true:
 * An empty caption scores 0; the words of the other side count in the corpus. Control characters at either end of a
   caption do not exist.
 
-The alignment (`align`): words are matched if they are equal, synonyms, or in phrases that paraphrase each other. One
-alignment is chosen out of all possible ones by a beam search over the reference, from left to right (Denkowski and
-Lavie 2011, 2014). The papers say: most matched words, then fewest chunks, then smallest distance. What the original
-program does was found out from its answers, and is copied here with its peculiarities, because they decide scores:
-
-* Matched words are counted with their module's weight cut to an integer: words equal or in a phrase count, a synonym
-  or a paraphrase of one word counts nothing. So such a pair is taken only where it makes no further chunk, or where
-  nothing else competes for its words.
-* A word that can match in two ways at once has competition too: 5 and v are synonyms and paraphrases, and so stay
-  unmatched between two captions that share nothing else.
-* The distance of a match is charged not to who takes it but to who turns it down for a later choice.
-* Only the 40 best partial alignments survive a step. Hence repeats can cost chunks, and runs of more than a few
-  synonyms match after all, once the empty alignment has fallen off the beam.
-
 No difference from the original is known: none in 97,000 made captions, none in 600,000 hostile pairs (repeats of up to
 300 words, everything that has synonyms or paraphrases, odd and colliding characters).
 """
 
-from collections.abc import Iterable, Sequence
-from operator import itemgetter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from .corpus import Corpus
+from .alignment import EXACT, PARAPHRASE, SYNONYM, VERSATILE, align
+from .corpus import Corpus, code_points, look_up, members
 
 NAMES = ("METEOR",)
 RECIPE = "meteor:1.5-en-norm"
-
-BEAM = 40
-
-EXACT, SYNONYM, PARAPHRASE = 0, 1, 2
-
-#: One-letter words of WordNet's synonym sets; longer words do not occur, since every character is a word.
-SYNONYMS = {"1": "i", "i": "1", "5": "v", "v": "5", "g": "km", "k": "gm", "m": "gk"}
-
-_TABLE = "1c=1b 1c=1°c ar=rs c=g c=k e=d f=h f=r h=f j=7 k=c k=w l=1 l=d o=0 o=· r=f r=s t=l v=5 x=× £=₤ ·=•"
-
-#: The entries of METEOR's English paraphrase table whose words are single characters, in its order.
-PARAPHRASES = [(first, second) for first, second in (entry.split("=") for entry in _TABLE.split())]
-
-#: Words that can match words other than themselves.
-VERSATILE = frozenset(SYNONYMS).union(*(word for entry in PARAPHRASES for word in entry))
 
 ALPHA, BETA, GAMMA = 0.85, 0.2, 0.6
 
@@ -67,6 +42,12 @@ _MODULE = {EXACT: 5, SYNONYM: 4, PARAPHRASE: 3}
 _FULL = _MODULE[EXACT]
 
 _FUNCTION_WORDS = frozenset(",.:?'\"()$-—ais")
+
+#: Words of predictions and references compared at once: what fits into the processor's cache.
+_COMPARISONS = 1 << 17
+
+#: Words of a pair that may have two choices without a search: 3 ** 3 partial alignments stay within the beam.
+_CHOICES = 3
 
 _CONTROLS = "".join(map(chr, range(32)))
 
@@ -81,15 +62,13 @@ _CASELESS = (
 )
 
 
-class _Words(dict[int, int]):
-    """Table for `str.translate`: code point -> first code point that METEOR takes for the same word."""
-
-    def __missing__(self, point: int) -> int:
-        word = self[point] = _word(point)
-        return word
+_PLAIN = {ord(mark): ord(plain) for marks, plain in (("‘’`", "'"), ("“”", '"'), ("–", "-")) for mark in marks}
 
 
 def _word(point: int) -> int:
+    """The first code point that METEOR takes for the same word as this one."""
+    if point in _PLAIN:
+        return _PLAIN[point]
     lower = chr(point) if any(point in block for block in _CASELESS) else chr(point).lower()
     if len(lower) == 2:  # only İ, which becomes i and a combining dot: one word by Java's hash of both
         return 31 * ord(lower[0]) + ord(lower[1])
@@ -102,16 +81,48 @@ def _word(point: int) -> int:
     return point - 993 * min(high, (0x3FF - low) // 31)
 
 
-_WORDS = _Words({ord(mark): ord(plain) for marks, plain in (("‘’`", "'"), ("“”", '"'), ("–", "-")) for mark in marks})
+@dataclass(frozen=True)
+class _Words:
+    """Captions as words, one code point each, equal words by equal code points.
+
+    Attributes:
+        points: code points of all words; caption i owns those from offsets[i] to offsets[i + 1].
+        offsets: ranges of the captions, see `corpus.offsets_of`.
+        weights: weight of each word.
+        caption_weights: weight of all words of each caption.
+        lengths: number of words of each caption.
+        versatile: whether a caption has words that can match words other than themselves, for each caption.
+        text: all words, as a string.
+    """
+
+    points: np.ndarray
+    offsets: np.ndarray
+    weights: np.ndarray
+    caption_weights: np.ndarray
+    lengths: np.ndarray
+    versatile: np.ndarray
+    text: str
+
+    @classmethod
+    def of(cls, captions: Sequence[str]) -> "_Words":
+        """Take the words of captions without white space."""
+        points, offsets = code_points([caption.strip(_CONTROLS) for caption in captions])
+        points = look_up(_word, points)
+        weights = look_up(lambda point: _weight(chr(point)), points)
+        versatile = look_up(lambda point: chr(point) in VERSATILE, points)
+        caption_weights, n_versatile = (
+            np.diff(np.concatenate([[0], np.cumsum(values)])[offsets]) for values in (weights, versatile)
+        )
+        text = points.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+        return cls(points, offsets, weights, caption_weights, np.diff(offsets), n_versatile > 0, text)
+
+    def __getitem__(self, caption: int) -> str:
+        return self.text[self.offsets[caption] : self.offsets[caption + 1]]
 
 
 def statistics(corpus: Corpus) -> np.ndarray:
-    """`pair_statistics` of each box; METEOR is the slowest metric, so each distinct pair is aligned once."""
-    pairs: dict[tuple[str, str], int] = {}
-    both = zip(corpus.predictions, corpus.references, strict=True)
-    inverse = [pairs.setdefault(pair, len(pairs)) for pair in both]
-    predictions, references = zip(*pairs, strict=True)
-    return pair_statistics(predictions, references)[inverse]
+    """`pair_statistics` of each box; each distinct pair is aligned once."""
+    return _statistics(corpus.texts.captions, corpus.pairs.prediction, corpus.pairs.reference)[corpus.pairs.of_box]
 
 
 def pair_statistics(predictions: Sequence[str], references: Sequence[str]) -> np.ndarray:
@@ -126,44 +137,126 @@ def pair_statistics(predictions: Sequence[str], references: Sequence[str]) -> np
         weight of matched words of the prediction, of the reference (times 5, 4 or 3 by module), number of matched
         words on both sides, chunks.
     """
-    rows = [_statistics(*pair) for pair in zip(_words(predictions), _words(references), strict=True)]
-    return np.array(rows, np.int64).reshape(-1, 6)
+    number = np.arange(len(predictions))
+    return _statistics([*predictions, *references], number, number + len(predictions))
 
 
-def _words(captions: Iterable[str]) -> list[str]:
-    return [caption.strip(_CONTROLS).translate(_WORDS) for caption in captions]
+def _statistics(captions: Sequence[str], predictions: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """`pair_statistics` of pairs of captions, which are given by their numbers."""
+    words = _Words.of(captions)
+    rows = np.empty((len(predictions), 6), np.int64)
+    rows[:, 0], rows[:, 1] = words.caption_weights[predictions], words.caption_weights[references]
+    sizes = words.lengths[predictions] * words.lengths[references]
+    many = sizes > _COMPARISONS
+    few = np.flatnonzero(~many)
+    ends = np.cumsum(sizes[few])
+    batches = np.split(few, np.searchsorted(ends, np.arange(_COMPARISONS, ends[-1:].sum(), _COMPARISONS)))
+    left = [np.flatnonzero(many)]
+    for pairs in batches:
+        rows[pairs, 2:], searched = _compared(words, predictions[pairs], references[pairs])
+        left.append(pairs[searched])
+    for pair in np.concatenate(left).tolist():
+        rows[pair, 2:] = _searched(words[predictions[pair]], words[references[pair]])
+    return rows
 
 
-def _weight(words: str) -> int:
-    if _FUNCTION_WORDS.isdisjoint(words):
-        return _CONTENT * len(words)
-    return sum(_FUNCTION if word in _FUNCTION_WORDS else _CONTENT for word in words)
+class _Equal(NamedTuple):
+    """Pairs of equal words, sorted by pair of captions, then by word; words of all captions of a side have numbers.
+
+    Attributes:
+        pair: pair of captions.
+        word: number of the prediction's word.
+        reference_word: number of the reference's word.
+        weight: weight of the word.
+    """
+
+    pair: np.ndarray
+    word: np.ndarray
+    reference_word: np.ndarray
+    weight: np.ndarray
+
+    def chosen(self, mask: np.ndarray) -> "_Equal":
+        """Some of them."""
+        return _Equal(*(column[mask] for column in self))
 
 
-def _statistics(prediction: str, reference: str) -> tuple[int, int, int, int, int, int]:
-    weight, reference_weight = _weight(prediction), _weight(reference)
-    if prediction == reference:  # the search always finds one chunk here: its first choice is never worse than another
-        return weight, weight, _FULL * weight, _FULL * weight, 2 * len(prediction), 0
-    shared = set(prediction).intersection(reference)
-    if not (VERSATILE.isdisjoint(prediction) or VERSATILE.isdisjoint(reference)) or any(
-        prediction.count(word) > 1 or reference.count(word) > 1 for word in shared
-    ):
-        return weight, reference_weight, *_searched(prediction, reference)
-    if not shared:
-        return weight, reference_weight, 0, 0, 0, 0
-    # Nearly all pairs come here: no word has two ways to match, so there is nothing to search.
-    chunks, previous = 0, -2
-    for word in prediction:
-        place = reference.find(word)
-        if place >= 0 and place != previous + 1:
-            chunks += 1
-        previous = place if place >= 0 else -2
-    matched = _FULL * _weight("".join(shared))
-    return weight, reference_weight, matched, matched, 2 * len(shared), chunks
+def _compared(words: _Words, predictions: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compare each word of a prediction with each of its reference, for many pairs at once.
+
+    Returns:
+        The last four statistics of each pair, and whether they are missing, since its alignment must be searched for.
+    """
+    n_pairs, lengths, reference_lengths = len(predictions), words.lengths[predictions], words.lengths[references]
+    ours, _ = members(words.offsets, predictions)
+    pair_of_word = np.repeat(np.arange(n_pairs), lengths)
+    theirs, compared = members(words.offsets, references[pair_of_word])
+    found = np.flatnonzero(words.points[theirs] == np.repeat(words.points[ours], compared))
+    word = np.searchsorted(np.cumsum(compared), found, side="right")
+    pair = pair_of_word[word]
+    first, reference_first = np.cumsum(lengths) - lengths, np.cumsum(reference_lengths) - reference_lengths
+    reference_word = reference_first[pair] + theirs[found] - words.offsets[references[pair]]
+    equal = _Equal(pair, word, reference_word, words.weights[ours[word]])
+
+    # A caption and itself: the search always finds one chunk, since its first choice is never worse than another. One
+    # chunk of all words counts as none.
+    straight = np.bincount(pair[word - first[pair] == reference_word - reference_first[pair]], minlength=n_pairs)
+    same = (straight == lengths) & (lengths == reference_lengths)
+    full = _FULL * words.caption_weights[predictions]
+    copies = np.stack([full, full, 2 * lengths, np.zeros_like(full)], axis=1)
+
+    counted, unclear = _counted(equal.chosen(~same[pair]), n_pairs)
+    unclear |= words.versatile[predictions] & words.versatile[references]
+    return np.where(same[:, np.newaxis], copies, counted), unclear & ~same
+
+
+def _counted(equal: _Equal, n_pairs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Count matches and chunks where words match equal words alone.
+
+    A word that stands twice on one side and once on the other has two choices. Where a pair has up to `_CHOICES` such
+    words, the beam of the search holds all possible alignments, and so finds the fewest chunks that there can be.
+
+    Returns:
+        The last four statistics of each pair, and whether they are wrong, since it has words with more choices, or
+        more such words.
+    """
+    pair, word, reference_word, _ = equal
+    times, reference_times = (np.bincount(side)[side] for side in (word, reference_word))
+    choices = times * reference_times
+    # Of the two that exclude each other, the second is the other choice.
+    group = np.where(times > 1, word, word.max(initial=-1) + 1 + reference_word)
+    first = np.zeros(int(group.max(initial=-1)) + 1, np.int64)
+    first[group[::-1]] = np.arange(len(pair))[::-1]
+    second = first[group] != np.arange(len(pair))
+    begins = (choices > 1) & ~second
+    before = np.cumsum(begins) - begins
+    of_pair = np.bincount(pair, minlength=n_pairs)
+    before -= before[(np.cumsum(of_pair) - of_pair)[pair]]
+    number = np.where(choices > 1, before[first[group]], _CHOICES)
+    unclear = np.bincount(pair[(choices > 2) | ((choices > 1) & (number >= _CHOICES))], minlength=n_pairs) > 0
+
+    taken = equal.chosen(~second)
+    weight = np.bincount(taken.pair, _FULL * taken.weight, n_pairs)
+    matches, chunks = np.bincount(taken.pair, minlength=n_pairs), _chunks(taken, n_pairs)
+    several = np.bincount(pair[choices == 2], minlength=n_pairs) > 0
+    some = several[pair]
+    equal, second, number = equal.chosen(some), second[some], number[some]
+    for bits in range(1, 1 << _CHOICES):
+        other = _chunks(equal.chosen(second == (bits >> number & 1)), n_pairs)
+        chunks = np.where(several, np.minimum(chunks, other), chunks)
+    return np.stack([weight, weight, 2 * matches, chunks], axis=1).astype(np.int64), unclear
+
+
+def _chunks(taken: _Equal, n_pairs: int) -> np.ndarray:
+    """Number of chunks of each pair, whose matches are given."""
+    goes_on = (np.diff(taken.pair, prepend=-1) == 0) & (np.diff(taken.word, prepend=-1) == 1)
+    goes_on &= np.diff(taken.reference_word, prepend=-1) == 1
+    return np.bincount(taken.pair[~goes_on], minlength=n_pairs)
 
 
 def _searched(prediction: str, reference: str) -> tuple[int, int, int, int]:
-    """The last four statistics, from the alignment search."""
+    """The last four statistics of a pair, from the alignment search."""
+    if prediction == reference:
+        return _FULL * _weight(prediction), _FULL * _weight(prediction), 2 * len(prediction), 0
     matches, chunks = align(prediction, reference)
     matched = reference_matched = words = reference_words = 0
     for start, length, reference_start, reference_length, module in matches:
@@ -174,6 +267,10 @@ def _searched(prediction: str, reference: str) -> tuple[int, int, int, int]:
     if chunks == 1 and words == len(prediction) and reference_words == len(reference):
         chunks = 0
     return matched, reference_matched, words + reference_words, chunks
+
+
+def _weight(words: str) -> int:
+    return sum(_FUNCTION if word in _FUNCTION_WORDS else _CONTENT for word in words)
 
 
 def aggregate(sums: np.ndarray) -> np.ndarray:
@@ -200,139 +297,3 @@ def aggregate(sums: np.ndarray) -> np.ndarray:
 def segment_scores(statistics: np.ndarray) -> np.ndarray:
     """METEOR of each pair in [0, 1], from `pair_statistics`; shape (n_pairs,)."""
     return aggregate(statistics)[:, 0]
-
-
-class Match(NamedTuple):
-    """Match of words `start` to `start + length` of the prediction with such words of the reference, by one module."""
-
-    start: int
-    length: int
-    reference_start: int
-    reference_length: int
-    module: int
-
-
-#: An alignment's matches so far, the latest first: (match, those before it), or None.
-_Chain = tuple[Match, "_Chain"] | None
-
-#: A partial alignment: its cost (chunks still open are not in it), prediction position at which the open chunk would
-#: continue, the prediction's words in use (a bit each), the next free word of the reference, all matches.
-_Partial = tuple[int, int, int, int, _Chain]
-
-_NOWHERE = -1
-
-_cost = itemgetter(0)
-
-
-def align(prediction: str, reference: str) -> tuple[list[Match], int]:
-    """The matches that METEOR chooses, and the number of their chunks.
-
-    Args:
-        prediction: words of the prediction, one code point each, equal words by equal code points (see `meteor`).
-        reference: words of the reference in the same form.
-    """
-    choices = _candidates(prediction, reference)
-    certain = _uncontested(choices, len(prediction), len(reference))
-    # One integer encodes the cost: most words first, then fewest chunks, then smallest distance.
-    chunk = 1 + sum(abs(match.start - match.reference_start) for matches in choices for match in matches)
-    word = chunk * (len(reference) + 1)
-    beam: list[_Partial] = [(0, _NOWHERE, 0, 0, None)]
-    for position, matches in enumerate(choices):
-        beam = _step(beam, position, matches, word, chunk, certain=position in certain)
-    cost, chain = min(((cost + chunk * (end != _NOWHERE), chain) for cost, end, _, _, chain in beam), key=_cost)
-    chosen = []
-    while chain is not None:
-        match, chain = chain
-        chosen.append(match)
-    return chosen, cost % word // chunk
-
-
-def _candidates(prediction: str, reference: str) -> list[list[Match]]:
-    """All possible matches by the reference word they start at, in the order in which METEOR tries them."""
-    places: dict[str, list[int]] = {}
-    for i, word in enumerate(prediction):
-        places.setdefault(word, []).append(i)
-    choices = [[Match(i, 1, j, 1, EXACT) for i in places.get(word, ())] for j, word in enumerate(reference)]
-    if VERSATILE.isdisjoint(prediction) or VERSATILE.isdisjoint(reference):
-        return choices
-    for j, word in enumerate(reference):
-        synonyms = sorted(i for synonym in SYNONYMS.get(word, "") for i in places.get(synonym, ()))
-        choices[j] += [Match(i, 1, j, 1, SYNONYM) for i in synonyms]
-    # Paraphrases hold in both directions: first all from reference to prediction, then all the other way round.
-    for theirs, ours in PARAPHRASES:
-        for j in _occurrences(theirs, reference):
-            choices[j] += [Match(i, len(ours), j, len(theirs), PARAPHRASE) for i in _occurrences(ours, prediction)]
-    for i in range(len(prediction)):
-        for ours, theirs in PARAPHRASES:
-            if prediction.startswith(ours, i):
-                for j in _occurrences(theirs, reference):
-                    choices[j].append(Match(i, len(ours), j, len(theirs), PARAPHRASE))
-    return choices
-
-
-def _occurrences(phrase: str, caption: str) -> list[int]:
-    return [i for i in range(len(caption)) if caption.startswith(phrase, i)] if phrase in caption else []
-
-
-def _uncontested(choices: list[list[Match]], n_words: int, n_reference_words: int) -> set[int]:
-    """Positions in the reference whose only match shares none of its words with another match."""
-    claims, reference_claims = [0] * n_words, [0] * n_reference_words
-    for matches in choices:
-        for start, length, reference_start, reference_length, _ in matches:
-            for i in range(start, start + length):
-                claims[i] += 1
-            for j in range(reference_start, reference_start + reference_length):
-                reference_claims[j] += 1
-    return {
-        position
-        for position, matches in enumerate(choices)
-        for start, length, _, reference_length, _ in matches
-        if max(claims[start : start + length]) == 1
-        and max(reference_claims[position : position + reference_length]) == 1
-    }
-
-
-def _step(
-    beam: list[_Partial], position: int, matches: list[Match], word: int, chunk: int, *, certain: bool
-) -> list[_Partial]:
-    """Extend every partial alignment by each match that starts at one word of the reference, or by none."""
-    options = [
-        (
-            match,
-            match.start,
-            match.start + match.length,
-            (1 << match.length) - 1 << match.start,
-            position + match.reference_length,
-            word if match.module == EXACT or match.length > 1 else 0,
-            abs(match.start - position),
-        )
-        for match in matches
-    ]
-    crowded = len(options) > BEAM
-    extended: list[_Partial] = []
-    for partial in beam:
-        cost, end, used, free, chain = partial
-        if position < free:
-            extended.append(partial)
-            continue
-        going_on = cost
-        if end != _NOWHERE:
-            cost += chunk
-        quota = {word: BEAM, 0: BEAM} if crowded else {}
-        for match, start, stop, words, then_free, worth, away in options:
-            if used & words:
-                continue
-            if start == end:
-                extended.append((going_on - worth, stop, used | words, then_free, (match, chain)))
-            elif not crowded or quota[worth] > 0:
-                extended.append((cost - worth, stop, used | words, then_free, (match, chain)))
-                if crowded:
-                    # Later options of equal worth are never better, so those that cannot survive are not made; this
-                    # bounds the cost of long repeats.
-                    quota[worth] -= 1
-            cost += away
-            going_on += away
-        if not certain:
-            extended.append((cost, _NOWHERE, used, position, chain))
-    extended.sort(key=_cost)
-    return extended[:BEAM]

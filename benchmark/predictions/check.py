@@ -106,13 +106,19 @@ class PredictionCheck:
             with open_lines(self._path, self._split.n_boxes) as file:
                 if file.utf16:
                     self.problems.add(problem.UTF16)
-                for number, line in file:
-                    if self._accept(number, line):
-                        yield line
+                for first, block in file.blocks():
+                    lines = block.splitlines()
+                    if self._accept_all(first, block, lines):
+                        number = first + len(lines) - 1
+                        yield from lines
                         continue
-                    if number == 1:
-                        self._refuse_other_formats(file, line)
-                    yield from self._check(number, line)
+                    for number, line in enumerate(lines, first):
+                        if self._accept(number, line):
+                            yield line
+                            continue
+                        if number == 1:
+                            self._refuse_other_formats(file, line)
+                        yield from self._check(number, line)
                 if file.carriage_returns:
                     self.problems.add(problem.LINE_ENDS)
         except ReadingStoppedError as why:
@@ -126,6 +132,46 @@ class PredictionCheck:
         """Refuse a file that is not JSON Lines, and say how to convert it, if its first line is no prediction."""
         if other_format := looks_like(max(file.head, line, key=len), self._path, self._split):
             raise InputError(f"{file.name} is not JSON Lines, one object per box: it looks like {other_format}")
+
+    def _accept_all(self, first: int, block: bytes, lines: list[bytes]) -> bool:
+        """Take a block of lines in which everything is valid: quicker than line by line, with the same result.
+
+        The lines are read as one array. That is the same as reading each of them, since every line begins with its
+        only `{`, and the array has as many objects as there are lines: so each object begins and ends in a line of its
+        own. Any other block is left to `_accept`, line by line.
+        """
+        n = len(lines)
+        if block.count(b"{") != n or b"".join([b"\n", block]).count(b"\n{") != n:
+            return False
+        try:
+            records = orjson.loads(b"[" + b",".join(lines) + b"]")
+            index = self._split.index
+            images = np.array([index[record["image_id"]] for record in records], np.int64)
+            boxes = [record["box"] for record in records]
+            captions = [record["caption"] for record in records]
+            places = self._split.offsets[images] + np.array(boxes, np.int64)
+            text = "\n".join(["", *captions, ""])
+        except (ValueError, LookupError, TypeError, OverflowError):
+            return False
+        at = places.tolist()
+        if (
+            len(records) != n
+            or block.count(b":") != sum(map(len, records))  # a key twice, or a colon in a caption
+            or set(map(type, boxes)) != {int}
+            or (places < self._split.offsets[images]).any()
+            or (places >= self._split.offsets[images + 1]).any()
+            or len(set(at)) != n
+            or any(map(self._line_of.__getitem__, at))
+            or max(map(len, captions)) > MAX_CAPTION
+            or not "".join(captions).isprintable()
+            or "\n " in text
+            or " \n" in text  # of white space, only blanks are printable
+        ):
+            return False
+        for number, place, caption in zip(range(first, first + n), at, captions, strict=True):
+            self.captions[place] = caption
+            self._line_of[place] = number
+        return True
 
     def _accept(self, number: int, line: bytes) -> bool:
         """Take a line in which everything is valid; every other line is left to `_check`.

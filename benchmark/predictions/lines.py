@@ -38,7 +38,7 @@ class ReadingStoppedError(Exception):
 
 
 class PredictionLines:
-    """Iterable of (line number from 1, line without its end), to be used once.
+    """Iterable of (line number from 1, line without its end), to be used once; `blocks` gives many lines at a time.
 
     Attributes:
         name: name of the file, for messages.
@@ -64,7 +64,12 @@ class PredictionLines:
         self.carriage_returns = False
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
-        number, rest = 0, b""
+        for number, block in self.blocks():
+            yield from enumerate(block.splitlines(), number)
+
+    def blocks(self) -> Iterator[tuple[int, bytes]]:
+        """Whole lines with their ends, many at a time, and the number of the first; the last may lack its end."""
+        number, rest = 1, b""
         for chunk in self._bounded():
             self.carriage_returns |= b"\r" in chunk
             block = rest + chunk
@@ -72,19 +77,16 @@ class PredictionLines:
             if not end:
                 end = block.rfind(b"\r", 0, len(block) - 1) + 1  # a \r at the very end may be half of \r\n
             rest = block[end:]
-            lines = block[:end].splitlines()
-            yield from enumerate(lines, number + 1)
-            number += len(lines)
+            yield number, block[:end]
+            number += len(block[:end].splitlines())
             if len(rest) > MAX_LINE:
-                raise ReadingStoppedError(
-                    f"line {number + 1} has more than {MAX_LINE:,} bytes, expected about a hundred"
-                )
-            if number > self.max_lines:
+                raise ReadingStoppedError(f"line {number} has more than {MAX_LINE:,} bytes, expected about a hundred")
+            if number > self.max_lines + 1:
                 raise ReadingStoppedError(
                     f"got more than {self.max_lines:,} lines, expected {self._n_boxes:,}, one per box; "
                     "are these several files in one?"
                 )
-        yield from enumerate(rest.splitlines(), number + 1)
+        yield number, rest
 
     def _read_head(self) -> bytes:
         head = b""

@@ -28,7 +28,7 @@ from .significance import (
     paired_difference,
     resampled_sums,
 )
-from .slices import slices
+from .slices import cuts
 
 #: Version of what all metrics share: tokens, data, bootstrap. Raised whenever a change of these can change a score of
 #: unchanged predictions; each metric has its own version in the registry. See CHANGELOG.md, "Changes scores".
@@ -72,17 +72,28 @@ class Part:
         """Factors from natural to table scale, shape (len(names),)."""
         return np.array([metric.scale for metric in self.metrics])
 
-    def scores(self, rows: np.ndarray | None = None) -> dict[str, float]:
-        """Scores in table scale over all rows, or over those of a mask."""
-        statistics = self.statistics if rows is None else self.statistics[rows]
-        values = self.aggregate(_exact_sum(statistics)) * self.scale
-        return dict(zip(self.names, values.tolist(), strict=True))
+    def scores(self) -> dict[str, float]:
+        """Scores in table scale over all rows."""
+        [scores] = self.slice_scores(np.zeros(len(self.statistics), np.int64), 1)
+        return scores
+
+    def slice_scores(self, slices: np.ndarray, n: int) -> list[dict[str, float]]:
+        """Scores in table scale over the rows of each of n slices; `slices` is the one of each row, from 0 on."""
+        values = self.aggregate(_exact_sums(self.statistics, slices, n)) * self.scale
+        return [dict(zip(self.names, row, strict=True)) for row in values.tolist()]
 
 
-def _exact_sum(statistics: np.ndarray) -> np.ndarray:
+def _exact_sums(statistics: np.ndarray, slices: np.ndarray, n: int) -> np.ndarray:
+    """Sum of the rows of each of n slices, shape (n, K): of real numbers, the exact sum, rounded once."""
+    sums = np.stack([np.bincount(slices, column, n) for column in statistics.T], axis=1)
     if statistics.dtype.kind == "i":
-        return statistics.sum(axis=0)
-    return np.array([math.fsum(column) for column in statistics.T.tolist()])
+        return sums.astype(np.int64)
+    order = np.argsort(slices, kind="stable")
+    ends = np.cumsum(np.bincount(slices, minlength=n))[:-1]
+    for k, column in enumerate(statistics.T):
+        if not np.array_equal(column, np.rint(column)):  # whole numbers add up without rounding
+            sums[:, k] = [math.fsum(part.tolist()) for part in np.split(column[order], ends)]
+    return sums
 
 
 @dataclass(frozen=True)
@@ -157,13 +168,14 @@ class Evaluation:
     def slice_scores(self, split: Split) -> dict[str, dict[str, dict[str, float]]]:
         """Scores by slice: {"category": {"面霜": {"boxes": 120, "CIDEr": ...}}}; Div@n for whole images only."""
         tables: dict[str, dict[str, dict[str, float]]] = {}
-        for part_of_split in slices(split):
-            scores: dict[str, float] = {"boxes": int(part_of_split.boxes.sum())}
+        for cut in cuts(split):
+            boxes = np.bincount(cut.slices, minlength=len(cut.names))
+            tables[cut.by] = {name: {"boxes": n} for name, n in zip(cut.names, boxes.tolist(), strict=True)}
             for part in self.parts:
-                rows = part_of_split.images if part.rows_are_images else part_of_split.boxes
+                rows = cut.image_slices if part.rows_are_images else cut.slices
                 if rows is not None:
-                    scores |= part.scores(rows)
-            tables.setdefault(part_of_split.by, {})[part_of_split.name] = scores
+                    for name, scores in zip(cut.names, part.slice_scores(rows, len(cut.names)), strict=True):
+                        tables[cut.by][name] |= scores
         return tables
 
     def length_curve(self) -> length_fit.Curve | None:

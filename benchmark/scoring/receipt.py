@@ -15,8 +15,7 @@ import json
 import math
 import platform
 import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from ..dataset.store import Split, known_split
 from ..errors import InputError
 from ..metrics import METRICS, by_module, cider, load
 from ..metrics.copying import copy_check
-from ..metrics.corpus import MAX_ORDER
+from ..metrics.corpus import MAX_ORDER, Corpus
 from ..metrics.length_fit import BIN_EDGES
 from ..strict_json import each_key_once
 from ..version import __version__
@@ -43,6 +42,9 @@ _SECTIONS = {"bleu": "copying"}
 
 #: Sections that do not depend on the version of what all metrics share; those that it can change are the others.
 _WHATEVER_THE_VERSION = frozenset({"format", "data", "sha256", "metrics", "versions"})
+
+#: Lines of document frequencies made at once, which bounds the memory.
+_LINES = 1 << 17
 
 _WHOLE_NUMBER = re.compile("[1-9][0-9]{0,8}")
 _MAX_NAMES = 5
@@ -126,7 +128,7 @@ def make_receipt(
         "sha256": {
             "predictions": captions_digest(corpus.predictions),
             "references": captions_digest(corpus.references),
-            "document_frequencies": captions_digest(_document_frequencies(corpus.references)),
+            "document_frequencies": _document_frequencies_digest(corpus),
         },
         "metrics": versions,
         "scores": evaluation.scores,
@@ -177,16 +179,51 @@ def plain(value: Any) -> Any:
 
 def captions_digest(captions: Iterable[str]) -> str:
     """SHA-256 of captions, one a line (tokens hold no newline)."""
-    return hashlib.sha256("".join(f"{c}\n" for c in captions).encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256("\n".join([*captions, ""]).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _document_frequencies(references: Sequence[str]) -> list[str]:
-    frequencies: Counter[str] = Counter()
-    for caption, boxes in Counter(references).items():
-        grams = {caption[i : i + n] for n in range(1, MAX_ORDER + 1) for i in range(len(caption) - n + 1)}
-        for gram in grams:
-            frequencies[gram] += boxes
-    return [f"{gram} {boxes}" for gram, boxes in sorted(frequencies.items())]
+def _document_frequencies_digest(corpus: Corpus) -> str:
+    """SHA-256 of lines `<n-gram> <boxes>`, sorted by code points, of the n-grams that references hold.
+
+    Lines are laid out as rows of code points, with -1 where a row has none, and turned into text all at once.
+    """
+    rows = []
+    for ngrams, boxes in zip(corpus.ngrams, corpus.document_frequencies, strict=True):
+        held = np.flatnonzero(boxes)
+        order = np.full((len(held), MAX_ORDER + 1), -1, np.int64)
+        order[:, : ngrams.points.shape[1]] = ngrams.points[held]
+        order[:, -1] = boxes[held]
+        rows.append(order)
+    table = np.concatenate(rows)
+    table = table[_sorted_places(table[:, :-1])]
+    digest = hashlib.sha256()
+    for first in range(0, len(table), _LINES):
+        digest.update(_lines(table[first : first + _LINES]))
+    return digest.hexdigest()
+
+
+def _sorted_places(rows: np.ndarray) -> np.ndarray:
+    """Order of rows of code points, of which -1 is the smallest."""
+    seen = np.bincount(rows.reshape(-1) + 1) > 0
+    ranks = np.cumsum(seen)[rows + 1]
+    base = int(seen.sum()) + 1
+    if base ** rows.shape[1] >= 1 << 63:  # a row does not fit into one number
+        return np.lexsort(rows.T[::-1])
+    keys = np.zeros(len(rows), np.int64)
+    for column in ranks.T:
+        keys = keys * base + column
+    return np.argsort(keys)
+
+
+def _lines(table: np.ndarray) -> bytes:
+    """Rows of code points, the last column of which is a number, as lines of UTF-8."""
+    points, numbers = table[:, :-1], table[:, -1:]
+    powers = 10 ** np.arange(len(str(numbers.max())))[::-1]
+    digits = np.where(numbers >= powers, numbers // powers % 10 + ord("0"), -1)
+    blank, end = (np.full_like(numbers, ord(sign)) for sign in " \n")
+    characters = np.concatenate([points, blank, digits, end], axis=1)
+    text = characters[characters >= 0].astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    return text.encode("utf-8", "surrogatepass")
 
 
 def read_receipt(path: Path) -> dict[str, Any]:

@@ -21,7 +21,8 @@ LEVEL = 0.95
 Aggregate = Callable[[np.ndarray], np.ndarray]
 
 _QUANTUM = 2.0**-20
-_CHUNK = 1 << 22  # resample weights held at once
+_COUNTS = 1 << 20  # counts of images in resamples held at once
+_CHUNK = 1 << 22  # swaps of images held at once
 _PAIRS = 1 << 21  # resampled differences held at once
 
 
@@ -42,14 +43,18 @@ def resampled_sums(statistics: np.ndarray, resamples: int = RESAMPLES, seed: int
 
 
 def _bootstrap_counts(n_images: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """Counts of each image in each resample, in chunks of shape (some, n_images)."""
+    """Counts of each image in each resample, in chunks of shape (some, n_images); each is gone with the next."""
     generator = np.random.PCG64(seed)
-    per_chunk = max(1, _CHUNK // n_images)
-    for first in range(0, resamples, per_chunk):
-        counts = np.empty((min(per_chunk, resamples - first), n_images))
+    half, images = np.uint64(32), np.uint64(n_images)
+    room = np.empty((min(resamples, max(1, _COUNTS // n_images)), n_images))
+    for first in range(0, resamples, len(room)):
+        counts = room[: resamples - first]
         for row in counts:
-            raw = generator.random_raw(n_images) >> np.uint64(32)
-            row[:] = np.bincount((raw * np.uint64(n_images) >> np.uint64(32)).astype(np.int64), minlength=n_images)
+            drawn = generator.random_raw(n_images)
+            drawn >>= half
+            drawn *= images
+            drawn >>= half
+            row[:] = np.bincount(drawn.view(np.int64), minlength=n_images)
         yield counts
 
 

@@ -28,7 +28,7 @@ from PIL import Image
 from ..dataset.store import Split
 from ..metrics import cider
 from ..scoring.evaluation import Evaluation
-from ..scoring.slices import slices
+from ..scoring.slices import cuts
 
 if TYPE_CHECKING:
     from .pages import Site
@@ -132,16 +132,9 @@ def _check(
 
 def _slice_filters(split: Split) -> Iterator[dict[str, Any]]:
     """The slices of a split as filters, in their order."""
-    found: dict[str, list[tuple[str, np.ndarray, bool]]] = {}
-    for part in slices(split):
-        mask = part.boxes if part.images is None else part.images
-        found.setdefault(part.by, []).append((part.name, mask, part.images is not None))
-    for by, parts in found.items():
-        codes = np.zeros(len(parts[0][1]), np.int64)
-        for k, (_, mask, _) in enumerate(parts):
-            codes[mask] = k
-        of = "image" if parts[0][2] else "box"
-        yield {"name": by, "of": of, "values": [name for name, _, _ in parts], "codes": _codes(codes.tolist())}
+    for cut in cuts(split):
+        of, codes = ("box", cut.slices) if cut.image_slices is None else ("image", cut.image_slices)
+        yield {"name": cut.by, "of": of, "values": list(cut.names), "codes": _codes(codes.tolist())}
 
 
 def _filter(name: str, of: str, labels: Sequence[str]) -> dict[str, Any]:

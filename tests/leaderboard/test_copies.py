@@ -7,6 +7,8 @@ from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("pydantic")
 pytest.importorskip("yaml")
@@ -18,6 +20,7 @@ from benchmark.leaderboard.copies import (
     NEARLY_LEAKED,
     Closeness,
     Similarity,
+    _each_seen,
     caption_hashes,
     kept_share,
     seen,
@@ -179,6 +182,15 @@ def test_long_captions_take_no_time(test_split: Split) -> None:
     captions = ["好" * 1000] * len(test_split.captions)
     assert kept_share(captions, test_split.captions) == 0
     assert kept_share(["ab", "abcd", "abcd", "", "a"], ["ab", "abxy", "axyz", "", ""]) == pytest.approx(3 / 5)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.text(st.sampled_from("好用，ａa１ßİ\u0301\u09c7\u09be\u1100\u1161\u200b \u3000ﬁ😀\ud800"), max_size=4))
+)
+def test_captions_are_seen_together_as_alone(captions: list[str]) -> None:
+    """Signs that join with those of the next caption, and so change a caption that stays as it is alone."""
+    assert list(_each_seen(captions)) == [seen(caption) for caption in captions]
 
 
 def test_hashes_are_the_same_in_every_process() -> None:

@@ -1,6 +1,7 @@
 """BLEU and CIDEr-D against pycocoevalcap, which is the paper's scorer, and against values worked out by hand."""
 
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 
 from benchmark.metrics import bleu, cider
-from benchmark.metrics.corpus import Corpus, count_ngrams
+from benchmark.metrics.corpus import Corpus, _ranks, count_ngrams
 
 
 def assert_equals_pycocoevalcap(predictions: list[str], references: list[str]) -> None:
@@ -86,6 +87,40 @@ def test_ngrams_do_not_cross_captions() -> None:
     unigrams, bigrams, trigrams, fourgrams = count_ngrams(["温和", "好用", "", "啊"])
     assert [len(o.gram) for o in (unigrams, bigrams, trigrams, fourgrams)] == [5, 2, 0, 0]
     assert bigrams.caption.tolist() == [0, 1]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(st.characters(min_codepoint=0x30, max_codepoint=0x35), max_size=9), max_size=8))
+def test_ngrams_are_counted(captions: list[str]) -> None:
+    """Ids that are not in the order of the code points, counts of another caption, spellings of another n-gram."""
+    for n, ngrams in enumerate(count_ngrams(captions), 1):
+        spelt = ["".join(map(chr, points)) for points in ngrams.points.tolist()]
+        assert spelt == sorted(set(spelt))
+        for i, caption in enumerate(captions):
+            own = slice(*ngrams.offsets[i : i + 2])
+            assert (ngrams.caption[own] == i).all()
+            found = {spelt[g]: c for g, c in zip(ngrams.gram[own], ngrams.count[own], strict=True)}
+            assert found == Counter(caption[k : k + n] for k in range(len(caption) - n + 1))
+
+
+def test_ranks_of_keys_of_any_size() -> None:
+    """Keys that are too large to be sorted together with their places, or so small that they are looked up."""
+    random = np.random.default_rng(1)
+    for largest in (0, 5, 10**4, 10**9, 2**62):
+        keys = random.integers(0, largest + 1, 1000)
+        assert (_ranks(keys) == np.unique(keys, return_inverse=True)[1]).all()
+    assert len(_ranks(np.zeros(0, np.int64))) == 0
+
+
+def test_texts_and_pairs_lead_back_to_the_boxes() -> None:
+    """A score of one pair that lands on a box with another."""
+    predictions, references = ["好", "用", "好", "", "好"], ["好", "", "用", "用", "用"]
+    corpus = Corpus.from_captions(predictions=predictions, references=references)
+    texts, pairs = corpus.texts, corpus.pairs
+    assert len(set(texts.captions)) == len(texts.captions) == 3
+    assert len(pairs) == 4
+    assert [texts.captions[i] for i in pairs.prediction[pairs.of_box]] == predictions
+    assert [texts.captions[i] for i in pairs.reference[pairs.of_box]] == references
 
 
 def test_white_space_is_no_token() -> None:

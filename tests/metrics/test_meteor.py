@@ -17,8 +17,8 @@ from pycocoevalcap.meteor.meteor import Meteor
 from benchmark.dataset.mini.copywriting import FORMS, all_phrases
 from benchmark.errors import InputError
 from benchmark.metrics import meteor
+from benchmark.metrics.alignment import align
 from benchmark.metrics.corpus import Corpus
-from benchmark.metrics.meteor import align
 from benchmark.scoring.original import find_java
 
 
@@ -209,6 +209,44 @@ def _brute_force(prediction: str, reference: str) -> tuple[int, int]:
         alignments = [(*a, j) for a, choices in zip(alignments, places, strict=True) for j in choices]
     best = min((a.count(-2), sum(j >= 0 and j != i + 1 for i, j in zip((-2, *a), a, strict=False))) for a in alignments)
     return len(prediction) - best[0], best[1]
+
+
+def assert_counted_as_searched(predictions: list[str], references: list[str]) -> None:
+    counted = meteor.pair_statistics(predictions, references)[:, 2:].tolist()
+    searched = [[*meteor._searched(*pair)] for pair in zip(predictions, references, strict=True)]
+    pairs = zip(predictions, references, counted, searched, strict=True)
+    assert [(p, r, c, s) for p, r, c, s in pairs if c != s] == []
+
+
+def test_what_is_counted_is_what_a_search_finds() -> None:
+    """Pairs that are counted many at a time, without the search that the original's answers stand behind: repeats on
+    either side, several words with two choices, chunks that only one of the choices joins.
+    """
+    captions = ["".join(words) for n in range(5) for words in product("好用的", repeat=n)]
+    assert_counted_as_searched(*map(list, zip(*product(captions, captions), strict=True)))
+    random = Random(5)
+    predictions = ["".join(random.choices("温和不刺激皮肤", k=random.randint(1, 10))) for _ in range(4000)]
+    assert_counted_as_searched(predictions, ["".join(random.sample(one, len(one))) for one in predictions])
+    assert_counted_as_searched(predictions, random.sample(predictions, len(predictions)))
+
+
+def test_few_pairs_are_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search for each pair, which is what made METEOR slow."""
+    searched = []
+    monkeypatch.setattr(meteor, "align", lambda *pair: searched.append(pair) or align(*pair))
+    predictions, references = realistic(3000)
+    meteor.pair_statistics(predictions, references)
+    assert len(searched) < 30
+
+
+def test_pairs_are_compared_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pairs that are lost, or counted twice, where one batch ends and the next begins."""
+    predictions, references = realistic(200)
+    predictions, references = [*predictions, "", "好" * 30, "好用" * 9], [*references, "好", "好" * 29, "用好" * 9]
+    expected = meteor.pair_statistics(predictions, references)
+    for size in (1, 7, 64, 500):
+        monkeypatch.setattr(meteor, "_COMPARISONS", size)
+        assert (meteor.pair_statistics(predictions, references) == expected).all(), size
 
 
 def test_long_repeats_end() -> None:

@@ -15,7 +15,7 @@ from prediction_files import CAPTIONS, PACKERS, RECORDS, read, text, tiny_split,
 from benchmark.dataset.description import write_description
 from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory
-from benchmark.predictions.check import read_predictions
+from benchmark.predictions.check import PredictionCheck, read_predictions
 from benchmark.predictions.files import tidy_caption, write_predictions
 
 
@@ -145,3 +145,60 @@ def test_references_are_not_needed(tmp_path: Path) -> None:
     split = open_directory(tmp_path)["test"]
     write_predictions(tmp_path / "preds.jsonl", split, ["好"])
     assert read_predictions(tmp_path / "preds.jsonl", split) == ["好"]
+
+
+#: Lines that a reader of many lines at once could take for others, as changes of the first lines of a file.
+TRICKY = {
+    "nothing": (),
+    "braces and colons in captions": ({"caption": "{a}"}, {"caption": "a: b"}),
+    "more keys": ({"score": 1.5, "seen": [1, 2]}, {"why": {"box": 3}}),
+    "two objects on a line": (text().splitlines()[0] + "," + text().splitlines()[1], '{"image_id": "x', '", "box": 2}'),
+    "an object on two lines": ('{"image_id": "lamp", "box": [', '{"a": 1}], "caption": "b"}'),
+    "a text on two lines": ('{"image_id": "lamp", "box": 0, "caption": "a', '{b"}'),
+    "an array": ("[1, 2]", "{}"),
+    "a comma at the end": (text().splitlines()[0] + ",",),
+    "blanks at the end": (text().splitlines()[0] + " \t",),
+    "a key twice": ('{"image_id": "lamp", "box": 0, "caption": "a", "caption": "b"}',),
+    "a key twice, spelt in two ways": ('{"image_id": "lamp", "box": 1, "b\\u006fx": 0, "caption": "b"}',),
+    "a missing key": ('{"image_id": "lamp", "box": 0}',),
+    "a box twice": ({}, {"box": 0}),
+    "true is no index": ({"box": True},),
+    "a box as text": ({"box": "0"},),
+    "a box of the next image": ({"box": 2},),
+    "a box of the image before": ({}, {}, {"box": -1}),
+    "a huge box": ({"box": 2**70},),
+    "a fraction": ({"box": 0.0},),
+    "no text": ({"caption": 3}, {"caption": None}),
+    "white space": ({"caption": " a"}, {"caption": "a "}, {"caption": "\u3000"}, {"caption": "a b"}),
+    "control characters": ({"caption": "a\u0007"}, {"caption": "a\nb"}),
+    "invisible": ({"caption": "a\u200bb"},),
+    "long": ({"caption": "好" * 1001},),
+    "empty": ({"caption": ""},),
+    "an unknown image": ({"image_id": "lamp2"}, {"image_id": ["lamp"]}, {"image_id": 7}),
+}
+
+
+@pytest.mark.parametrize("changes", TRICKY.values(), ids=TRICKY)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
+def test_many_lines_at_once_are_read_like_one_by_one(
+    tmp_path: Path, split: Split, changes: tuple[Any, ...], end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that is refused alone, and taken among others; other captions, line numbers or problems."""
+    path = tmp_path / "preds.jsonl"
+    path.write_bytes(text(*changes).replace("\n", end).encode())
+
+    def outcome() -> list[Any]:
+        check = PredictionCheck(path, split)
+        lines = list(check.lines())
+        return [lines, check.captions, check.problems.sentences(), check.problems.repairs()]
+
+    together = outcome()
+    monkeypatch.setattr(PredictionCheck, "_accept_all", lambda *_: False)
+    assert together == outcome()
+
+
+def test_good_lines_are_read_many_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading one line after the other, which takes several times as long."""
+    split = tiny_split(tmp_path)
+    monkeypatch.setattr(PredictionCheck, "_accept", None)
+    assert read(tmp_path, split, text()) == CAPTIONS
