@@ -7,7 +7,7 @@ from torch import nn
 from reference_model.config import TrainConfig
 from reference_model.registry import named
 from reference_model.run_folder import build_model
-from reference_model.training.optimiser import Optimiser, hidden_matrices
+from reference_model.training.optimiser import Muon, Optimiser, hidden_matrices, orthogonal
 
 
 @pytest.mark.parametrize("variant", ["full", "m4c-copy", "updown-tatt", "m2-tatt", "rstnet"])
@@ -27,21 +27,32 @@ def test_muon_is_for_the_matrices_of_hidden_layers(variant: str) -> None:
     assert not [name for name in left if "layers" in name and name.endswith("weight")], left
 
 
-def test_a_step_of_muon_has_the_size_of_adams() -> None:
-    """A matrix whose step is not orthogonal, or so large that one rate cannot serve both optimisers."""
+@pytest.mark.parametrize("shape", [(64, 32), (32, 64), (48, 48)])
+def test_muon_goes_as_pytorchs_does(shape: tuple[int, int]) -> None:
+    """A momentum, a scale or a coefficient that is not the published method's; PyTorch's computes in bf16."""
     torch.manual_seed(1)
-    layer = nn.Sequential(nn.Linear(64, 32))
-    optimiser = Optimiser(layer, TrainConfig(optimiser="muon", schedule="trapezoid"), fine=False)
-    before = layer[0].weight.detach().clone()
-    layer(torch.randn(8, 64)).square().sum().backward()
-    optimiser.set_rates(0.01, 0.01)
-    optimiser.step()
-    step = layer[0].weight.detach() - before
-    singular = torch.linalg.svdvals(step)
-    # Moonshot's factor, 0.2 sqrt(the longer side), on singular values that the iteration brings near 1. Eight samples
-    # give a gradient of rank 8.
-    assert singular[:8] / (0.01 * 0.2 * 8) == pytest.approx([1.0] * 8, abs=0.4)
-    assert layer[0].weight.grad is None
+    start = torch.randn(shape)
+    ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    ours_by = Muon([ours])
+    theirs_by = torch.optim.Muon([theirs], lr=0.01, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    ours_by.param_groups[0]["lr"] = 0.01
+    for _ in range(4):
+        ours.grad = torch.randn(shape)
+        theirs.grad = ours.grad.clone()
+        ours_by.step()
+        theirs_by.step()
+    assert torch.norm(ours - theirs) < 0.02 * torch.norm(theirs - start)
+
+
+def test_orthogonal() -> None:
+    """Small singular values that stay small, or singular vectors that turn."""
+    torch.manual_seed(1)
+    left, _ = torch.linalg.qr(torch.randn(40, 24))
+    right, _ = torch.linalg.qr(torch.randn(24, 24))
+    matrix = left @ torch.diag(torch.logspace(0, -2, 24)) @ right.T
+    found = left.T @ orthogonal(matrix[None])[0] @ right
+    assert float((found - torch.diag(found.diagonal())).abs().max()) < 1e-4
+    assert found.diagonal().tolist() == pytest.approx([1.0] * 24, abs=0.35)
 
 
 def test_state_comes_back_to_the_parameter_that_it_belongs_to() -> None:
