@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from reference_model.batch import Batch
 from reference_model.config import Config
-from reference_model.embeddings import GridFeatures, is_real
+from reference_model.embeddings import GridFeatures
 from reference_model.losses import generation_loss
 from reference_model.model import initialise
 from reference_model.training.decoding import write
@@ -23,15 +23,18 @@ class Captioner(nn.Module, ABC):
     output: nn.Module  # from hidden states to the vocabulary
 
     @abstractmethod
-    def hidden(self, batch: Batch, given: Tensor, real: Tensor | None = None) -> Tensor:
-        """Hidden states that predict the character after each of the given ones, (B, T, D).
+    def hidden(self, batch: Batch, given: Tensor) -> Tensor:
+        """Hidden states that predict the character after each of the given ones, (B, T) to (B, T, D)."""
+
+    def hidden_at(self, batch: Batch, given: Tensor, places: Tensor) -> Tensor:
+        """States of `hidden` at some places, (M, D); a network that goes step by step need not make the others.
 
         Args:
             batch: images with their boxes.
             given: the characters, (B, T).
-            real: True where a state is asked for, (B, T), in each row before all others; None if all are. What stands
-                at other places is not used.
+            places: rows and columns, (2, M), in each row the first ones, at least one.
         """
+        return self.hidden(batch, given)[places[0], places[1]]
 
     @abstractmethod
     def start(self, batch: Batch) -> Any:
@@ -45,7 +48,7 @@ class Captioner(nn.Module, ABC):
         """The summed loss of the batch, divided by `batch.normaliser`."""
         given, targets = batch.captions[:, :-1], batch.captions[:, 1:]
         places, cg = batch.target_places(), self.config.cg
-        logits = self.output(self.hidden(batch, given, is_real(targets))[places[0], places[1]])
+        logits = self.output(self.hidden_at(batch, given, places))
         return generation_loss(logits, targets, places, cg.label_smoothing, cg.reduce) / batch.normaliser
 
     forward = loss  # what DistributedDataParallel calls

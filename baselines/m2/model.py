@@ -136,7 +136,7 @@ class M2Transformer(Captioner):
         info = self.inputs.info(batch, self.words) if self.config.inputs.info else None
         return [cast(M2DecoderLayer, layer).look(levels, info, batch.image_of_box) for layer in self.decoder]
 
-    def hidden(self, batch: Batch, given: Tensor, real: Tensor | None = None) -> Tensor:
+    def hidden(self, batch: Batch, given: Tensor) -> Tensor:
         """Decoder states at all positions. Padding stands behind all real characters, so the causal mask hides it."""
         x, mask = self.words(given), causal_mask(given.shape[1], given.device)
         for layer, seen in zip(self.decoder, self._look(batch), strict=True):

@@ -193,7 +193,7 @@ class RSTNet(Captioner):
         info = self.inputs.info(batch, self.words) if self.config.inputs.info else None
         return [cast(RSTNetDecoderLayer, layer).look(x, positions, info, batch.image_of_box) for layer in self.decoder]
 
-    def hidden(self, batch: Batch, given: Tensor, real: Tensor | None = None) -> Tensor:
+    def hidden(self, batch: Batch, given: Tensor) -> Tensor:
         """Decoder states at all positions. Padding stands behind all real characters, so the causal masks hide it."""
         x, mask = self.words(given), causal_mask(given.shape[1], given.device)
         signal = self.signal(given, self.words)

@@ -147,14 +147,22 @@ class UpDown(Captioner):
         gates = linear(torch.cat([*found, state.h1, state.h2], dim=1), second, bias)
         state.h2, state.c2 = SplitCell.next(gates, state.c2)
 
-    def hidden(self, batch: Batch, given: Tensor, real: Tensor | None = None) -> Tensor:
-        """States at the given positions, computed one step after the other; captions that have ended are left out.
+    def hidden(self, batch: Batch, given: Tensor) -> Tensor:
+        """States at all given positions, (B, T) to (B, T, D), computed one step after the other."""
+        return self._states(batch, given, torch.full((len(given),), given.shape[1]))
+
+    def hidden_at(self, batch: Batch, given: Tensor, places: Tensor) -> Tensor:
+        """See `Captioner.hidden_at`; captions that have ended leave the batch.
 
         On a GPU they stay: to count them, the program would have to wait for it.
         """
-        lengths = torch.full((len(given),), given.shape[1])
-        if real is not None and real.device.type == "cpu":
-            lengths = real.sum(dim=1)
+        if places.device.type != "cpu":
+            return super().hidden_at(batch, given, places)
+        lengths = torch.zeros(len(given), dtype=torch.int64).index_add_(0, places[0], torch.ones_like(places[0]))
+        return self._states(batch, given, lengths)[places[0], places[1]]
+
+    def _states(self, batch: Batch, given: Tensor, lengths: Tensor) -> Tensor:
+        """States at the first positions of each row, (B, T, D), as many as its length says; 0 at the others."""
         packed = pack_padded_sequence(given[..., None], lengths, batch_first=True, enforce_sorted=False)
         assert packed.sorted_indices is not None
         state = self.start(batch.of_boxes(packed.sorted_indices))

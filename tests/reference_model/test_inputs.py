@@ -176,6 +176,10 @@ def test_the_command_prepares_what_a_training_reads(own: Path, directory: Path) 
     opened_splits = open_directory(directory)
     config = configured("context", "mini", "paper", TINY)
     data = PreparedSplit(
-        opened_splits["train"], config.inputs, Vocabulary.of_split(opened_splits["train"]), seed=2, keep_images=True
+        opened_splits["train"],
+        config.inputs,
+        Vocabulary.of_split(opened_splits["train"]),
+        seed=2,
+        keep_images=config.keeps_pictures,
     )
     assert not data.is_new
