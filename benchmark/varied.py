@@ -2,8 +2,8 @@
 
 Captions of mini come from templates, so 96,000 of them have 1,300 different texts, and work that is done once per
 distinct text or pair costs less than on real data. Here a caption is a row of different words with frequencies like
-those of language (Zipf's law): 96,000 captions have 53,000 different texts, and with predictions that are a third right
-(`scoring.blind.perturbed`) 79,000 different pairs. One caption in fourteen has a character twice.
+those of language (Zipf's law): 96,000 captions have 52,000 different texts, and with predictions that are a third right
+(`scoring.blind.perturbed`) 78,000 different pairs. One caption in ten has a character twice.
 
 Invariant: the same sizes give the same rows, and so the same fingerprints, on every machine.
 """

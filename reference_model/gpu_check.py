@@ -83,6 +83,7 @@ class Check:
 
         from reference_model.run_folder import build_model
         from reference_model.training.distributed import World
+        from reference_model.training.features import keep_features
         from reference_model.training.inputs import PreparedSplit
         from reference_model.training.trainer import Trainer
         from reference_model.training.vocabulary import Vocabulary
@@ -90,8 +91,10 @@ class Check:
         vocabulary = Vocabulary.of_split(self.splits["train"], config.inputs.vocabulary)
         data = PreparedSplit(self.splits["train"], config.inputs, vocabulary, keep_images=config.keeps_pictures)
         torch.manual_seed(1)
+        model = build_model(config, max(len(vocabulary), vocabulary_size)).to(device)
+        keep_features(data, model, config)
         return Trainer(
-            build_model(config, max(len(vocabulary), vocabulary_size)),
+            model,
             config,
             seed=1,
             data=data,
@@ -103,6 +106,8 @@ class Check:
 
     def prepare(self) -> None:
         """Make whatever the parts read that is kept from one time to the next."""
+        from reference_model.run_folder import build_model
+        from reference_model.training.features import keep_features
         from reference_model.training.inputs import PreparedSplit
         from reference_model.training.vocabulary import Vocabulary
 
@@ -110,7 +115,8 @@ class Check:
         for config in configs:
             vocabulary = Vocabulary.of_split(self.splits["train"], config.inputs.vocabulary)
             for split in self.splits.values():
-                PreparedSplit(split, config.inputs, vocabulary, seed=1, keep_images=config.keeps_pictures)
+                data = PreparedSplit(split, config.inputs, vocabulary, seed=1, keep_images=config.keeps_pictures)
+                keep_features(data, build_model(config, len(vocabulary)).to(self.device), config)
 
     def wait(self) -> None:
         """Wait until the device has done everything."""
@@ -211,7 +217,8 @@ def _measure(output: Path, check: Check, wanted: list[str], seconds: float) -> N
                 part["rows"].append(row)
                 _write(output, content)
         except Exception as error:  # the other parts can still be measured
-            part["left_out"] = f"{type(error).__name__}: {str(error).strip().splitlines()[0]:.200}"
+            said = (str(error).strip().splitlines() or ["no message"])[0]
+            part["left_out"] = f"{type(error).__name__}: {said:.200}"
         part["seconds"] = time.monotonic() - begun
         shares -= share
         _write(output, content)
@@ -276,7 +283,7 @@ def _updates(check: Check, config: Config, seconds: float) -> Row:
     from reference_model.training.batches import Updates
 
     trainer = check.trainer(config, check.device, VOCABULARY)
-    trainer.update = trainer.plan.pretrain_updates  # generation, as three of four updates before
+    trainer.update = trainer.plan.pretrain_updates  # Caption Generation, as are three of four before
     updates = Updates(trainer.plan, trainer.data)
     pieces = [updates[trainer.update + i] for i in range(2)]
     cuda = check.device.type == "cuda"

@@ -81,9 +81,10 @@ class Trial:
 
     def as_given(self, batch: Batch) -> Batch:
         """The batch as runs get it: with the features of a frozen backbone, which they compute once for all updates."""
-        if not self.config.keeps_features:
+        networks = [module for module in self.model.modules() if isinstance(module, GridFeatures)]
+        if not (self.config.keeps_features and networks):
             return batch
-        [network] = [module for module in self.model.modules() if isinstance(module, GridFeatures)]
+        [network] = networks
         with torch.no_grad():
             return replace(batch, images=None, features=network.of(batch.to(next(network.parameters()).device)))
 
@@ -165,9 +166,11 @@ def peak(device: str, precision: str) -> float | None:
         device: its name, as `torch.cuda.get_device_name` gives it.
         precision: see `TrainConfig.precision`.
     """
-    # "L40S" holds "L4" too, and a name such as "A100" holds "A10".
-    keys = [key for key in PEAKS if re.search(rf"\b{key}(?![0-9])", device)]
-    return 1e12 * PEAKS[max(keys, key=len)][precision] if keys else None
+    # "L40S" holds "L4", and "A10G", a slower card, holds "A10"; part of a card, or one for laptops, is another device.
+    keys = [key for key in PEAKS if re.search(rf"\b{key}\b", device)]
+    key = max(keys, key=len, default="")
+    other = re.search(r"\b(MIG|NVL|PCIe|Laptop)\b", device.replace(key, ""))
+    return 1e12 * PEAKS[key][precision] if key and not other else None
 
 
 def assumption(precision: str = "bf16") -> str:

@@ -102,7 +102,8 @@ class Network:
             those of another are trained anew. Raise it by hand when a change of the network, of the training loop, of
             what models are given or of decoding makes the same configuration and seed end with other weights or other
             captions; a change of the code that all networks share raises the version of each. Help texts, names and
-            speed do not raise it. `tests/reference_model/test_digests.py` fails if this is forgotten.
+            speed do not raise it, nor do sums in another order, within the rounding of other processors.
+            `tests/reference_model/test_digests.py` fails if this is forgotten.
     """
 
     config: type[Config]

@@ -186,7 +186,7 @@ def count_costs(config: Config, splits: Mapping[str, Split]) -> Costs:
         batch = replace(batch, images=torch.zeros(len(batch.info), 3, side, side, dtype=torch.uint8))
     model = build_model(without_weights(config), len(vocabulary)).train()
     flops = count_flops(lambda: torch.autograd.backward(model(batch))) / batch.n_boxes
-    return Costs(flops, count_parameters(config, len(vocabulary))[0], gpu_seconds(flops))
+    return Costs(flops, count_parameters(config, len(vocabulary))[0], gpu_seconds(flops, config.train.precision))
 
 
 def points(config: Config, captions: Mapping[int, int], costs: Costs, assumed: Assumptions) -> list[Point]:

@@ -136,6 +136,7 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
     import torch
 
     from reference_model.backbone import given_weights_sha256
+    from reference_model.precision import kernels
     from reference_model.processor import this_processor
     from reference_model.run_folder import (
         build_model,
@@ -148,7 +149,6 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
     )
     from reference_model.training.checkpoint import find_checkpoint
     from reference_model.training.evaluation import predict_and_score
-    from reference_model.training.features import keep_features
     from reference_model.training.inputs import PreparedSplit
     from reference_model.training.trainer import Trainer
     from reference_model.training.vocabulary import Vocabulary
@@ -171,10 +171,9 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
         if name in splits
     }
     torch.manual_seed(seed)
-    if config.train.deterministic:
-        torch.use_deterministic_algorithms(True)
     model = build_model(config, len(vocabulary)).to(world.device)
-    _prepare(model, config, prepared, vocabulary, seed, folder, world)
+    with kernels(config.train):
+        _prepare(model, config, prepared, vocabulary, seed, folder, world)
     trainer = Trainer(
         model,
         config,
@@ -185,8 +184,6 @@ def _train(config: Config, splits: dict[str, Split], seed: int, folder: Path, wo
         folder=folder,
         world=world,
     )
-    for data in prepared.values():
-        keep_features(data, trainer.model, config)
     trainer.train()
     if world.is_main:
         _, best, _ = load_run(folder)

@@ -35,6 +35,7 @@ NETWORK = Network(
     },
     sizes={"mini": _SIZES, "smoke": _SIZES},
     official=(
+        "train.precision=fp32",
         "train.schedule=noam",
         "train.rate=1",
         "train.warmup=10000",

@@ -35,6 +35,7 @@ NETWORK = Network(
     variants={"m4c-copy": ("M4C-Captioner w/ copying: baseline and a pointer over product info", ())},
     sizes={"mini": _SIZES, "smoke": _SIZES},
     official=(
+        "train.precision=fp32",
         "train.schedule=drops",
         "train.rate=1e-4",
         "train.warmup=1000",

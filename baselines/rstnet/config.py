@@ -66,6 +66,7 @@ NETWORK = Network(
     },
     sizes={"mini": _SIZES, "smoke": (*_SIZES, "language_model.epochs=1")},
     official=(
+        "train.precision=fp32",
         "train.schedule=drops",
         "train.rate=1e-4",
         "train.warmup=12500",

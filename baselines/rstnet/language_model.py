@@ -38,6 +38,7 @@ from benchmark.integrity import check_seal, seal, seal_metadata
 from reference_model.batch import PAD
 from reference_model.embeddings import is_real
 from reference_model.processor import this_processor
+from reference_model.training.features import weights_digest
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.vocabulary import Vocabulary
 from reference_model.transformer import LayerCache, Transformer
@@ -141,7 +142,7 @@ def install(
         "format": FORMAT,
         "options": asdict(options),
         "captions": {name: hashlib.sha256(content).hexdigest() for name, content in captions.items()},
-        "weights": _digest(network),
+        "weights": weights_digest(network),
         "dropout": hashlib.sha256(_random_state(network.bias.device)).hexdigest(),
         "seed": seed,
         "processor": this_processor(network.bias.device).kind,
@@ -160,14 +161,6 @@ def install(
             return dict(json.loads(file.metadata()["note"]))
 
     return cached(f"language_models/{key}.safetensors", read, make)
-
-
-def _digest(network: nn.Module) -> str:
-    """SHA-256 of the names, shapes and values of all weights, 64 hex digits."""
-    digest = hashlib.sha256()
-    for name, value in sorted(network.state_dict().items()):
-        digest.update(f"{name} {tuple(value.shape)}\n".encode() + value.cpu().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _random_state(device: torch.device) -> bytes:

@@ -38,6 +38,7 @@ NETWORK = Network(
     sizes={"mini": _SIZES, "smoke": _SIZES},
     # The widely used PyTorch re-implementation: Adam, the rate times 0.8 ten times, gradient values clipped.
     official=(
+        "train.precision=fp32",
         "train.schedule=drops",
         "train.rate=5e-4",
         "train.warmup=1",

@@ -149,7 +149,11 @@ class UpDown(Captioner):
 
     def hidden(self, batch: Batch, given: Tensor) -> Tensor:
         """States at all given positions, (B, T) to (B, T, D), computed one step after the other."""
-        return self._states(batch, given, torch.full((len(given),), given.shape[1]))
+        state, states = self.start(batch), []
+        for words in self._embed(given).unbind(dim=1):
+            self._advance(state, words)
+            states.append(state.h2)
+        return self.drop(torch.stack(states, dim=1))
 
     def hidden_at(self, batch: Batch, given: Tensor, places: Tensor) -> Tensor:
         """See `Captioner.hidden_at`; captions that have ended leave the batch.
@@ -159,10 +163,6 @@ class UpDown(Captioner):
         if places.device.type != "cpu":
             return super().hidden_at(batch, given, places)
         lengths = torch.zeros(len(given), dtype=torch.int64).index_add_(0, places[0], torch.ones_like(places[0]))
-        return self._states(batch, given, lengths)[places[0], places[1]]
-
-    def _states(self, batch: Batch, given: Tensor, lengths: Tensor) -> Tensor:
-        """States at the first positions of each row, (B, T, D), as many as its length says; 0 at the others."""
         packed = pack_padded_sequence(given[..., None], lengths, batch_first=True, enforce_sorted=False)
         assert packed.sorted_indices is not None
         state = self.start(batch.of_boxes(packed.sorted_indices))
@@ -173,7 +173,7 @@ class UpDown(Captioner):
             self._advance(state, words)
             states.append(state.h2)
         whole = packed._replace(data=self.drop(torch.cat(states)))
-        return pad_packed_sequence(whole, batch_first=True, total_length=given.shape[1])[0]
+        return pad_packed_sequence(whole, batch_first=True)[0][places[0], places[1]]
 
     def step(self, state: UpDownState, characters: Tensor, position: int) -> Tensor:
         """Advance both LSTMs by one character of each caption, and return the logits of the next."""
@@ -181,6 +181,6 @@ class UpDown(Captioner):
         return self.output(self.drop(state.h2))
 
     def _embed(self, characters: Tensor) -> Tensor:
-        """What characters add to the first LSTM's gates, (N,) to (N, 4 D)."""
+        """What characters add to the first LSTM's gates, (...) to (..., 4 D)."""
         of_word = self.lstm1.weights()[3]
         return linear(self.drop(self.words.table(characters) * self.words.scale), of_word)

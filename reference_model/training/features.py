@@ -13,6 +13,7 @@ Invariants:
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from benchmark.errors import InputError
 from benchmark.integrity import check_manifest, write_manifest
 from reference_model.config import Config
 from reference_model.embeddings import GridFeatures
+from reference_model.precision import kernels
 from reference_model.processor import this_processor
 from reference_model.training.inputs import PreparedSplit
 
@@ -59,14 +61,15 @@ def keep_features(data: PreparedSplit, model: nn.Module, config: Config) -> None
         "data": split.fingerprint.hexdigest(),
         "pictures": pictures,
         "inputs": [inputs.pixels, inputs.mask_text, inputs.grid, inputs.pool],
-        "weights": _digest(network),
+        "weights": weights_digest(network),
         "processor": this_processor(device).kind,
         "libraries": [np.__version__, PIL.__version__],
     }
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
 
     def make(folder: Path) -> None:
-        with (folder / "features.bin").open("wb") as file:
+        # In fp32 whatever the run's precision, which is not in the key.
+        with kernels(replace(config.train, precision="fp32")), (folder / "features.bin").open("wb") as file:
             for features in _computed(data, network, device):
                 file.write(features.cpu().numpy().astype("<f4").tobytes())
         if split.pictures_state() != pictures:
@@ -93,7 +96,7 @@ def _computed(data: PreparedSplit, network: GridFeatures, device: torch.device) 
             yield network(torch.from_numpy(np.stack([data.picture(i) for i in images])).to(device))
 
 
-def _digest(network: nn.Module) -> str:
+def weights_digest(network: nn.Module) -> str:
     """SHA-256 of the names, shapes and values of all weights, 64 hex digits."""
     digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):

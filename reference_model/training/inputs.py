@@ -49,6 +49,9 @@ FORMAT = 3
 #: Number of images of a shard, about two seconds of one core, and of a step within it.
 SHARD, _STEP = 20_000, 1024
 
+#: Number of distances between boxes that are in memory at once, unless one image has more.
+_DISTANCES = 1 << 18
+
 #: For each array of lists, the name of its offsets.
 _OFFSETS = {"captions": "caption_offsets", "info": "info_offsets", "masked": "masked_offsets", "ids": "id_offsets"}
 
@@ -188,11 +191,14 @@ class _Preparation:
         by_count: dict[int, list[int]] = {}
         for i, own in enumerate(boxes):
             by_count.setdefault(len(own), []).append(i)
-        for places in by_count.values():
-            sizes = np.array([(rows[i]["width"], rows[i]["height"]) for i in places])
-            seeds = [f"{self.seed}/{rows[i]['image_id']}" for i in places]
-            together = neighbours_of_many(np.stack([boxes[i] for i in places]), sizes, kind, seeds=seeds)
-            found.update(zip(places, together, strict=True))
+        for count, all_places in by_count.items():
+            at_once = max(1, _DISTANCES // max(1, count**2))
+            for first in range(0, len(all_places), at_once):
+                places = all_places[first : first + at_once]
+                sizes = np.array([(rows[i]["width"], rows[i]["height"]) for i in places])
+                seeds = [f"{self.seed}/{rows[i]['image_id']}" for i in places]
+                together = neighbours_of_many(np.stack([boxes[i] for i in places]), sizes, kind, seeds=seeds)
+                found.update(zip(places, together, strict=True))
         return [found[i] for i in range(len(boxes))]
 
     def shard(self, name: str, rows: range) -> Path:

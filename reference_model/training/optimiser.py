@@ -98,13 +98,15 @@ class Optimiser:
         self._parts: list[torch.optim.Optimizer] = [adam]
         if hidden:
             self._parts = [Muon(hidden), adam]
-        self._n_backbone = len(backbone[:1])
+        self._has_backbone = bool(backbone)
 
     def set_rates(self, main: float, backbone: float) -> None:
         """Set the learning rates of the next step."""
         groups = list(chain.from_iterable(part.param_groups for part in self._parts))
-        for i, group in enumerate(groups):
-            group["lr"] = backbone if i >= len(groups) - self._n_backbone else main
+        for group in groups:
+            group["lr"] = main
+        if self._has_backbone:
+            groups[-1]["lr"] = backbone
 
     def step(self) -> None:
         """Update the parameters by their gradients, and forget those."""

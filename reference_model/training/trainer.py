@@ -11,6 +11,7 @@ Invariants:
 """
 
 import contextlib
+import inspect
 import json
 import math
 import os
@@ -38,6 +39,7 @@ from reference_model.training.batches import UpdatePlan, Updates, training_batch
 from reference_model.training.checkpoint import Checkpoint, copy_best, find_checkpoint, save_best, save_last
 from reference_model.training.distributed import World
 from reference_model.training.evaluation import validate
+from reference_model.training.features import keep_features
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.optimiser import Optimiser
 from reference_model.training.schedule import rates
@@ -124,9 +126,11 @@ class Trainer:
             network = torch.compile(network)  # type: ignore[assignment]
         if self.world.size == 1:
             return network
-        return DistributedDataParallel(
-            network, gradient_as_bucket_view=True, broadcast_buffers=self.config.model.batch_norm == "local"
-        )
+        options: dict[str, Any] = {"gradient_as_bucket_view": True}
+        if self.config.model.batch_norm != "local":  # then all devices have the same statistics anyway
+            known = inspect.signature(DistributedDataParallel).parameters
+            options["forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"] = False
+        return DistributedDataParallel(network, **options)
 
     def train(self) -> None:
         """Run the updates that are left, saving and validating in between.
@@ -138,6 +142,8 @@ class Trainer:
         """
         train = self.config.train
         warning = self._resume()
+        for data in filter(None, (self.data, self.validation)):
+            keep_features(data, self.model, self.config)
         network = self.network()
         updates = Updates(self.plan, self.data, self.world.rank, self.world.size)
         pin = self.world.device.type == "cuda"

@@ -107,7 +107,7 @@ def fake_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTensorMode]:
         yield mode
 
 
-@pytest.mark.parametrize("variant", ["full", "m4c-copy"])
+@pytest.mark.parametrize("variant", ["full", "m4c-copy", "m2-tatt", "rstnet-tatt", "updown", "updown-tatt"])
 def test_a_step_on_a_gpu_copies_the_batch_and_reads_nothing(
     variant: str, splits: Splits, vocabulary: Vocabulary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,7 +77,9 @@ def test_peaks_are_found_by_the_names_of_devices() -> None:
     assert peak("NVIDIA A100-SXM4-80GB", "bf16") == 312e12
     assert peak("NVIDIA L40S", "fp32") == 91.6e12
     assert peak("NVIDIA L4", "fp32") == 30.3e12
-    assert peak("NVIDIA A10G", "bf16") == 125e12
+    assert peak("NVIDIA A10", "bf16") == 125e12
+    for other in ("NVIDIA A10G", "NVIDIA H200 NVL", "NVIDIA GeForce RTX 4090 Laptop GPU", "NVIDIA H100 MIG 1g.10gb"):
+        assert peak(other, "bf16") is None
     assert peak("Radeon", "bf16") is None
 
 
