@@ -6,6 +6,7 @@ Invariants:
 * what was left out is said, with the reason, and nothing is projected: every number was measured or counted.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -24,7 +25,7 @@ from benchmark import cli
 from benchmark.dataset import open_dataset
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
-from benchmark.files import check_outputs, replace_when_complete
+from benchmark.files import check_outputs, is_stream, replace_when_complete
 from benchmark.grid import Cell, Content, Grid
 from benchmark.processes import program
 from reference_model.config import Config, TrainConfig, override
@@ -136,7 +137,7 @@ def main(
     ] = False,
     only: Annotated[list[str] | None, typer.Option(help="Part to run; repeatable. Without it, all are run.")] = None,
     data: cli.Data = None,
-    measuring: Annotated[bool, typer.Option(hidden=True)] = False,
+    measuring: Annotated[str, typer.Option(hidden=True, help="Name of the measurement of which this is a part.")] = "",
 ) -> None:
     """Measure training, decoding and loading on one device, and compare its losses with the CPU's.
 
@@ -154,17 +155,21 @@ def main(
     if unknown := [name for name in wanted if name not in PARTS]:
         raise InputError(f"--only: got {unknown[0]!r}, expected one of {', '.join(PARTS)}")
     if measuring:
-        _measure(output, Check(open_dataset(data), small), wanted, 60 * minutes)
+        _measure(output, Check(open_dataset(data), small), wanted, 60 * minutes, measuring)
         return
     table = output.with_suffix(".md")
     if table == output:
         raise InputError(f"--output: got {output}, expected a name that does not end in .md, such as gpu_check.json")
+    if is_stream(output) or not output.absolute().parent.is_dir():
+        raise InputError(
+            f"--output: got {output}, expected a file in a folder that exists; a table is written beside it"
+        )
     check_outputs({"--output": output, "table": table})
     check = Check(open_dataset(data), small)
     check = replace(check, small=small or check.device.type == "cpu")
     check.prepare()
-    output.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "reference_model.gpu_check", "--measuring", "-o", str(output)]
+    measurement = f"{os.getpid()} {time.time()}"  # tells its results from those that are there
+    command = [sys.executable, "-m", "reference_model.gpu_check", "--measuring", measurement, "-o", str(output)]
     command += [
         "--minutes",
         str(minutes),
@@ -179,8 +184,10 @@ def main(
         else:
             ended = f"the process ended with exit code {process.returncode}"
     content: dict[str, Any] = {"format": FORMAT, "parts": {}}
-    if output.exists():
-        content = json.loads(output.read_text(encoding="utf-8"))
+    with contextlib.suppress(OSError, ValueError):
+        found = json.loads(output.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and found.pop("measurement", None) == measurement:
+            content = found
     for name in wanted:
         part = content["parts"].setdefault(name, {"rows": []})
         if "seconds" not in part:
@@ -193,13 +200,14 @@ def main(
     cli.say_written(output)
 
 
-def _measure(output: Path, check: Check, wanted: list[str], seconds: float) -> None:
+def _measure(output: Path, check: Check, wanted: list[str], seconds: float, measurement: str) -> None:
     """Run the parts, each within its share of the seconds, and write what they find as they find it."""
     from reference_model.processor import this_processor
 
     started = time.monotonic()
     content: dict[str, Any] = {
         "format": FORMAT,
+        "measurement": measurement,
         "processor": asdict(this_processor(check.device)),
         "small": check.small,
         "limit_seconds": seconds,

@@ -260,8 +260,8 @@ class PreparedSplit:
             self.is_new = True
 
         self.folder = cached(name, _checked, make, folder=True)
-        if self.is_new:
-            shutil.rmtree(self.folder.with_name(f"{self.folder.name}.shards"), ignore_errors=True)
+        # Nobody needs them any more; they may be left of a process that was killed right here.
+        shutil.rmtree(self.folder.with_name(f"{self.folder.name}.shards"), ignore_errors=True)
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """The check of a device, in its small form on the CPU."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,7 +59,7 @@ def test_what_was_found_is_kept_when_a_part_fails(tmp_path: Path, monkeypatch: p
     written: list[dict[str, object]] = []
     parts = {"loader": (1, fails), "decoding": (1, lambda check, seconds: iter([]))}
     monkeypatch.setattr(gpu_check, "PARTS", parts)
-    gpu_check._measure(tmp_path / "found.json", gpu_check.Check({}, small=True), list(parts), 10)
+    gpu_check._measure(tmp_path / "found.json", gpu_check.Check({}, small=True), list(parts), 10, "this one")
     found = json.loads((tmp_path / "found.json").read_text())
     assert written[0]["parts"] == {"loader": {"rows": [{"workers": 0, "images_per_second": 5.0}]}}
     assert found["parts"]["loader"]["left_out"] == "RuntimeError: out of memory"
@@ -75,3 +76,17 @@ def test_a_part_that_is_none_is_refused() -> None:
     result = CliRunner().invoke(app, ["--only", "trainning"])
     assert isinstance(result.exception, InputError)
     assert "expected one of equality" in str(result.exception)
+
+
+def test_an_output_that_is_no_file_is_refused_and_an_old_one_stays_until_then(directory: Path, tmp_path: Path) -> None:
+    """A pipe or a device replaced by a file; a table in a folder that nobody named; an old result passed off as new."""
+    pipe, old = tmp_path / "pipe", tmp_path / "old.json"
+    os.mkfifo(pipe)
+    old.write_text(json.dumps({"format": gpu_check.FORMAT, "parts": {"loader": {"rows": [{"workers": 9}]}}}))
+    for output in (str(pipe), "-", str(tmp_path / "missing" / "found.json")):
+        with pytest.raises(InputError, match="expected a file in a folder that exists"):
+            gpu_check.main(output=Path(output), minutes=1, small=True, only=None, data=str(directory), measuring="")
+    assert pipe.is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old.json", "pipe"]
+    parts, _ = check(directory, old, "--minutes", "0.05", "--only", "loader")
+    assert {"workers": 9} not in parts["loader"]["rows"]
