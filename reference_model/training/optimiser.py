@@ -32,11 +32,16 @@ class Muon(torch.optim.Optimizer):
 
     Args:
         matrices: two-dimensional parameters.
+        stacked: parameters that are four matrices one below the other, such as those of an LSTM's gates; each of the
+            four is brought near an orthogonal matrix on its own.
         momentum: share of the earlier gradients that stays.
     """
 
-    def __init__(self, matrices: Sequence[nn.Parameter], momentum: float = 0.95) -> None:
-        super().__init__(matrices, {"lr": 0.0, "momentum": momentum})
+    def __init__(
+        self, matrices: Sequence[nn.Parameter], stacked: Sequence[nn.Parameter] = (), momentum: float = 0.95
+    ) -> None:
+        groups = ({"params": list(matrices), "parts": 1}, {"params": list(stacked), "parts": 4})
+        super().__init__([group for group in groups if group["params"]], {"lr": 0.0, "momentum": momentum})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -52,9 +57,11 @@ class Muon(torch.optim.Optimizer):
                 buffer = state["momentum_buffer"].lerp_(matrix.grad, 1 - group["momentum"])
                 by_shape.setdefault(matrix.shape, []).append((matrix, matrix.grad.lerp(buffer, group["momentum"])))
             for shape, pairs in by_shape.items():
-                steps = orthogonal(torch.stack([gradient for _, gradient in pairs]))
+                rows, columns = shape[0] // group["parts"], shape[1]
+                gradients = torch.stack([gradient for _, gradient in pairs])
+                steps = orthogonal(gradients.view(-1, rows, columns)).reshape(gradients.shape)
                 for (matrix, _), step in zip(pairs, steps, strict=True):
-                    matrix.sub_(step, alpha=group["lr"] * 0.2 * max(shape) ** 0.5)
+                    matrix.sub_(step, alpha=group["lr"] * 0.2 * max(rows, columns) ** 0.5)
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
@@ -86,8 +93,8 @@ class Optimiser:
     def __init__(self, model: nn.Module, train: TrainConfig, *, fine: bool) -> None:
         trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         backbone = [p for name, p in trained.items() if ".backbone." in name]
-        hidden = hidden_matrices(model) if train.optimiser == "muon" else []
-        taken = set(map(id, [*backbone, *hidden]))
+        hidden, gates = hidden_matrices(model) if train.optimiser == "muon" else ([], [])
+        taken = set(map(id, [*backbone, *hidden, *gates]))
         main = [p for p in trained.values() if id(p) not in taken]
         adam = torch.optim.Adam(
             [{"params": main}, {"params": backbone}] if backbone else [{"params": main}],
@@ -96,8 +103,8 @@ class Optimiser:
             fused=True,
         )
         self._parts: list[torch.optim.Optimizer] = [adam]
-        if hidden:
-            self._parts = [Muon(hidden), adam]
+        if hidden or gates:
+            self._parts = [Muon(hidden, gates), adam]
         self._has_backbone = bool(backbone)
 
     def set_rates(self, main: float, backbone: float) -> None:
@@ -127,18 +134,20 @@ class Optimiser:
             part.state.update({parameter: values for parameter, values in state.items() if parameter in mine})
 
 
-def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
+def hidden_matrices(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Weights that turn hidden states into hidden states, which Muon is for (Jordan, 2024).
 
     They are the matrices of linear layers and LSTM cells, but for those of the backbone, those whose result is the
     logits of the vocabulary (`model.output`), and those whose result is a few scores.
+
+    Returns:
+        Matrices of linear layers, and those of LSTM cells, each for four gates.
     """
     logits = getattr(model, "output", None)
-    found = [
-        parameter
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear | nn.LSTMCell) and module is not logits and ".backbone" not in name
-        for parameter in module.parameters(recurse=False)
-        if parameter.dim() == 2 and min(parameter.shape) >= _SHORTEST_SIDE and parameter.requires_grad
-    ]
-    return list(dict.fromkeys(found))
+    found: tuple[dict[nn.Parameter, None], dict[nn.Parameter, None]] = ({}, {})
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear | nn.LSTMCell) and module is not logits and ".backbone" not in name:
+            for parameter in module.parameters(recurse=False):
+                if parameter.dim() == 2 and min(parameter.shape) >= _SHORTEST_SIDE and parameter.requires_grad:
+                    found[isinstance(module, nn.LSTMCell)][parameter] = None
+    return list(found[0]), list(found[1])

@@ -15,7 +15,11 @@ def test_muon_is_for_the_matrices_of_hidden_layers(variant: str) -> None:
     """Embeddings, logits, scores and the frozen backbone, whose gradients are no hidden layer's, given to Muon."""
     model = build_model(named(variant, "smoke"), 50)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    found = {names[id(parameter)] for parameter in hidden_matrices(model)}
+    hidden, gates = hidden_matrices(model)
+    found = {names[id(parameter)] for parameter in (*hidden, *gates)}
+    assert {names[id(parameter)].split(".")[0] for parameter in gates} == (
+        {"lstm1", "lstm2"} if variant == "updown-tatt" else set()
+    )
     assert found
     kept_out = ("words", "segments", "grid", "backbone", "matching_head", "bias", "norm", "score")
     assert not [name for name in found if name == "output.weight" or any(part in name for part in kept_out)]
@@ -42,6 +46,22 @@ def test_muon_goes_as_pytorchs_does(shape: tuple[int, int]) -> None:
         ours_by.step()
         theirs_by.step()
     assert torch.norm(ours - theirs) < 0.02 * torch.norm(theirs - start)
+
+
+def test_gates_are_four_matrices() -> None:
+    """An LSTM's weights taken for one tall matrix, which costs more and mixes the gates."""
+    torch.manual_seed(1)
+    start, gradient = torch.randn(4, 32, 48), torch.randn(4, 32, 48)
+    stacked, single = nn.Parameter(start.view(128, 48).clone()), [nn.Parameter(part.clone()) for part in start]
+    together, apart = Muon([], [stacked]), Muon(single)
+    stacked.grad = gradient.view(128, 48).clone()
+    for parameter, part in zip(single, gradient, strict=True):
+        parameter.grad = part.clone()
+    for optimiser in (together, apart):
+        optimiser.param_groups[0]["lr"] = 0.1
+        optimiser.step()
+    assert torch.allclose(stacked.view(4, 32, 48), torch.stack(list(single)), atol=1e-6)
+    assert not torch.allclose(stacked.view(4, 32, 48), start)
 
 
 def test_orthogonal() -> None:
