@@ -44,7 +44,7 @@ def test_every_part_finds_something(directory: Path, tmp_path: Path) -> None:
 def test_what_there_is_no_time_for_is_said(directory: Path, tmp_path: Path) -> None:
     """A GPU held for an hour by a part that hangs; a table in which nobody sees what is missing."""
     parts, shown = check(directory, tmp_path / "found.json", "--minutes", "0.05", "--only", "rows", "--only", "loader")
-    assert parts["rows"]["left_out"] == parts["loader"]["left_out"] == "the time was up"
+    assert all(parts[name]["left_out"].endswith("the time was up") for name in ("rows", "loader"))
     assert "left out" in shown
 
 
