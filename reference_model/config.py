@@ -156,9 +156,9 @@ class TrainConfig:
     betas: tuple[float, float] = (0.9, 0.98)
     eps: Amount = 1e-9
     optimiser: Literal["adam", "muon"] = "adam"  # muon: of the matrices of hidden layers; see `training.optimiser`
-    schedule: Literal["noam", "cosine", "trapezoid", "drops"] = "noam"
+    schedule: Literal["noam", "trapezoid", "drops"] = "noam"
     warmup: Count = 4000
-    #: noam: multiplies d^-0.5 min(s^-0.5, s warmup^-1.5); cosine: the peak of both stages; else: the highest rate
+    #: noam: multiplies d^-0.5 min(s^-0.5, s warmup^-1.5); else: the highest rate
     rate: Amount = 1.0
     fall: Share = 0.5  # trapezoid: share of the run in which the rate falls to 0
     drops: tuple[float, ...] = ()  # schedule=drops: shares of the run at which the rate is multiplied by `drop`

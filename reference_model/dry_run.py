@@ -41,6 +41,7 @@ def plan_table(config: Config, splits: dict[str, Split]) -> Grid:
     flops = count_flops(step) / batch.n_boxes
     activations = _activations(model, batch, config.train) / batch.n_boxes
     seconds = fastest({"step": step}, range(MEASURED_STEPS))["step"] / batch.n_boxes
+    optimising = fastest({"step": trial.optimise()}, range(MEASURED_STEPS))["step"]
 
     before, steps = trial.before()
     before_flops = steps * count_flops(before) if steps else 0.0
@@ -60,12 +61,15 @@ def plan_table(config: Config, splits: dict[str, Split]) -> Grid:
     grid.add("arithmetic per caption", Cell(flops / 1e9, "{:.2f} GFLOP forward and backward"), "counted")
     threads = torch.get_num_threads()
     grid.add("time per caption here", Cell(seconds * 1e3, f"{{:.2f}} ms, {threads} threads, {precision}"), "measured")
+    grid.add("optimiser, per update here", Cell(optimising * 1e3, "{:.1f} ms"), "measured")
     if steps:
         at_most = f"at most {duration(before_seconds)}, {steps:,} steps"
         grid.add("before the first update, here", at_most, "measured, scaled")
         on_gpu = gpu_seconds(before_flops, "fp32")
         grid.add("the same, one H100", f"at most {duration(on_gpu)}", assumption("fp32"))
-    grid.add("whole run here", duration(seconds * plan.captions + before_seconds), "projected")
+    grid.add(
+        "whole run here", duration(seconds * plan.captions + optimising * plan.updates + before_seconds), "projected"
+    )
     on_gpu = gpu_seconds(flops * plan.captions, precision) + gpu_seconds(before_flops, "fp32")
     grid.add("whole run, one H100", duration(on_gpu), assumption(precision))
     return grid

@@ -24,6 +24,7 @@ from reference_model.registry import network
 from reference_model.run_folder import build_model
 from reference_model.training.batches import UpdatePlan, Updates
 from reference_model.training.inputs import PreparedSplit
+from reference_model.training.optimiser import Optimiser
 from reference_model.training.vocabulary import Vocabulary
 
 #: Dense peaks of GPUs in TFLOP/s by precision, from the makers' data sheets, for every device whose name holds the key;
@@ -89,7 +90,7 @@ class Trial:
             return replace(batch, images=None, features=network.of(batch.to(next(network.parameters()).device)))
 
     def train(self, batch: Batch) -> None:
-        """One forward and backward pass in the run's precision, without the optimiser's share, which is small."""
+        """One forward and backward pass in the run's precision, without the optimiser's step."""
         self.model.train()
         with autocast(batch.info.device, self.config.train):
             loss = self.model(batch)
@@ -97,6 +98,18 @@ class Trial:
         self.model.zero_grad()
         if batch.info.is_cuda:
             torch.cuda.synchronize()
+
+    def optimise(self) -> Work:
+        """A step of the run's optimiser, which takes equally long whatever the batch; the gradients are made up."""
+        optimiser = Optimiser(self.model, self.config.train, fine=False)
+        gradients = {p: p.detach().clone() for p in self.model.parameters() if p.requires_grad}
+
+        def step() -> None:
+            for parameter, gradient in gradients.items():
+                parameter.grad = gradient
+            optimiser.step()
+
+        return step
 
     def before(self) -> tuple[Work, int]:
         """One step of what the network does before its first update, and how many such steps there are at most."""

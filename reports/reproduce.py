@@ -107,7 +107,7 @@ def main(
     )
     at_once = jobs or (1 if profile == "paper" else min(4, _cores()))
     todo = plan.todo()
-    costs = plan.costs()
+    costs = plan.costs(at_once if launcher == "local" else 1)
     plan.grid(costs).show(cli.stdout)
     for line in plan.summary(costs, at_once):
         cli.say(line)

@@ -24,7 +24,7 @@ class M2Config(Config):
     m2: M2Options = field(default_factory=M2Options)
 
 
-_SIZES = ("model.layers=2", "model.feed_forward=512", "model.embed_scale=sqrt", "m2.memory=10", "train.rate=0.001")
+_SIZES = ("model.layers=2", "model.feed_forward=512", "model.embed_scale=sqrt", "m2.memory=10")
 
 NETWORK = Network(
     config=M2Config,

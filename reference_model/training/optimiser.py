@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from reference_model.config import TrainConfig
 
 #: Coefficients of the quintic iteration, and the number of its steps (Jordan, 2024).
-_QUINTIC, _STEPS = (3.4445, -4.7750, 2.0315), 5
+_QUINTIC, _STEPS = (3.4445, -4.7750, 2.0315), 4
 
 #: A matrix with a side shorter than this is no hidden layer but a score, such as "the caption belongs to the box".
 _SHORTEST_SIDE = 16
@@ -65,19 +65,32 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """Matrices with the same singular vectors, and singular values between about 0.7 and 1.2; (N, R, C), fp32.
+    """Matrices with the same singular vectors, and singular values brought near 1; (N, R, C), fp32.
 
-    Five steps of Newton and Schulz's iteration, with coefficients that make small singular values grow fast.
+    Four steps of Newton and Schulz's iteration, with coefficients that make small singular values grow fast. Those
+    above 0.005 of the matrix's norm end between 0.66 and 1.21; smaller ones grow up to 141-fold (Jordan's five steps
+    reach below 0.002).
     """
-    a, b, c = _QUINTIC
     x = matrices.float()
     tall = x.shape[1] > x.shape[2]
     if tall:
         x = x.mT
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
-    for _ in range(_STEPS):
-        square = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    a, b, c = _QUINTIC
+    square = x @ x.mT
+    if x.shape[2] < 2 * x.shape[1]:
+        for step in range(_STEPS):
+            x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+            if step < _STEPS - 1:
+                square = x @ x.mT
+    else:
+        # All factors are polynomials of the first square, so those of a wide matrix are multiplied before it is.
+        product = identity = torch.eye(x.shape[1], device=x.device).expand_as(square)
+        for step in range(_STEPS):
+            factor = torch.baddbmm(square, square, square, beta=b, alpha=c) + a * identity
+            product = factor @ product if step else factor
+            square = factor @ square @ factor
+        x = product @ x
     return (x.mT if tall else x).to(matrices.dtype)
 
 

@@ -1,7 +1,5 @@
 """Learning rates by update (paper_vs_code: rates, batch, optimiser)."""
 
-import math
-
 from reference_model.config import TrainConfig
 
 
@@ -10,10 +8,9 @@ def rates(train: TrainConfig, width: int, update: int) -> tuple[float, float]:
 
     Noam: d^-0.5 min(s^-0.5, s warmup^-1.5) with s counted from 1, constant for the backbone; then fine-tuning from
     `finetune_rate`, halved at equal distances in its first quarter of 200,000 updates (or of its own length if
-    shorter). Cosine (the mini profile): a linear rise and a fall to 0, once for pre-training and once for
-    fine-tuning, the same for the backbone. Trapezoid: a linear rise, constant, and a linear fall to 0 in the last
-    `fall` of the run, the same for the backbone. Drops (recipes of the baselines' authors): a linear rise, then
-    constant but for a drop at each of some shares of the run.
+    shorter). Trapezoid (the mini profile): a linear rise, constant, and a linear fall to 0 in the last `fall` of the
+    run, the same for the backbone. Drops (recipes of the baselines' authors): a linear rise, then constant but for a
+    drop at each of some shares of the run.
 
     Args:
         train: options of the schedule.
@@ -24,13 +21,6 @@ def rates(train: TrainConfig, width: int, update: int) -> tuple[float, float]:
         The learning rate of the main parameters, and that of the backbone.
     """
     updates = train.pretrain_updates + train.finetune_updates
-    if train.schedule == "cosine":
-        pretraining = update < train.pretrain_updates
-        length = train.pretrain_updates if pretraining else train.finetune_updates
-        into = update if pretraining else update - train.pretrain_updates
-        rise = min(1.0, (into + 1) / train.warmup)
-        rate = train.rate * rise * 0.5 * (1 + math.cos(math.pi * into / length))
-        return rate, rate
     if train.schedule == "trapezoid":
         left = (updates - update) / max(1.0, train.fall * updates)
         rate = train.rate * min(1.0, (update + 1) / train.warmup, left)

@@ -44,15 +44,25 @@ class Cost:
         return None if self.parameters is None else 16.0 * self.parameters
 
 
-def measure(configs: Mapping[str, Config], splits: dict[str, Split]) -> Iterator[tuple[str, Cost]]:
-    """Measure the cost of each configuration by a few steps, in a child process so that its memory is released."""
+def measure(configs: Mapping[str, Config], splits: dict[str, Split], jobs: int = 1) -> Iterator[tuple[str, Cost]]:
+    """Measure the cost of each configuration by a few steps, in child processes so that their memory is released.
+
+    Args:
+        configs: configurations by any name.
+        splits: the data set.
+        jobs: number of processes; as many as will train at once, so that they are as slow as the runs will be.
+
+    Yields:
+        Name and cost, in the order of `configs`.
+    """
     splits = {
         name: replace(split) for name, split in splits.items()
     }  # without open files, which cannot be sent to a process
-    with Workers(1) as pool:
-        for name, config in configs.items():
+    with Workers(jobs) as pool:
+        waiting = {name: pool.submit(_measure, config, splits) for name, config in configs.items()}
+        for name, future in waiting.items():
             try:
-                yield name, pool.submit(_measure, config, splits).result()
+                yield name, future.result()
             except Exception as error:
                 # A model that cannot be built fails when it is trained; the plan shows the others.
                 yield name, Cost(None, f"not measured: {str(error) or type(error).__name__}".splitlines()[0][:80])
@@ -91,6 +101,7 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
         seconds.append(time_of(step) / batch.n_boxes)
     weights = [1 - share, share] if len(numbers) > 1 else [1.0]
     total = plan.captions * sum(w * s for w, s in zip(weights, seconds, strict=True))
+    total += plan.updates * time_of(trial.optimise())
     work = plan.captions * sum(w * f for w, f in zip(weights, flops, strict=True))
 
     boxes = np.arange(data.arrays["box_offsets"][min(10, data.n_images)])

@@ -154,8 +154,8 @@ class RunPlan:
                 found.setdefault(job.config.hash, []).append(run)
         return found
 
-    def costs(self) -> dict[str, Cost]:
-        """Cost of each configuration to be trained, by hash: from finished runs, else measured."""
+    def costs(self, jobs: int = 1) -> dict[str, Cost]:
+        """Cost of each configuration to be trained, by hash: from finished runs, else measured by so many processes."""
         found: dict[str, Cost] = {}
         unknown = {}
         for job in self.todo():
@@ -168,7 +168,7 @@ class RunPlan:
                 unknown[job.config.hash] = job.config
         if unknown:
             with cli.stderr.status("measuring a few steps of each row ..."):
-                found |= dict(estimate.measure(unknown, self.splits))
+                found |= dict(estimate.measure(unknown, self.splits, jobs))
         return found
 
     def grid(self, costs: dict[str, Cost]) -> Grid:

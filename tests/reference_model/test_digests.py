@@ -47,12 +47,13 @@ EVERY = (
 SIZES = {
     "rstnet": ("language_model.width=16", "language_model.feed_forward=16", "language_model.epochs=2"),
 }
-#: What the profile of the paper has and the small profile leaves out: a backbone that learns, Noam's rate, no clipping.
+#: What the profile of the paper has and the small one does not: a backbone that learns, Adam, Noam's rate, no clipping.
 _PAPER = (
     "model.freeze_backbone=false",
     "model.backbone_weights=none",
     "model.balanced_inputs=false",
     "inputs.pool=1",
+    "train.optimiser=adam",
     "train.schedule=noam",
     "train.warmup=8",
     "train.clip=0",

@@ -67,19 +67,6 @@ def test_short_runs_see_the_whole_schedule() -> None:
     assert shares_at(only_matching, 999, 249, 1000) == pytest.approx(level_shares(250))
 
 
-def test_cosine_rates_rise_and_fall_once_in_each_stage() -> None:
-    """Fine-tuning at a rate that is all but 0 would leave a pre-trained model where Caption Matching put it."""
-    train = TrainConfig(schedule="cosine", rate=0.004, warmup=10, pretrain_updates=100, finetune_updates=60)
-    found = [rates(train, 128, update) for update in range(160)]
-    assert all(main == backbone for main, backbone in found)
-    main = [rate for rate, _ in found]
-    for stage in (main[:100], main[100:]):
-        assert stage[0] == pytest.approx(0.0004)
-        assert stage[len(stage) // 2] == pytest.approx(0.002)
-        assert stage[-1] < 0.00001
-        assert max(stage) < 0.004
-
-
 def test_trapezoid_rates() -> None:
     """A rate that falls at the end of pre-training, or that has not fallen to all but 0 at the end of the run."""
     train = TrainConfig(

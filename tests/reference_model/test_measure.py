@@ -55,6 +55,12 @@ def test_a_trial_is_of_the_run(splits: dict[str, Split]) -> None:
     assert trial.model.training
     trial.decode(batch)
     assert not trial.model.training
+    step = trial.optimise()
+    for _ in range(2):
+        before = {name: p.detach().clone() for name, p in trial.model.named_parameters() if p.requires_grad}
+        step()
+        assert all(p.grad is None for p in trial.model.parameters())
+        assert any(not torch.equal(p, before[name]) for name, p in trial.model.named_parameters() if name in before)
 
 
 def test_the_plan_of_a_run(splits: dict[str, Split]) -> None:

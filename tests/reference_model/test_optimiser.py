@@ -31,14 +31,14 @@ def test_muon_is_for_the_matrices_of_hidden_layers(variant: str) -> None:
     assert not [name for name in left if "layers" in name and name.endswith("weight")], left
 
 
-@pytest.mark.parametrize("shape", [(64, 32), (32, 64), (48, 48)])
+@pytest.mark.parametrize("shape", [(64, 48), (128, 32), (32, 128), (48, 48)])
 def test_muon_goes_as_pytorchs_does(shape: tuple[int, int]) -> None:
     """A momentum, a scale or a coefficient that is not the published method's; PyTorch's computes in bf16."""
     torch.manual_seed(1)
     start = torch.randn(shape)
     ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
     ours_by = Muon([ours])
-    theirs_by = torch.optim.Muon([theirs], lr=0.01, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+    theirs_by = torch.optim.Muon([theirs], lr=0.01, weight_decay=0.0, ns_steps=4, adjust_lr_fn="match_rms_adamw")
     ours_by.param_groups[0]["lr"] = 0.01
     for _ in range(4):
         ours.grad = torch.randn(shape)
@@ -64,10 +64,11 @@ def test_gates_are_four_matrices() -> None:
     assert not torch.allclose(stacked.view(4, 32, 48), start)
 
 
-def test_orthogonal() -> None:
-    """Small singular values that stay small, or singular vectors that turn."""
+@pytest.mark.parametrize("rows", [24, 40, 48, 96])
+def test_orthogonal(rows: int) -> None:
+    """Small singular values that stay small, or singular vectors that turn, in matrices nearly square and tall."""
     torch.manual_seed(1)
-    left, _ = torch.linalg.qr(torch.randn(40, 24))
+    left, _ = torch.linalg.qr(torch.randn(rows, 24))
     right, _ = torch.linalg.qr(torch.randn(24, 24))
     matrix = left @ torch.diag(torch.logspace(0, -2, 24)) @ right.T
     found = left.T @ orthogonal(matrix[None])[0] @ right
