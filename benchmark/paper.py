@@ -1,4 +1,4 @@
-"""The numbers printed in the paper (Tables 1 to 4, A5 and A6), read from `paper.json`.
+"""The numbers printed in the paper (Tables 1 to 4, A5 and A6), read from `paper.json`, and the size of its data.
 
 Every cell was copied as printed. `inconsistencies` in that file lists where the paper contradicts itself;
 `docs/paper_vs_code.md` explains it.
@@ -24,6 +24,9 @@ TABLE2_SOURCE = (
     "Gao et al. (2022), CapOnImage: Context-driven Dense-Captioning on Image, Table 2: means of 5 runs on "
     "CapOnImage2M, as printed"
 )
+
+#: Training images of CapOnImage2M, and captions of an image (section 3).
+TRAINING_IMAGES, CAPTIONS_PER_IMAGE = 2_060_000, 4.8
 
 _SPLITS = {"val": "validation", "test": "test"}
 

@@ -18,14 +18,14 @@ from benchmark.dataset import open_dataset
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.grid import Cell, Content, Grid, count, duration
+from benchmark.paper import CAPTIONS_PER_IMAGE, TRAINING_IMAGES
 from reference_model.config import Config
 from reference_model.registry import PROFILE_HELP, configured
 
-#: Training images and captions of CapOnImage2M (paper, section 3).
-IMAGES, CAPTIONS_PER_IMAGE = 2_060_000, 4.8
-
 #: Images of the update whose arithmetic is counted.
 COUNTED_IMAGES = 4
+#: Largest value of an option: beyond any machine, and no infinity.
+_MOST = 1e18
 
 
 @dataclass(frozen=True)
@@ -136,12 +136,16 @@ def main(
         list[int] | None,
         typer.Option(help="Captions per GPU and update of further plans; repeat it. [default: 48, 400]"),
     ] = None,
-    picture_bytes: Annotated[float, typer.Option(help="Bytes of a picture.", min=1)] = Assumptions.picture,
-    loads: Annotated[float, typer.Option(help="Pictures a second of one loading process.", min=1)] = Assumptions.loads,
+    picture_bytes: Annotated[float, typer.Option(help="Bytes of a picture.", min=1, max=_MOST)] = Assumptions.picture,
+    loads: Annotated[
+        float, typer.Option(help="Pictures a second of one loading process.", min=1, max=_MOST)
+    ] = Assumptions.loads,
     network: Annotated[
-        float, typer.Option(help="Bytes a second for each GPU between machines.", min=1)
+        float, typer.Option(help="Bytes a second for each GPU between machines.", min=1, max=_MOST)
     ] = Assumptions.between,
-    disk: Annotated[float, typer.Option(help="Bytes a second of writing a checkpoint.", min=1)] = Assumptions.disk,
+    disk: Annotated[
+        float, typer.Option(help="Bytes a second of writing a checkpoint.", min=1, max=_MOST)
+    ] = Assumptions.disk,
 ) -> None:
     """Plan a run at the size of CapOnImage2M: time, traffic, loading, checkpoints; what breaks down, and where.
 
@@ -258,7 +262,8 @@ def plan_table(title: str, config: Config, captions: Mapping[int, int], costs: C
         f"assumed: {assumed.disk / 1e9:.1f} GB/s",
     )
     grid.notes = [
-        f"counted: {costs.flops / 1e9:.1f} GFLOP a caption, {costs.parameters:,} parameters; {IMAGES:,} images",
+        f"counted: {costs.flops / 1e9:.1f} GFLOP a caption, {costs.parameters:,} parameters; "
+        f"{TRAINING_IMAGES:,} images",
         "other numbers of captions per update are other trainings: rates and results at them were never tried",
     ]
     return grid

@@ -32,6 +32,7 @@ from benchmark.dataset.schema import SCHEMA
 from benchmark.dataset.store import open_directory
 from benchmark.files import replace_when_complete
 from benchmark.grid import Cell, Grid
+from benchmark.paper import TRAINING_IMAGES
 from reference_model.config import override
 from reference_model.registry import named
 
@@ -39,11 +40,11 @@ T = TypeVar("T")
 
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
-IMAGES = 2_060_000  # training images of CapOnImage2M (paper, section 3)
-
 
 def main(
-    images: Annotated[int, typer.Option(help="Number of images; those of CapOnImage2M by default.", min=1)] = IMAGES,
+    images: Annotated[
+        int, typer.Option(help="Number of images; those of CapOnImage2M by default.", min=1)
+    ] = TRAINING_IMAGES,
     workers: Annotated[int, typer.Option(help="Processes that prepare, and that load.", min=0)] = 2,
     updates: Annotated[
         int | None, typer.Option(help="Updates of 400 captions to load. [default: one epoch]", min=1)

@@ -100,6 +100,28 @@ def _near(a: str, b: str) -> bool:
     return 2 * row[-1] <= longer
 
 
+def equal_share(mine: np.ndarray, theirs: np.ndarray) -> float:
+    """Share of boxes with the same caption, from two results of `caption_hashes`; much quicker than `Similarity`."""
+    return np.count_nonzero(mine == theirs) / len(mine)
+
+
+def leaked(equal: float, kept: float) -> str:
+    """Why predictions are refused as references; empty if they are not.
+
+    Args:
+        equal: share of captions that are their reference.
+        kept: share that are it or keep half of it, see `kept_share`.
+    """
+    if equal >= LEAKED:
+        return f"{equal:.1%} of the captions equal their reference, expected less than {LEAKED:.0%}"
+    if kept >= NEARLY_LEAKED:
+        return (
+            f"{kept:.1%} of the captions equal their reference or keep half of it, expected less than "
+            f"{NEARLY_LEAKED:.0%}"
+        )
+    return ""
+
+
 @dataclass(frozen=True, order=True)
 class Similarity:
     """How similar two prediction files of one split are.
@@ -192,14 +214,7 @@ class Closeness:
     @property
     def leaked(self) -> str:
         """Why the predictions are refused as references; empty if they are not."""
-        if self.equal >= LEAKED:
-            return f"{self.equal:.1%} of the captions equal their reference, expected less than {LEAKED:.0%}"
-        if self.kept >= NEARLY_LEAKED:
-            return (
-                f"{self.kept:.1%} of the captions equal their reference or keep half of it, expected less than "
-                f"{NEARLY_LEAKED:.0%}"
-            )
-        return ""
+        return leaked(self.equal, self.kept)
 
     @property
     def signs(self) -> Iterator["Sign"]:

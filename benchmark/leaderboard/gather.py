@@ -29,7 +29,7 @@ from ..scoring.withheld import place_of, told
 from .accepted import read_hashes
 from .board import Board, Listed, Refused
 from .check import Checker, Report
-from .copies import Closeness, Similarity, caption_hashes
+from .copies import NEAR_DUPLICATE, caption_hashes, equal_share, leaked
 from .entries import (
     HASH_LIST,
     Entry,
@@ -147,8 +147,8 @@ class Draft:
                 continue
             self.statistics[seed, split] = found
             self._compare_receipt(seed, split, found, public=public)
-            if leaked := Closeness.of(found.hashes, found.kept, references[split], ()).leaked:
-                self.problems.append(f"{path}: {leaked}")
+            if reason := leaked(equal_share(found.hashes, references[split]), found.kept):
+                self.problems.append(f"{path}: {reason}")
         for split in EVALUATED_SPLITS:
             mine = [(seed, one) for (seed, name), one in self.statistics.items() if name == split]
             others = [(f"seed {seed}", one) for seed, one in mine]
@@ -157,10 +157,8 @@ class Draft:
             ]
             for place, (seed, one) in enumerate(mine):
                 for name, other in [*others[:place], *others[len(mine) :]]:
-                    similarity = Similarity.of(one.hashes, other.hashes, references[split])
-                    if similarity.degree == "copy":
-                        share = f"{similarity.equal:.1%} of the {split} captions"
-                        self.problems.append(f"seed {seed}: {share} equal those of {name}")
+                    if (equal := equal_share(one.hashes, other.hashes)) >= NEAR_DUPLICATE:
+                        self.problems.append(f"seed {seed}: {equal:.1%} of the {split} captions equal those of {name}")
         if self.metadata.trained_on_val_or_test:
             self.problems.append(
                 "trained on val or test, by its own metadata: its scores say nothing about unseen images"

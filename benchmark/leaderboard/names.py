@@ -8,6 +8,7 @@ Invariant: names in any one script are fine, Chinese ones among them, with Latin
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from ..invisible import invisible_characters, named, visible
 from ..metrics import METRICS
@@ -56,6 +57,7 @@ _ODD = {
 _MARKUP = re.compile(r"[<>`$\\|{}]|\]\(|://|www\.", re.I)
 
 
+@lru_cache(4096)  # each name of a board is compared with all others
 def folded(name: str) -> str:
     """What is left of a name for a reader who does not look closely; two names that look alike have it in common."""
     letters = []

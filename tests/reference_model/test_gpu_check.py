@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmark.errors import InputError
-from reference_model import gpu_check
+from reference_model import gpu_check, gpu_parts
 
 
 def check(directory: Path, output: Path, *more: str) -> tuple[dict[str, dict[str, object]], str]:
@@ -34,7 +34,7 @@ def test_every_part_finds_something(directory: Path, tmp_path: Path) -> None:
     assert all(row["share_of_peak"] is None for row in parts["training"]["rows"]), "nothing is known of this device"
     assert len(parts["decoding"]["rows"]) == 4
     assert all(row["images_per_second"] > 0 for row in parts["loader"]["rows"])
-    assert [row["variant"] for row in parts["rows"]["rows"]] == list(gpu_check.ROWS)
+    assert [row["variant"] for row in parts["rows"]["rows"]] == list(gpu_parts.ROWS)
     assert all(row["updates"] == 10 and "CIDEr" in row["scores"] for row in parts["rows"]["rows"])
     table = (tmp_path / "found.md").read_text(encoding="utf-8")
     assert "no peak is known for this device" in table
