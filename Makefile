@@ -19,7 +19,9 @@ venv: .venv/complete  ## make the virtual environment .venv
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[all]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --editable '.[all]'
+	@# pip would compile on one core, for as long as it downloads; some packages ship files that are no Python of today.
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib > /dev/null 2>&1 || true
 	touch $@
 
 score-demo: venv  ## build the embedded data set and score four systems that need no model

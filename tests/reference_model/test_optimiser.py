@@ -38,7 +38,7 @@ def test_muon_goes_as_pytorchs_does(shape: tuple[int, int]) -> None:
     start = torch.randn(shape)
     ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
     ours_by = Muon([ours])
-    theirs_by = torch.optim.Muon([theirs], lr=0.01, weight_decay=0.0, ns_steps=4, adjust_lr_fn="match_rms_adamw")
+    theirs_by = torch.optim.Muon([theirs], lr=0.01, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
     ours_by.param_groups[0]["lr"] = 0.01
     for _ in range(4):
         ours.grad = torch.randn(shape)
