@@ -10,9 +10,10 @@ import pytest
 from tiny_runs import tiny
 
 from benchmark.dataset.store import open_directory
+from benchmark.paper import CAPTIONS_PER_IMAGE, TRAINING_IMAGES
 from reference_model.measure import count_parameters
 from reference_model.registry import named
-from reference_model.scale import CAPTIONS_PER_IMAGE, IMAGES, Assumptions, Costs, Point, count_costs, points
+from reference_model.scale import Assumptions, Costs, Point, count_costs, points
 from reference_model.simulate import simulate, write_repeated
 from reference_model.training.batches import UpdatePlan
 from reference_model.training.vocabulary import Vocabulary
@@ -38,7 +39,7 @@ def test_the_traffic_is_that_of_a_ring(gpus: int) -> None:
 def test_a_plan_has_the_updates_of_the_run() -> None:
     """More GPUs than images in an update, which training refuses, or a plan that sees other captions than the run."""
     config = named("full")
-    plan = UpdatePlan(config, IMAGES, round(IMAGES * CAPTIONS_PER_IMAGE), seed=1)
+    plan = UpdatePlan(config, TRAINING_IMAGES, round(TRAINING_IMAGES * CAPTIONS_PER_IMAGE), seed=1)
     assert point(8, 400).images == plan.items_per_update
     assert point(8, 400).updates == plan.updates
     assert point(64, 3200).updates * 3200 == plan.updates * 400
