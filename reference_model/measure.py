@@ -108,6 +108,8 @@ class Trial:
             for parameter, gradient in gradients.items():
                 parameter.grad = gradient
             optimiser.step()
+            if any(p.is_cuda for p in gradients):
+                torch.cuda.synchronize()
 
         return step
 

@@ -76,19 +76,19 @@ def orthogonal(matrices: Tensor) -> Tensor:
         x = x.mT
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     a, b, c = _QUINTIC
-    square = x @ x.mT
     if x.shape[2] < 2 * x.shape[1]:
-        for step in range(_STEPS):
+        for _ in range(_STEPS):
+            square = x @ x.mT
             x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
-            if step < _STEPS - 1:
-                square = x @ x.mT
     else:
         # All factors are polynomials of the first square, so those of a wide matrix are multiplied before it is.
+        square = x @ x.mT
         product = identity = torch.eye(x.shape[1], device=x.device).expand_as(square)
         for step in range(_STEPS):
             factor = torch.baddbmm(square, square, square, beta=b, alpha=c) + a * identity
             product = factor @ product if step else factor
-            square = factor @ square @ factor
+            if step < _STEPS - 1:
+                square = factor @ square @ factor
         x = product @ x
     return (x.mT if tall else x).to(matrices.dtype)
 
