@@ -29,13 +29,14 @@ class Attention(nn.Module):
         """
         return self.split(self.key(x)), self.split(self.value(x if values is None else values))
 
-    def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], mask: Tensor | None = None) -> Tensor:
         """Attend to keys and values.
 
         Args:
             x: the queries, (B, Q, D).
             keys_values: see `keys_values`.
-            mask: True where a query may look, (B or 1, 1 or H, Q or 1, S).
+            mask: True where a query may look, (B or 1, 1 or H, Q or 1, S), with the last dimension contiguous, as the
+                kernels of GPUs require; None: every query looks everywhere.
 
         Returns:
             What each query found, (B, Q, D).

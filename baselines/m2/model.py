@@ -57,8 +57,7 @@ class M2EncoderLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the layer, (B, N, D) to (B, N, D); cells and box are always there, so nothing is masked."""
         keys_values = self.attention.keys_values(x)
-        mask = x.new_ones(1, 1, 1, keys_values[0].shape[2], dtype=torch.bool)
-        return self.feed_forward(self.norm(x + self.drop(self.attention(x, keys_values, mask))))
+        return self.feed_forward(self.norm(x + self.drop(self.attention(x, keys_values))))
 
 
 class M2DecoderLayer(nn.Module):
@@ -84,12 +83,12 @@ class M2DecoderLayer(nn.Module):
             seen.add_info(self.info_attention, info, image_of_box)
         return seen
 
-    def forward(self, x: Tensor, mask: Tensor, seen: Seen, cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None, seen: Seen, cache: LayerCache | None = None) -> Tensor:
         """Apply the layer to new positions, (B, Q, D) to (B, Q, D).
 
         Args:
             x: the new positions.
-            mask: True where a new position may look in the caption so far, (B or 1, 1, Q, S).
+            mask: True where a new position may look in the caption so far, (B or 1, 1, Q, S); None: everywhere.
             seen: encoder outputs to attend to.
             cache: keys and values of earlier positions; those of the new ones are added.
         """
@@ -97,10 +96,9 @@ class M2DecoderLayer(nn.Module):
         if cache is not None:
             keys_values = cache.extend(*keys_values)
         x = self.self_norm(x + self.drop(self.self_attention(x, keys_values, mask)))
-        everything = x.new_ones(1, 1, 1, 1, dtype=torch.bool)
         mixed = torch.zeros_like(x)
         for gate, level in zip(self.gates, seen.levels, strict=True):
-            found = self.cross_norm(x + self.drop(self.cross_attention(x, level, everything)))
+            found = self.cross_norm(x + self.drop(self.cross_attention(x, level)))
             mixed = mixed + torch.sigmoid(gate(torch.cat([x, found], dim=2))) * found
         inputs = len(seen.levels)
         if seen.info is not None and seen.info_mask is not None:
@@ -151,7 +149,6 @@ class M2Transformer(Captioner):
     def step(self, state: DecoderState, characters: Tensor, position: int) -> Tensor:
         """Run the decoder on one new character of each caption, and return the logits of the next."""
         x = self.words(characters[:, None], position)
-        mask = x.new_ones(1, 1, 1, position + 1, dtype=torch.bool)
         for layer, seen, cache in zip(self.decoder, state.seen, state.caches, strict=True):
-            x = layer(x, mask, seen, cache)
+            x = layer(x, None, seen, cache)
         return self.output(x[:, 0])

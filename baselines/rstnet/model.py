@@ -95,21 +95,20 @@ class RSTNetDecoderLayer(nn.Module):
         return seen
 
     def forward(
-        self, x: Tensor, mask: Tensor, seen: Seen, signal: Tensor | None = None, cache: LayerCache | None = None
+        self, x: Tensor, mask: Tensor | None, seen: Seen, signal: Tensor | None = None, cache: LayerCache | None = None
     ) -> Tensor:
         """Apply the layer to new positions, (B, Q, D) to (B, Q, D).
 
         Args:
             x: the new positions.
-            mask: True where a new position may look in the caption so far, (B or 1, 1, Q, S).
+            mask: True where a new position may look in the caption so far, (B or 1, 1, Q, S); None: everywhere.
             seen: encoder outputs to attend to.
             signal: the language signal at the new positions, (B, Q, D), for the adaptive layer.
             cache: keys and values of earlier positions; those of the new ones are added.
         """
         [image], x = seen.levels, self.attend_self(x, mask, cache)
         if self.signal is None or signal is None:
-            everything = x.new_ones(1, 1, 1, 1, dtype=torch.bool)
-            found = self.image_attention(x, image, everything)
+            found = self.image_attention(x, image)
         else:
             found = self.attend_adaptively(x, image, signal)[0]
         x = self.image_residual(x, x, found)
@@ -117,7 +116,7 @@ class RSTNetDecoderLayer(nn.Module):
             x = self.info_residual(x, x, self.info_attention(x, seen.info, seen.info_mask))
         return self.feed_forward(x)
 
-    def attend_self(self, x: Tensor, mask: Tensor, cache: LayerCache | None = None) -> Tensor:
+    def attend_self(self, x: Tensor, mask: Tensor | None, cache: LayerCache | None = None) -> Tensor:
         """Apply the self-attention block alone; see `forward`."""
         keys_values = self.self_attention.keys_values(x)
         if cache is not None:
@@ -210,10 +209,9 @@ class RSTNet(Captioner):
     def step(self, state: RSTNetState, characters: Tensor, position: int) -> Tensor:
         """Run language signal and decoder on one new character of each caption; returns the logits of the next."""
         x = self.words(characters[:, None], position)
-        mask = x.new_ones(1, 1, 1, position + 1, dtype=torch.bool)
         signal = self.signal(characters[:, None], self.words, position, state.signal)
         for layer, seen, cache in zip(self.decoder, state.seen, state.caches, strict=True):
-            x = layer(x, mask, seen, signal, cache)
+            x = layer(x, None, seen, signal, cache)
         return self.output(x[:, 0])
 
     @torch.inference_mode()

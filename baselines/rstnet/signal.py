@@ -73,10 +73,11 @@ class LanguageSignal(nn.Module):
         """The signal at characters that start at position `first`; (B, T) to (B, T, D)."""
         x = self._read(characters, words, first, state) + self.positions[first : first + characters.shape[1]]
         keys_values = self.attention.keys_values(x)
-        mask = causal_mask(characters.shape[1], x.device)
-        if state is not None and state.own is not None:
+        mask = None
+        if state is None or state.own is None:
+            mask = causal_mask(characters.shape[1], x.device)
+        else:
             keys_values = state.own.extend(*keys_values)
-            mask = x.new_ones(1, 1, 1, keys_values[0].shape[2], dtype=torch.bool)
         x = self.norm(x + self.drop(self.attention(x, keys_values, mask)))
         return self.feed_forward(x)
 

@@ -319,20 +319,37 @@ def test_batch_norms_in_step(splits: Splits, vocabulary: Vocabulary, tmp_path: P
         tiny("context", "model.batch_norm=synced", "train.micro_batch=5")
 
 
-def attention(model: ReferenceModel, batches: list[Batch]) -> list[dict[str, Any]]:
-    """The arguments of every call of attention in the loss of each batch."""
-    calls = []
+class AttentionCalls(TorchFunctionMode):
+    """Notes the arguments of every call of attention."""
 
-    class Calls(TorchFunctionMode):
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            if func is torch.nn.functional.scaled_dot_product_attention:
-                calls.append({"query": args[0], **(kwargs or {})})
-            return func(*args, **(kwargs or {}))
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[dict[str, Any]] = []
 
-    for batch in batches:
-        with Calls(), torch.autocast("cuda", torch.bfloat16):
-            model(batch.to(CUDA))
-    return calls
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.nn.functional.scaled_dot_product_attention:
+            self.noted.append(
+                {**dict(zip(("query", "key", "value", "attn_mask"), args, strict=False)), **(kwargs or {})}
+            )
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_masks_have_a_number_for_each_key(variant: str, splits: Splits, vocabulary: Vocabulary, tmp_path: Path) -> None:
+    """A mask that is broadcast over the keys, which the CPU takes and the memory-efficient kernel of GPUs refuses."""
+    config = tiny(variant, "cm.batches=cycle")
+    trainer = made(config, splits, vocabulary, tmp_path, torch.device("cpu"))
+    tasks = one_of_each_task(config, splits, vocabulary)
+    with AttentionCalls() as calls:
+        for pieces in tasks:
+            trainer.step(trainer.model, pieces)
+        trainer.model.eval()
+        for beam in (1, 2):
+            trainer.model.generate(tasks[0][0], beam=beam)
+    assert calls.noted or variant.startswith("updown")
+    for call in calls.noted:
+        mask = call["attn_mask"]
+        assert mask is None or (mask.shape[-1] == call["key"].shape[-2] and mask.stride(-1) == 1)
 
 
 def test_attention_gets_what_its_fast_kernels_take(
@@ -347,7 +364,10 @@ def test_attention_gets_what_its_fast_kernels_take(
     tasks = one_of_each_task(config, splits, vocabulary)
     with fake_gpu(monkeypatch) as mode, CUDA:
         model = ReferenceModel(config, len(vocabulary))
-        calls = attention(model, [pieces[0]._each(mode.from_tensor) for pieces in tasks])
+        with AttentionCalls() as seen, torch.autocast("cuda", torch.bfloat16):
+            for pieces in tasks:
+                model(pieces[0]._each(mode.from_tensor).to(CUDA))
+    calls = seen.noted
     assert len(calls) == 2 * config.model.layers
     assert any(call["attn_mask"].shape[-1] % 8 for call in calls), "a length that shows it"
     for call in calls:
