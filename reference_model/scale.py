@@ -112,7 +112,7 @@ class Point:
 
     @property
     def efficiency(self) -> float:
-        """Share of the time in which GPUs compute, if arithmetic alone took the assumed share of their peak."""
+        """Share of the time in which GPUs compute, if arithmetic alone took the share of their peak that one was measured at."""
         return self.captions * self.costs.seconds / self.gpus / self.update
 
     @property
@@ -223,16 +223,16 @@ def plan_table(title: str, config: Config, captions: Mapping[int, int], costs: C
     def cells(values: Sequence[float], form: str) -> list[Content]:
         return [Cell(value, form) for value in values]
 
-    from reference_model.measure import GPU_SHARE
+    from reference_model.measure import assumption
 
-    peak = f"projected: {GPU_SHARE:.0%} of an H100's bf16 peak"
     grid.add("captions per update", *(count(round(run.captions)) for run in runs), "set")
     grid.add("images per update", *(count(run.images) for run in runs), f"counted: {CAPTIONS_PER_IMAGE} captions each")
     possible = [run.gpus <= run.images for run in runs]
     grid.add("trains at all", *("yes" if each else "no: a GPU without an image" for each in possible), "counted")
     add("most images on one GPU, the others wait", [count(run.images_per_gpu) for run in runs], "counted")
     add("updates", [count(round(run.updates)) for run in runs], "counted")
-    add("arithmetic of an update, ms", cells([1e3 * run.arithmetic for run in runs], "{:,.1f}"), peak)
+    arithmetic = cells([1e3 * run.arithmetic for run in runs], "{:,.1f}")
+    add("arithmetic of an update, ms", arithmetic, assumption(config.train.precision))
     add("gradients sent by a GPU, MB", cells([run.traffic / 1e6 for run in runs], "{:,.0f}"), "counted, fp32 ring")
     add(
         "the same, ms",

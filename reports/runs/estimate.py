@@ -110,11 +110,12 @@ def _measure(config: Config, splits: dict[str, Split]) -> Cost:
     checked = min(config.train.validate_images, splits["val"].n_images) / splits["val"].n_images * splits["val"].n_boxes
     total += generating * (validations * checked + splits["val"].n_boxes + splits["test"].n_boxes)
     before, steps = trial.before()  # such as RSTNet's language model, which the rows of a seed share
+    gpu_time = gpu_seconds(work, config.train.precision)
     if steps:
         total += steps * time_of(before)
-        work += steps * count_flops(before)
+        gpu_time += gpu_seconds(steps * count_flops(before), "fp32")
     parameters, _ = count_parameters(config, trial.vocabulary_size)
-    return Cost(total, "measured steps", gpu_seconds(work, config.train.precision) / 3600, parameters)
+    return Cost(total, "measured steps", gpu_time / 3600, parameters)
 
 
 def wall_time(seconds: Sequence[float], at_once: int) -> float:

@@ -8,7 +8,7 @@ from tiny_runs import tiny
 from benchmark.dataset.store import Split
 from benchmark.grid import duration
 from reference_model.dry_run import plan_table
-from reference_model.measure import Trial, assumption, count_parameters, fastest, gpu_seconds, peak
+from reference_model.measure import GPU_SHARES, Trial, assumption, count_parameters, fastest, gpu_seconds, peak
 from reference_model.run_folder import build_model
 
 
@@ -91,5 +91,6 @@ def test_peaks_are_found_by_the_names_of_devices() -> None:
 
 def test_projections_read_the_precision() -> None:
     """Hours in bf16 promised for a run in fp32."""
-    assert gpu_seconds(1e18, "fp32") == pytest.approx(gpu_seconds(1e18, "bf16") * 989 / 67)
+    for precision, share in GPU_SHARES.items():
+        assert gpu_seconds(1e18, precision) == pytest.approx(1e18 / (share * peak("H100", precision)))
     assert "(tf32)" in assumption("tf32")
