@@ -112,7 +112,7 @@ class Point:
 
     @property
     def efficiency(self) -> float:
-        """Share of the time in which GPUs compute, if arithmetic alone took the share of their peak that one was measured at."""
+        """Share of the time in which GPUs compute, if arithmetic alone took the share of their peak that was measured on one."""
         return self.captions * self.costs.seconds / self.gpus / self.update
 
     @property

@@ -59,6 +59,12 @@ def additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
     return aligned.masked_fill_(mask, 0.0)
 
 
+def product_type(x: Tensor) -> torch.dtype:
+    """The type in which matrix products of a tensor are computed: autocast's where it is on, else the tensor's own."""
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+
+
 class AuthorsNorm(nn.Module):
     """The release's norm: unbiased standard deviation, epsilon outside the root (paper_vs_code: norm)."""
 
@@ -140,6 +146,7 @@ class Layer(nn.Module):
             Output of the kept positions, (B, W, D).
         """
         h = self.attention_norm(x)
+        h = h.to(product_type(h))  # once, where autocast would convert it for each of the three products
         key, value = self._split(self.key(h)), self._split(self.value(h))
         if cache is not None:
             key, value = cache.extend(key, value)
@@ -184,8 +191,7 @@ class Transformer(nn.Module):
 
         The mask is boolean here: True where a new position may look.
         """
-        kind = x.device.type
-        mask = additive(mask, torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype)
+        mask = additive(mask, product_type(x))
         for i, layer in enumerate(self.layers):
             last = i == len(self.layers) - 1
             x = layer(x, mask, cache[i] if cache else None, keep if last else ALL)

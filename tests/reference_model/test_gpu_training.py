@@ -378,6 +378,22 @@ def test_attention_gets_what_its_fast_kernels_take(
         assert all(stride % 8 == 0 for stride in mask.stride()[:-1])
 
 
+def test_norms_are_converted_once_for_all_products_that_read_them(
+    splits: Splits, vocabulary: Vocabulary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A conversion to bf16 for queries, keys and values each, and back in the backward pass: mere traffic of memory."""
+    config = tiny("full", *PAPER, "cm.batches=cycle")
+    tasks = one_of_each_task(config, splits, vocabulary)
+    with fake_gpu(monkeypatch) as mode, CUDA:
+        model = ReferenceModel(config, len(vocabulary))
+        for pieces in tasks:
+            with Operations() as seen, torch.autocast("cuda", torch.bfloat16):
+                model(pieces[0]._each(mode.from_tensor).to(CUDA))
+            normed = {id(result[0]) for name, _, result in seen.noted if name == "native_layer_norm"}
+            casts = [args[0] for name, args, _ in seen.noted if name == "_to_copy" and id(args[0]) in normed]
+            assert len(casts) == 2 * config.model.layers
+
+
 def test_convolutions_stay_in_channels_last(splits: Splits, vocabulary: Vocabulary, tmp_path: Path) -> None:
     """A layer of the ResNet that turns its tensors around, forward or backward, and so all that come after it."""
     config = tiny("context", *PAPER, "train.precision=fp32", "inputs.image_side=64", "inputs.grid=2")
