@@ -46,7 +46,8 @@ def main(
 
     The parts are equality, training, decoding, loader, rows (three rows of Table 2 at mini size) and compile. No
     network is needed and no weights. The embedded data set is made first if it is not there yet; that takes minutes,
-    once, and does not count. All parts but rows and compile took an H100 two minutes, the first compiled update nearly two more.
+    once, and does not count. All parts but rows and compile took an H100 two minutes, the first compiled update nearly
+    two more.
 
     Examples::
 

@@ -40,9 +40,9 @@ PEAKS: dict[str, dict[str, float]] = {
     "A10": {"bf16": 125, "tf32": 62.5, "fp32": 31.2},
     "RTX 4090": {"bf16": 165, "tf32": 82.6, "fp32": 82.6},
 }
-#: For each precision, the share of its peak that one NVIDIA H100 80GB HBM3 reached in training `full` at the paper's size,
-#: 408 captions an update, not compiled: measured by `gpu_check` with PyTorch 2.11. Every projection assumes it, whatever
-#: the network and the size of its updates.
+#: For each precision, the share of its peak that one NVIDIA H100 80GB HBM3 reached in training `full` at the paper's
+#: size, 408 captions an update, not compiled: measured by `gpu_check` with PyTorch 2.11. Every projection assumes it,
+#: whatever the network and the size of its updates.
 GPU_SHARES = {"bf16": 0.176, "tf32": 0.226, "fp32": 0.542}
 
 Clock = Callable[[], float]

@@ -112,7 +112,7 @@ class Point:
 
     @property
     def efficiency(self) -> float:
-        """Share of the time in which GPUs compute, if arithmetic alone took the share of their peak that was measured on one."""
+        """Share of the time in which GPUs compute, if arithmetic alone took the measured share of their peak."""
         return self.captions * self.costs.seconds / self.gpus / self.update
 
     @property
