@@ -28,7 +28,7 @@ from benchmark.dataset.schema import AnnotationRow
 from benchmark.processes import end_after, ending_signals
 from reference_model.batch import PAD, SOS, Batch, target_places
 from reference_model.config import Config, InputConfig
-from reference_model.training.inputs import PreparedSplit, grid_cells, info_ids, prepare_picture
+from reference_model.training.inputs import PreparedSplit, grid_cells, hidden_boxes, info_ids, prepare_picture
 from reference_model.training.matching import Negatives, draw_negatives, shares_at
 from reference_model.training.vocabulary import Vocabulary
 
@@ -257,7 +257,7 @@ def image_batch(
 ) -> Batch:
     """The batch of one image, which need not be in a data set, for decoding; the same as `collate` makes with `sos`."""
     boxes = torch.tensor(row["boxes"], dtype=torch.float32)
-    pictures = [prepare_picture(picture, row["masked_boxes"], inputs)] if inputs.image else []
+    pictures = [prepare_picture(picture, hidden_boxes(row), inputs)] if inputs.image else []
     return Batch(
         images=torch.from_numpy(np.stack(pictures)) if pictures else None,
         info=torch.tensor([info_ids(row, inputs, vocabulary) or [PAD]]),

@@ -33,7 +33,7 @@ from reference_model.processor import this_processor
 from reference_model.training.inputs import PreparedSplit
 
 #: Raised when other code makes other features of the same pictures.
-FORMAT = 1
+FORMAT = 2
 
 #: Images that go through the backbone at once.
 _AT_ONCE = 64

@@ -44,7 +44,7 @@ from reference_model.neighbors import Kind, neighbours, neighbours_of_many
 from reference_model.training.vocabulary import Vocabulary
 
 #: Raised when other code makes other arrays of the same input.
-FORMAT = 3
+FORMAT = 4
 
 #: Number of images of a shard, about two seconds of one core, and of a step within it.
 SHARD, _STEP = 20_000, 1024
@@ -98,6 +98,12 @@ def _cells_around(boxes: np.ndarray, found: np.ndarray, inputs: InputConfig) -> 
     cells = grid_index(boxes, inputs.grid, inputs.grid_map)
     around = np.where(found[:, :, None] >= 0, cells[found], np.int8(-1))
     return np.concatenate([cells[:, None], around], axis=1)
+
+
+def hidden_boxes(row: AnnotationRow) -> list[list[float]]:
+    """What is blacked out of an image: its masked boxes, and those of its boxes that are not among them."""
+    masked = row["masked_boxes"]
+    return [*masked, *(box for box in row["boxes"] if box not in masked)]
 
 
 def prepare_picture(picture: Image.Image, masked: Boxes, inputs: InputConfig) -> np.ndarray:
@@ -176,14 +182,14 @@ class _Preparation:
         add("captions", [vocabulary.encode_caption(caption, inputs.max_caption) for caption in captions])
         add("info", [info_ids(row, inputs, vocabulary) for row in rows])
         add("ids", [np.frombuffer(row["image_id"].encode("ascii"), np.uint8) for row in rows])
-        add("masked", [np.array(row["masked_boxes"], np.float64).reshape(-1, 4) for row in rows])
+        add("masked", [np.array(hidden_boxes(row), np.float64) for row in rows])
         ends = totals["box_offsets"] + np.cumsum([len(own) for own in boxes])
         totals["box_offsets"] = int(ends[-1])
         _append(files["box_offsets"], "box_offsets", ends)
         if self.keep_images:
             for row in rows:
                 picture = self.split.image(row["image_id"])
-                _append(files["images"], "images", prepare_picture(picture, row["masked_boxes"], inputs))
+                _append(files["images"], "images", prepare_picture(picture, hidden_boxes(row), inputs))
 
     def _neighbours(self, rows: Sequence[AnnotationRow], boxes: Sequence[np.ndarray], kind: Kind) -> list[np.ndarray]:
         """Neighbours of the boxes of each image; images with equally many boxes are computed together."""

@@ -147,7 +147,7 @@ def _train(job: Job, run: Run, lock: int) -> Outcome:
     seconds = time.time() - started
     run.note(seconds=run.made_by.get("seconds", 0.0) + seconds)
     if run.complete:
-        run.note(seconds_per_update=run.seconds_per_update, python=platform.python_version(), machine=_machine())
+        run.note(seconds_per_update=run.seconds_per_update, machine=_machine())
         return Outcome(job, "trained", seconds)
     if CHILDREN.stopping:
         return Outcome(job, "interrupted", seconds)

@@ -17,8 +17,10 @@ from benchmark.rendering import draw_captions
 from reference_model.config import override
 from reference_model.registry import named
 from reference_model.run_folder import build_model
+from reference_model.training.batches import image_batch
 from reference_model.training.distributed import World
 from reference_model.training.evaluation import predict
+from reference_model.training.inputs import PreparedSplit
 from reference_model.training.trainer import Trainer
 from reference_model.training.vocabulary import Vocabulary
 
@@ -70,6 +72,38 @@ def exact_match(variant: str, splits: dict[str, Split], folder: Path) -> float:
     ).train()
     written = predict(model, val, vocabulary)
     return float(np.mean([a == characters(b) for a, b in zip(written, splits["val"].captions, strict=True)]))
+
+
+def test_a_box_that_no_mask_covers_is_hidden_too(tmp_path: Path) -> None:
+    """A data set whose masked boxes lack a box, so that its caption can be read off the picture."""
+    (tmp_path / "images").mkdir()
+    row: AnnotationRow = {
+        "image_id": "one",
+        "width": 64,
+        "height": 64,
+        "title": "面霜",
+        "attributes": "",
+        "category": "面霜",
+        "boxes": [[0.0, 0.0, 0.5, 0.5], [0.5, 0.0, 1.0, 0.5]],
+        "captions": ["一一", "鼎鼎"],
+        "masked_boxes": [[0.0, 0.5, 0.5, 1.0], [0.0, 0.0, 0.5, 0.5]],
+    }
+    white = Image.new("RGB", (64, 64), "white")
+    white.save(tmp_path / "images" / "one.png")
+    with SplitWriter(tmp_path, "train") as writer:
+        writer.append(row)
+    write_description(tmp_path, name="one", synthetic=True, splits={"train": writer.summary()})
+    split = open_directory(tmp_path)["train"]
+    vocabulary = Vocabulary.of_split(split)
+    config = override(named("context", "mini"), ["model.backbone_weights=none"])
+    data = [PreparedSplit(split, config.inputs, vocabulary, keep_images=keep) for keep in (True, False)]
+    images = image_batch(row, white, config.inputs, vocabulary).images
+    assert images is not None
+    for picture in (*(each.picture(0) for each in data), images[0].numpy()):
+        half = picture.shape[1] // 2
+        assert not picture[:, : half - 2].any()
+        assert not picture[:, half + 2 :, : half - 2].any()
+        assert (picture[:, half + 2 :, half + 2 :] == 255).all()
 
 
 @pytest.mark.slow
