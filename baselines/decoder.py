@@ -1,4 +1,4 @@
-"""Memory of the decoders of M2 and RSTNet: what each layer attends to, and the caption so far.
+"""What the decoders of M2 and RSTNet share: what each layer attends to, and the caption so far.
 
 Shapes: B boxes, S encoder outputs, K info characters, D width, H heads.
 """
@@ -20,13 +20,12 @@ class Seen:
     Attributes:
         levels: keys and values, (B, H, S, D / H) each, of the encoder's layers that the decoder layer attends to: of
             all in M2, of the last one in RSTNet.
-        info: keys and values of product info, (B, H, K, D / H) each; None for a variant without.
-        info_mask: True where a character of product info is real, (B, 1, 1, K).
+        info: keys and values of product info, (B, H, K, D / H) each, and a mask, True where a character of it is real,
+            (B, 1, 1, K); None for a variant without.
     """
 
     levels: list[KeysValues]
-    info: KeysValues | None = None
-    info_mask: Tensor | None = None
+    info: tuple[KeysValues, Tensor] | None = None
 
     def add_info(self, attention: Attention, info: tuple[Tensor, Tensor], image_of_box: Tensor) -> None:
         """Add product info, whose keys and values are computed once per image and then copied to its boxes.
@@ -37,14 +36,14 @@ class Seen:
             image_of_box: see `Batch`.
         """
         keys, values = attention.keys_values(info[0])
-        self.info = (keys[image_of_box], values[image_of_box])
-        self.info_mask = info[1][image_of_box][:, None, None]
+        self.info = (keys[image_of_box], values[image_of_box]), info[1][image_of_box][:, None, None]
 
     def reorder(self, rows: Tensor) -> None:
         """Select and reorder rows, as beam search requires."""
         self.levels = [(keys[rows], values[rows]) for keys, values in self.levels]
-        if self.info is not None and self.info_mask is not None:
-            self.info, self.info_mask = (self.info[0][rows], self.info[1][rows]), self.info_mask[rows]
+        if self.info is not None:
+            (keys, values), mask = self.info
+            self.info = (keys[rows], values[rows]), mask[rows]
 
 
 @dataclass
@@ -61,3 +60,18 @@ class DecoderState:
         for cache in self.caches:
             if cache.length:
                 cache.reorder(rows)
+
+
+def attend_to_caption(attention: Attention, x: Tensor, mask: Tensor | None, cache: LayerCache | None) -> Tensor:
+    """Self-attention of new positions of a caption, (B, Q, D) to (B, Q, D).
+
+    Args:
+        attention: the layer's attention.
+        x: the new positions.
+        mask: True where a new position may look in the caption so far, (B or 1, 1, Q, S); None: everywhere.
+        cache: keys and values of earlier positions; those of the new ones are added.
+    """
+    keys_values = attention.keys_values(x)
+    if cache is not None:
+        keys_values = cache.extend(*keys_values)
+    return attention(x, keys_values, mask)

@@ -44,6 +44,10 @@ class Inputs(nn.Module):
         """The vector of each box, (B, D)."""
         return self.location(batch.cells, self.grid) + self.segments.weight[LOCATION]
 
+    def regions(self, batch: Batch) -> Tensor:
+        """The cells of each box's image and, behind them, the box, (B, G + 1, D)."""
+        return torch.cat([self.cells(batch)[batch.image_of_box], self.box(batch)[:, None]], dim=1)
+
     def info(self, batch: Batch, words: Words) -> tuple[Tensor, Tensor]:
         """The characters of each image's product info, (I, K, D), and which of them are real, (I, K)."""
         return words(batch.info) + self.segments.weight[INFO], is_real(batch.info)

@@ -37,6 +37,10 @@ Natural = Annotated[int, Bounds(0)]
 Amount = Annotated[float, Bounds(0)]
 Share = Annotated[float, Bounds(0, 1)]
 
+#: Metadata of a setting, or of a group of them, that was added after runs were stored. At its default it is not part of
+#: the hash, and files of runs may lack it: these runs are what they were.
+LATER = {"later": True}
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -231,7 +235,7 @@ class Config:
     @property
     def hash(self) -> str:
         """Hash of all settings but name and profile: equal configurations are one run, whatever they are called."""
-        content = to_dict(self)
+        content = json.loads(json.dumps(_deciding(self)))
         del content["name"], content["profile"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -246,11 +250,21 @@ def to_dict(config: Any) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
+def _deciding(group: Any) -> dict[str, Any]:
+    """The settings of a group without those that came later and are at their default (see `LATER`)."""
+    values = {field.name: (field, getattr(group, field.name)) for field in dataclasses.fields(group)}
+    return {
+        name: _deciding(value) if dataclasses.is_dataclass(value) else value
+        for name, (field, value) in values.items()
+        if not (field.metadata == LATER and value == field.default)
+    }
+
+
 def from_dict(content: dict[str, Any], kind: type[C]) -> C:
     """The inverse of `to_dict`.
 
     Args:
-        content: a value for every setting.
+        content: a value for every setting; those that came later (see `LATER`) may be missing.
         kind: the type of configuration, `registry.network(content["system"]).config`.
 
     Raises:
@@ -309,7 +323,10 @@ def _build(kind: type, content: Any, path: str, problems: list[str]) -> Any:
         return None
     hints, values, before = get_type_hints(kind, include_extras=True), {}, len(problems)
     problems += [f"{path}{name}: {_no_such_setting(name, list(hints))}" for name in content if name not in hints]
+    came_later = {field.name for field in dataclasses.fields(kind) if field.metadata == LATER}
     for name, hint in hints.items():
+        if name not in content and name in came_later:
+            continue
         if name not in content:
             problems.append(f"{path}{name}: missing")
         elif dataclasses.is_dataclass(hint):

@@ -51,10 +51,13 @@ def generation_loss(logits: Tensor, targets: Tensor, places: Tensor, smoothing: 
     Returns:
         A scalar.
     """
-    rows, columns = places
-    losses = smoothed_divergence(logits, targets[rows, columns], smoothing)
+    return summed(smoothed_divergence(logits, targets[places[0], places[1]], smoothing), targets, places, reduce)
+
+
+def summed(losses: Tensor, targets: Tensor, places: Tensor, reduce: str) -> Tensor:
+    """The sum of the losses of characters, (N,), weighted as `reduce` says; see `generation_loss`."""
     if reduce == "caption":
-        losses = losses / (targets != PAD).sum(dim=1)[rows]
+        losses = losses / (targets != PAD).sum(dim=1)[places[0]]
     return losses.sum()
 
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from reference_model.config import Config, Count, ModelConfig
+from baselines.config import TattConfig
+from reference_model.config import Count, ModelConfig
 from reference_model.registry import Network
 
 
@@ -14,7 +15,7 @@ class M2Options:
 
 
 @dataclass(frozen=True)
-class M2Config(Config):
+class M2Config(TattConfig):
     """A run of M2; `model.layers` counts those of the encoder, and as many of the decoder."""
 
     system: str = "m2"

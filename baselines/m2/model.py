@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from baselines.attention import Attention, FeedForward, causal_mask
 from baselines.captioner import Captioner
-from baselines.decoder import DecoderState, KeysValues, Seen
+from baselines.decoder import DecoderState, KeysValues, Seen, attend_to_caption
 from baselines.inputs import Inputs
 from baselines.m2.config import M2Config
+from baselines.tatt import InfoEncoder
 from reference_model.batch import Batch
 from reference_model.embeddings import Words
 from reference_model.transformer import LayerCache
@@ -92,17 +93,14 @@ class M2DecoderLayer(nn.Module):
             seen: encoder outputs to attend to.
             cache: keys and values of earlier positions; those of the new ones are added.
         """
-        keys_values = self.self_attention.keys_values(x)
-        if cache is not None:
-            keys_values = cache.extend(*keys_values)
-        x = self.self_norm(x + self.drop(self.self_attention(x, keys_values, mask)))
+        x = self.self_norm(x + self.drop(attend_to_caption(self.self_attention, x, mask, cache)))
         mixed = torch.zeros_like(x)
         for gate, level in zip(self.gates, seen.levels, strict=True):
             found = self.cross_norm(x + self.drop(self.cross_attention(x, level)))
             mixed = mixed + torch.sigmoid(gate(torch.cat([x, found], dim=2))) * found
         inputs = len(seen.levels)
-        if seen.info is not None and seen.info_mask is not None:
-            found = self.info_norm(x + self.drop(self.info_attention(x, seen.info, seen.info_mask)))
+        if seen.info is not None:
+            found = self.info_norm(x + self.drop(self.info_attention(x, *seen.info)))
             mixed = mixed + torch.sigmoid(self.info_gate(torch.cat([x, found], dim=2))) * found
             inputs += 1
         return self.feed_forward(mixed / math.sqrt(inputs))
@@ -119,6 +117,7 @@ class M2Transformer(Captioner):
         self.inputs = Inputs(config, norm=True)
         self.encoder = nn.ModuleList(M2EncoderLayer(config) for _ in range(model.layers))
         self.decoder = nn.ModuleList(M2DecoderLayer(config) for _ in range(model.layers))
+        self.info_encoder = InfoEncoder(config)
         self.output = nn.Linear(model.width, vocabulary_size, bias=False)
         self.initialise()
         for module in self.modules():
@@ -126,12 +125,12 @@ class M2Transformer(Captioner):
                 module.install_memory()
 
     def _look(self, batch: Batch) -> list[Seen]:
-        x = torch.cat([self.inputs.cells(batch)[batch.image_of_box], self.inputs.box(batch)[:, None]], dim=1)
+        x = self.inputs.regions(batch)
         levels = []
         for layer in self.encoder:
             x = layer(x)
             levels.append(x)
-        info = self.inputs.info(batch, self.words) if self.config.inputs.info else None
+        info = self.info_encoder(self.inputs.info(batch, self.words)) if self.config.inputs.info else None
         return [cast(M2DecoderLayer, layer).look(levels, info, batch.image_of_box) for layer in self.decoder]
 
     def hidden(self, batch: Batch, given: Tensor) -> Tensor:

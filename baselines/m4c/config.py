@@ -1,9 +1,10 @@
 """M4C-Captioner: settings and variants."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from benchmark.errors import InputError
-from reference_model.config import Config
+from reference_model.config import LATER, Config
 from reference_model.registry import Network
 
 
@@ -12,6 +13,12 @@ class CopyOptions:
     """Options of the pointer over product info."""
 
     types: bool = False  # tell the decoder, as the original does, which of its characters product info has too
+    #: `softmax`: one distribution over characters, to which entry and copies add up; `bce`, as the original: a sigmoid
+    #: for each entry and each copy, all that are the target's are to be 1, and the highest of all is written.
+    loss: Literal["softmax", "bce"] = field(default="softmax", metadata=LATER)
+    #: How a character that product info has is read: by its word embedding, or as the original reads copies, by the
+    #: token of its (first) place in product info.
+    input: Literal["word", "pointer"] = field(default="word", metadata=LATER)
 
 
 @dataclass(frozen=True)
@@ -23,8 +30,16 @@ class M4CConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        problems = []
         if not self.inputs.info:
-            raise InputError("inputs.info: got false, expected true, since product info is all there is to copy from")
+            problems.append("inputs.info: got false, expected true, since product info is all there is to copy from")
+        if self.copying.loss == "bce" and self.cg.label_smoothing:
+            problems.append(
+                f"cg.label_smoothing: got {self.cg.label_smoothing:g}, expected 0 with copying.loss=bce, whose targets "
+                "are no distribution"
+            )
+        if problems:
+            raise InputError(*problems)
 
 
 _SIZES = ("model.layers=2", "model.feed_forward=512")

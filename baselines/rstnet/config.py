@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from baselines.config import TattConfig
 from benchmark.errors import InputError
-from reference_model.config import Amount, Config, Count, ModelConfig
+from reference_model.config import Amount, Count, ModelConfig
 from reference_model.registry import Network
 
 
@@ -32,7 +33,7 @@ class LanguageModelOptions:
 
 
 @dataclass(frozen=True)
-class RSTNetConfig(Config):
+class RSTNetConfig(TattConfig):
     """A run of RSTNet; `model.layers` counts those of the encoder, and the plain ones of the decoder."""
 
     system: str = "rstnet"

@@ -20,12 +20,13 @@ from torch import Tensor, nn
 
 from baselines.attention import Attention, FeedForward, causal_mask
 from baselines.captioner import Captioner
-from baselines.decoder import DecoderState, KeysValues, Seen
+from baselines.decoder import DecoderState, KeysValues, Seen, attend_to_caption
 from baselines.inputs import Inputs
 from baselines.rstnet.config import RSTNetConfig
 from baselines.rstnet.geometry import box_positions, cell_boxes, relations
 from baselines.rstnet.language_model import CharacterModel, install
 from baselines.rstnet.signal import LanguageSignal, SignalState
+from baselines.tatt import InfoEncoder
 from reference_model.batch import Batch
 from reference_model.config import override
 from reference_model.embeddings import Words, is_real
@@ -112,16 +113,13 @@ class RSTNetDecoderLayer(nn.Module):
         else:
             found = self.attend_adaptively(x, image, signal)[0]
         x = self.image_residual(x, x, found)
-        if seen.info is not None and seen.info_mask is not None:
-            x = self.info_residual(x, x, self.info_attention(x, seen.info, seen.info_mask))
+        if seen.info is not None:
+            x = self.info_residual(x, x, self.info_attention(x, *seen.info))
         return self.feed_forward(x)
 
     def attend_self(self, x: Tensor, mask: Tensor | None, cache: LayerCache | None = None) -> Tensor:
         """Apply the self-attention block alone; see `forward`."""
-        keys_values = self.self_attention.keys_values(x)
-        if cache is not None:
-            keys_values = cache.extend(*keys_values)
-        return self.self_residual(x, x, self.self_attention(x, keys_values, mask))
+        return self.self_residual(x, x, attend_to_caption(self.self_attention, x, mask, cache))
 
     def attend_adaptively(self, x: Tensor, image: KeysValues, signal: Tensor) -> tuple[Tensor, Tensor]:
         """Attention over the image and each position's own signal; what was found, and visualness (B, H, Q)."""
@@ -159,6 +157,7 @@ class RSTNet(Captioner):
         self.encoder = nn.ModuleList(RSTNetEncoderLayer(config) for _ in range(model.layers))
         layers = [RSTNetDecoderLayer(config, adaptive=False) for _ in range(model.layers)]
         self.decoder = nn.ModuleList([*layers, RSTNetDecoderLayer(config, adaptive=True)])
+        self.info_encoder = InfoEncoder(config)
         self.output = nn.Linear(model.width, vocabulary_size, bias=False)
         self.initialise()
         # Last: a pre-trained language model must not be initialised away.
@@ -183,13 +182,13 @@ class RSTNet(Captioner):
 
     def _look(self, batch: Batch) -> list[Seen]:
         d, side = self.config.model.width, self.inputs.features.cells_per_side
-        x = torch.cat([self.inputs.cells(batch)[batch.image_of_box], self.inputs.box(batch)[:, None]], dim=1)
+        x = self.inputs.regions(batch)
         cells = cell_boxes(side, x.device).expand(len(x), -1, -1)
         positions = box_positions(torch.cat([cells, batch.boxes[:, None]], dim=1), d, 1 / side)
         geometry = self._geometry(batch.boxes)
         for layer in self.encoder:
             x = layer(x, positions, geometry)
-        info = self.inputs.info(batch, self.words) if self.config.inputs.info else None
+        info = self.info_encoder(self.inputs.info(batch, self.words)) if self.config.inputs.info else None
         return [cast(RSTNetDecoderLayer, layer).look(x, positions, info, batch.image_of_box) for layer in self.decoder]
 
     def hidden(self, batch: Batch, given: Tensor) -> Tensor:
@@ -242,7 +241,8 @@ def prepare(
     device = known.bias.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        plain = RSTNet(override(config, ["inputs.info=false", "model.backbone_weights=none"]), len(vocabulary))
+        without = ["inputs.info=false", "tatt.encoder_layers=0", "model.backbone_weights=none"]
+        plain = RSTNet(override(config, without), len(vocabulary))
         first = cast(CharacterModel, plain.signal.language_model).to(device)
         note = install(first, config.language_model, splits, vocabulary, seed)
     known.load_state_dict(first.state_dict())

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.attention import Attention, FeedForward, causal_mask
+from baselines.decoder import attend_to_caption
 from baselines.rstnet.config import RSTNetConfig
 from baselines.rstnet.language_model import BertModel, CharacterModel
 from reference_model.embeddings import Words, sinusoid
@@ -72,13 +73,9 @@ class LanguageSignal(nn.Module):
     def forward(self, characters: Tensor, words: Words, first: int = 0, state: SignalState | None = None) -> Tensor:
         """The signal at characters that start at position `first`; (B, T) to (B, T, D)."""
         x = self._read(characters, words, first, state) + self.positions[first : first + characters.shape[1]]
-        keys_values = self.attention.keys_values(x)
-        mask = None
-        if state is None or state.own is None:
-            mask = causal_mask(characters.shape[1], x.device)
-        else:
-            keys_values = state.own.extend(*keys_values)
-        x = self.norm(x + self.drop(self.attention(x, keys_values, mask)))
+        own = state.own if state is not None else None
+        mask = causal_mask(characters.shape[1], x.device) if own is None else None
+        x = self.norm(x + self.drop(attend_to_caption(self.attention, x, mask, own)))
         return self.feed_forward(x)
 
     def _read(self, characters: Tensor, words: Words, first: int, state: SignalState | None) -> Tensor:

@@ -11,15 +11,16 @@ import torch
 from tiny_runs import prepared, tiny
 
 from baselines.m2.model import MemoryAttention
-from baselines.m4c.model import copied_log_probabilities
+from baselines.m4c.model import copied_log_probabilities, highest_scores, multi_label_losses
 from baselines.rstnet.geometry import box_positions, cell_boxes, relations
 from baselines.rstnet.language_model import CharacterModel, install
 from baselines.rstnet.model import prepare
 from baselines.updown.model import AdditiveAttention
 from benchmark.dataset.store import Split
-from reference_model.batch import PAD, SEP, SOS
+from benchmark.errors import InputError
+from reference_model.batch import PAD, SEP, SOS, UNK
 from reference_model.dry_run import plan_table
-from reference_model.embeddings import sinusoid
+from reference_model.embeddings import CAPTION, INFO, sinusoid
 from reference_model.measure import Trial, count_flops
 from reference_model.run_folder import build_model
 from reference_model.training.batches import collate
@@ -232,6 +233,106 @@ def test_padding_and_separators_are_never_copied(splits: Splits, vocabulary: Voc
     share = model.copied_share(batch)
     assert bool(((share >= 0) & (share <= 1)).all())
     assert float(share.max()) > 0
+
+
+def test_sigmoids_of_the_original_want_the_entry_and_every_copy() -> None:
+    """A copy of the target that is pushed down; padding that is wanted; a best copy that is not what is written."""
+    scores = torch.tensor([[0.5, -1.0, 0.3, 2.0, -0.2, 1.5, 0.1], [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]])
+    copies = torch.tensor([[0.7, 3.0, 9.0, -1.0], [-2.0, 0.2, 9.0, 0.1]])
+    characters = torch.tensor([[5, 6, PAD, 5], [6, 6, PAD, 5]])
+    allowed = characters != PAD
+    targets = torch.tensor([5, 6])
+    found = multi_label_losses(scores, copies, characters, allowed, targets)
+    for n in range(2):
+        each = [(float(score), character == targets[n]) for character, score in enumerate(scores[n])]
+        each += [
+            (float(score), character == targets[n])
+            for score, character in zip(copies[n], characters[n].tolist(), strict=True)
+            if character != PAD
+        ]
+        expected = sum(np.log1p(np.exp(-score if wanted else score)) for score, wanted in each)
+        assert float(found[n]) == pytest.approx(expected, rel=1e-5)
+    best = highest_scores(scores, copies, characters, allowed)
+    assert best[0].tolist() == pytest.approx([0.5, -1.0, 0.3, 2.0, -0.2, 1.5, 3.0])
+    assert best[1].tolist() == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+
+
+@pytest.mark.parametrize("reduce", ["token", "caption"])
+def test_the_loss_of_sigmoids_is_summed_over_the_batch(reduce: str, splits: Splits, vocabulary: Vocabulary) -> None:
+    """An option that is accepted and trains with the softmax, or forgets how captions are weighted."""
+    overrides = ("copying.loss=bce", "cg.label_smoothing=0", f"cg.reduce={reduce}")
+    model = built(vocabulary, "m4c-copy", *overrides).eval()
+    batch = collate(prepared(splits["train"], tiny("m4c-copy"), vocabulary), np.arange(12))
+    hidden, pointed = model._states(batch, batch.captions[:, :-1])
+    logits, copies = model.logits(hidden), model._copies(hidden, pointed)
+    expected = 0.0
+    for b, targets in enumerate(batch.captions[:, 1:]):
+        real = targets[targets != PAD]
+        losses = [
+            multi_label_losses(
+                logits[b, t : t + 1], copies[b, t : t + 1], pointed.characters[b : b + 1], pointed.allowed[b : b + 1], c
+            )
+            for t, c in enumerate(real[:, None])
+        ]
+        expected += float(sum(losses)) / (len(real) if reduce == "caption" else 1)
+    assert float(model.loss(batch)) * batch.normaliser == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(InputError, match=r"cg.label_smoothing: got 0.1, expected 0 with copying.loss=bce"):
+        tiny("m4c-copy", "copying.loss=bce")
+
+
+def test_copied_characters_are_read_as_their_place_in_product_info(splits: Splits, vocabulary: Vocabulary) -> None:
+    """A copy that is read as a word; a separator or an unknown character that is taken for a copy."""
+    config = tiny("m4c-copy", "copying.input=pointer")
+    model = built(vocabulary, "m4c-copy", "copying.input=pointer").eval()
+    batch = collate(prepared(splits["train"], config, vocabulary), np.arange(12))
+    info = batch.info[batch.image_of_box]
+    given = batch.captions[:, :-1].clone()
+    given[:, 2], given[:, 3], given[:, 4] = SEP, UNK, info[:, 5]
+    info[:, 7] = UNK
+    found = model._as_read(model.captions(given), given, info)
+    segments, words = model.segments.weight, model.words
+    copied = 0
+    for b, t in np.ndindex(*given.shape):
+        character = int(given[b, t])
+        token = words.table.weight[character] * words.scale + words.positions[t] + segments[CAPTION]
+        if character in info[b].tolist() and character not in (PAD, SEP, UNK):
+            token = token + words.positions[info[b].tolist().index(character)] + segments[INFO]
+            copied += 1
+        assert torch.allclose(found[b, t], token, atol=1e-6)
+    assert copied >= batch.n_boxes
+    same = built(vocabulary, "m4c-copy").eval()
+    assert not torch.allclose(model.full_logits(batch, given), same.full_logits(batch, given), atol=1e-4)
+
+
+@pytest.mark.parametrize("variant", ["m2-tatt", "rstnet-tatt"])
+def test_layers_encode_product_info_for_each_image_alone(variant: str, splits: Splits, vocabulary: Vocabulary) -> None:
+    """Layers that are built and not used; padding, or another image's product info, that is read along."""
+    model = built(vocabulary, variant, "tatt.encoder_layers=2").eval()
+    batch = collate(prepared(splits["train"], tiny(variant), vocabulary), np.arange(12))
+    x, real = model.inputs.info(batch, model.words)
+    found = model.info_encoder((x, real))[0]
+    for i in range(len(x)):
+        expected = x[i, real[i]]
+        for layer in model.info_encoder.layers:
+            attention, heads = layer.attention, layer.attention.heads
+            query, key, value = (
+                linear(expected).unflatten(1, (heads, -1))
+                for linear in (attention.query, attention.key, attention.value)
+            )
+            looked = []
+            for h in range(heads):
+                scores = query[:, h] @ key[:, h].T / key.shape[2] ** 0.5
+                looked.append(scores.softmax(dim=1) @ value[:, h])
+            expected = layer.norm(expected + attention.output(torch.cat(looked, dim=1)))
+            forward = layer.feed_forward
+            expected = forward.norm(expected + forward.contract(forward.expand(expected).relu()))
+        assert torch.allclose(found[i, real[i]], expected, atol=1e-5)
+    before = model.full_logits(batch, batch.captions)
+    with torch.no_grad():
+        model.info_encoder.layers[1].feed_forward.contract.weight.mul_(3)
+    assert not torch.allclose(model.full_logits(batch, batch.captions), before, atol=1e-5)
+    with pytest.raises(InputError, match=r"tatt.encoder_layers: got 2, expected 0 with inputs.info=false"):
+        tiny(variant, "tatt.encoder_layers=2", "inputs.info=false")
 
 
 def test_relations_against_the_formula() -> None:

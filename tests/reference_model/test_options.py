@@ -1,5 +1,7 @@
 """Every option of `docs/paper_vs_code.md` does what its row says; configurations are checked, and hashed by content."""
 
+import hashlib
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -695,6 +697,26 @@ def test_the_hash_sees_everything_but_the_name(path: str) -> None:
     config = named("baseline")
     changed = another(config, path)
     assert (changed.hash == config.hash) == (path in ("name", "profile"))
+
+
+@pytest.mark.parametrize(
+    ("variant", "setting"), [("m4c-copy", "copying.input=pointer"), ("m2-tatt", "tatt.encoder_layers=1")]
+)
+def test_a_setting_that_came_later_leaves_runs_what_they_were(variant: str, setting: str) -> None:
+    """A new option that makes all stored runs unreadable, or puts runs with and without it into one folder."""
+    config = named(variant, "mini")
+    stored: dict[str, Any] = to_dict(config)
+    group, name = setting.partition("=")[0].split(".")
+    for later in ("loss", "input"):
+        stored.get("copying", {}).pop(later, None)
+    stored.pop("tatt", None)
+    assert name not in stored.get(group, {})
+    assert from_dict(stored, type(config)) == config
+    decides = {key: value for key, value in stored.items() if key not in ("name", "profile")}
+    assert config.hash == hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
+    changed = override(config, [setting])
+    assert changed.hash != config.hash
+    assert from_dict(to_dict(changed), type(config)) == changed
 
 
 def test_the_hash_is_of_the_content() -> None:
