@@ -6,6 +6,7 @@ Under torchrun the same command trains on many devices:
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -79,7 +80,19 @@ def main(
 
         plan_table(config, splits).show(cli.stdout)
         return
-    train(config, splits, seed=seed, runs=runs)
+    folder = train(config, splits, seed=seed, runs=runs)
+    if os.environ.get("RANK", "0") == "0":
+        _show_scores(folder)
+
+
+def _show_scores(folder: Path) -> None:
+    """Print the scores of a complete run on each split that it was scored on."""
+    from benchmark.scoring.tables import splits_grid
+    from reference_model.run_folder import read_json
+
+    paths = [folder / f"scores.{split}.json" for split in EVALUATED_SPLITS]
+    if receipts := [read_json(path) for path in paths if path.is_file()]:
+        splits_grid(receipts).show(cli.stdout)
 
 
 def _variants() -> Table:

@@ -1,5 +1,6 @@
 """Tables of scores: of a receipt, of one system's seeds, of several systems, of the difference of two."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..dataset.store import Split
@@ -38,6 +39,19 @@ def tables(receipt: dict[str, Any], *, slices: bool) -> list[Grid]:
         for name, scores in parts.items():
             grids[-1].add(name, *(number(scores.get(c), 0 if c == "boxes" else 2) for c in columns))
     return grids
+
+
+def splits_grid(receipts: Sequence[dict[str, Any]]) -> Grid:
+    """Table of the scores of one system on several splits side by side, from a receipt of each."""
+    data = [receipt["data"] for receipt in receipts]
+    columns = [column for split in data for column in (split["split"], f"95 % of {split['split']}")]
+    sizes = ", ".join(f"{split['split']} of {split['boxes']} boxes" for split in data)
+    notes = [SYNTHETIC_NOTE] if data[0]["synthetic"] else []
+    grid = Grid(f"{data[0]['name']}, {sizes}", ["metric", *columns], notes=notes)
+    for name in receipts[0]["scores"]:
+        cells = [(number(one["scores"][name]), span(*one["intervals"][name])) for one in receipts]
+        grid.add(name, *(cell for pair in cells for cell in pair))
+    return grid
 
 
 def _length_grid(fit: dict[str, Any]) -> Grid:

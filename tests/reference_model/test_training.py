@@ -22,6 +22,7 @@ from benchmark.dataset.store import Split
 from benchmark.errors import InputError, Interrupted
 from benchmark.locks import locked
 from reference_model import predict
+from reference_model import train as train_command
 from reference_model.config import Config
 from reference_model.run_folder import build_model, is_complete, load_run, run_folder
 from reference_model.train import train
@@ -514,6 +515,19 @@ def test_a_complete_run_is_left_alone(splits: Splits, tmp_path: Path, capsys: py
     assert train(config, splits, seed=1, runs=tmp_path) == folder
     assert capsys.readouterr().err == f"complete: {folder}\n"
     assert files == {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_command_ends_with_the_scores_of_both_splits(
+    directory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A training after which one must look for the file that says what it reached; scores of the wrong split."""
+    for _ in range(2):  # trained, then found complete
+        train_command.main("no-image", [*TINY], data=str(directory), runs=tmp_path)
+        lines = [[cell.strip() for cell in line.split("│")] for line in capsys.readouterr().out.splitlines()]
+        shown = {cells[1]: (cells[2], cells[4]) for cells in lines if len(cells) > 4}
+        [folder] = tmp_path.glob("no-image/*/seed1")
+        scores = [json.loads((folder / f"scores.{split}.json").read_text())["scores"] for split in ("val", "test")]
+        assert shown == {name: tuple(f"{one[name]:.2f}" for one in scores) for name in scores[0]}
 
 
 def test_the_command_that_predict_names_scores_what_it_wrote(
