@@ -52,7 +52,7 @@ def coin_flips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Split]:
                 writer.append(row)
                 ground = Image.new("RGB", (256, 256), tuple(random.randrange(120, 256) for _ in range(3)))
                 draw_captions(ground, BOXES, captions).save(directory / "images" / f"{row['image_id']}.png")
-            summaries[name] = writer.summary()
+        summaries[name] = writer.summary()
     write_description(directory, name="coin-flips", synthetic=True, splits=summaries)
     return open_directory(directory)
 
