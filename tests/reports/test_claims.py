@@ -11,7 +11,7 @@ from made_systems import measured, spoilt, system
 from benchmark.dataset.store import Split
 from benchmark.scoring.ties import Gap
 from reports.experiments import TableRow
-from reports.tables.claims import Claim, claims_grid, findings, judge
+from reports.tables.claims import Claim, claims_grid, findings, judge, resolved_effect
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +113,13 @@ def test_no_difference_is_claimed_across_seeds_too(kind: str, effect: float, see
     """Two systems called alike since the images are many, where the next seeds would part them; margin 2."""
     gap = Gap(effect, effect - 1, effect + 1, 0.5, 0.5, seed_error, differ=False)
     assert judge(kind, gap, 2) == verdict
+
+
+@pytest.mark.parametrize(("seed_error", "resolves"), [(math.nan, 2.8), (0.75, 3.5)])
+def test_the_effect_that_a_design_resolves(seed_error: float, resolves: float) -> None:
+    """'Undecided' with no word on what could have been seen; 2.8 standard errors: 80 % power at 5 % (z tables)."""
+    gap = Gap(0.3, 0.3 - 1.96, 0.3 + 1.96, 0.5, 0.5, seed_error, differ=False)
+    assert resolved_effect(gap) == pytest.approx(resolves)
 
 
 def test_grid(split: Split) -> None:
