@@ -274,12 +274,15 @@ def test_a_second_draw_is_as_diverse_and_differs(made: list[Sample]) -> None:
 
 @pytest.mark.slow
 def test_every_input_is_worth_a_tenth_of_cider() -> None:
-    """An input that tells nothing makes its ablation of the paper's Table 2 meaningless."""
+    """An input that tells nothing makes its ablation of the paper's Table 2 meaningless.
+
+    Half of the test split: on 150 images chance alone takes the picture's worth, 11 %, below a tenth.
+    """
     made = [sample for _, sample in samples({"test": 1000})]
     judge = Judge([caption for sample in made for caption in sample.drawn])
     scores = {}
     for name, removed in REMOVALS.items():
-        found = [each for sample in made[:150] for each in yardsticks(sample, removed, judge)]
+        found = [each for sample in made[:500] for each in yardsticks(sample, removed, judge)]
         scores[name] = reached([each.expected for each in found], made).cider
     full = scores.pop("nothing removed")
     assert {name: score for name, score in scores.items() if score > 0.9 * full} == {}
