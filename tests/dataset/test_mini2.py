@@ -229,4 +229,4 @@ def test_annotations_are_made_without_the_drawing_code() -> None:
     loaded = loaded_by("from benchmark.dataset.mini2.yardsticks import yardsticks")
     parts = {name.rpartition(".")[2] for name in loaded}
     assert "samples" in parts
-    assert parts.isdisjoint({"build", "drawing", "paint", "plates", "props", "scenes", "vector"})
+    assert parts.isdisjoint({"build", "drawing", "paint", "plates", "props", "scenes", "solids"})

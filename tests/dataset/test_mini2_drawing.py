@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark.dataset.mini.vector import BODY
 from benchmark.dataset.mini2 import drawing, paint, scenes
 from benchmark.dataset.mini2.drawing import SILHOUETTES, Look, draw
 from benchmark.dataset.mini2.paint import colour_at
 from benchmark.dataset.mini2.plates import BAND, REACH, draw_plates
 from benchmark.dataset.mini2.products import PATTERNS, RING, SCENES
 from benchmark.dataset.mini2.props import PROPS
-from benchmark.dataset.mini2.vector import BODY, PAINTS
+from benchmark.dataset.mini2.solids import PAINTS
 from benchmark.rendering import mask_boxes
 
 SIZES = [(256, 256), (256, 320), (320, 256)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from .draws import choose
 from .panoramas import Panorama, lit
-from .vector import Colour
+from .solids import Colour
 
 
 def _kitchen_wall(c: Panorama) -> None:

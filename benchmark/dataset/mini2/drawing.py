@@ -19,6 +19,9 @@ from random import Random
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+from ..mini.silhouettes_household import HOUSEHOLD
+from ..mini.silhouettes_personal import PERSONAL
+from ..mini.vector import Drawing
 from .draws import between
 from .paint import Body, colour_at
 from .plates import BAND, WHITE, draw_frame, draw_plates, mixed
@@ -26,9 +29,7 @@ from .products import PATTERNS, RING, SCENES
 from .props import PROPS
 from .scenes import draw_scene
 from .sheets import Box
-from .silhouettes_household import HOUSEHOLD
-from .silhouettes_personal import PERSONAL
-from .vector import Colour, Drawing, lighted, put_shadow, solid
+from .solids import Colour, lighted, put_shadow, solid
 
 #: Product -> its drawing.
 SILHOUETTES: Mapping[str, Drawing] = {**PERSONAL, **HOUSEHOLD}

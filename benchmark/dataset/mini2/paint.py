@@ -11,7 +11,7 @@ from PIL import Image
 
 from .plates import mixed
 from .products import RING
-from .vector import Colour
+from .solids import Colour
 
 #: RGB of the colours of `RING`, in its order; the last one is followed by the first.
 _ANCHORS: tuple[Colour, ...] = (

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from .draws import between
-from .vector import Colour, soft_disc
+from .solids import Colour, soft_disc
 
 _OVERSAMPLING = 2
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from .sheets import Box
-from .vector import SHADOW, Colour
+from .solids import SHADOW, Colour
 
 REACH = 4  # pixels
 BAND = 0.06  # width of the frame, as a ratio of the short side
