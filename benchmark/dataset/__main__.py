@@ -68,20 +68,26 @@ def build_command(
 
 
 @app.command("describe")
-def describe_command(data: _DataArgument = None) -> None:
+def describe_command(
+    data: _DataArgument = None,
+    images: Annotated[
+        int, typer.Option(help="Test images of mini for which the best predictions are worked out.", min=1)
+    ] = 40,
+) -> None:
     """Print statistics of a data set beside the paper's; for mini also the best scores reachable without each input.
 
     Examples::
 
         python -m benchmark.dataset describe mini
+        python -m benchmark.dataset describe mini --images 1000
         python -m benchmark.dataset describe data/caponimage2m
     """
     from . import open_dataset
-    from .describe import ceilings_table, roles_table, statistics_table
+    from .describe import roles_table, statistics_table, yardsticks_table
 
     splits = open_dataset(data)
     statistics_table(splits).show(stdout)
-    for table in (roles_table(splits), ceilings_table(splits)):
+    for table in (roles_table(splits), yardsticks_table(splits, images)):
         if table:
             table.show(stdout)
 

@@ -1,14 +1,17 @@
-"""Tables of a data set: statistics beside the paper's, and for mini the best exact match that is possible."""
+"""Tables of a data set: statistics beside the paper's, roles, and for mini the scores of the best predictors."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
+from rich.progress import track
 
+from ..cli import stderr
 from ..grid import SYNTHETIC_NOTE, Cell, Content, Grid, count, number, percent
-from ..metrics.corpus import characters
+from ..metrics import diversity
+from ..metrics.corpus import Corpus, characters, offsets_of
 from .mini import NAME, SIZES
-from .schema import EVALUATED_SPLITS
 from .store import Split
 
 #: Statistic -> (its value for a split, the paper's value for CapOnImage2M; sections 3, A.3 to A.9).
@@ -20,6 +23,9 @@ STATISTICS: dict[str, tuple[Callable[[Split], Content], str]] = {
     "characters of title and attributes": (lambda split: number(float(np.mean(_info_lengths(split))), 1), "34.8"),
     "categories": (lambda split: len(set(split.categories)), "50"),
     "distinct captions": (lambda split: count(len(set(split.captions))), "-"),
+    "captions that occur once, per cent": (lambda split: percent(_once(split)), "-"),
+    "Div@1 of the references": (lambda split: _div(split, 1), "90.13"),
+    "Div@2 of the references": (lambda split: _div(split, 2), "75.53"),
     "distinct characters": (lambda split: count(_alphabet(split)), "6,263 with special tokens"),
     "image sizes": (lambda split: _sizes(split), "short side 256"),
     "aspect ratio of boxes, median": (lambda split: number(float(np.median(split.aspect_ratios)), 1), "-"),
@@ -49,27 +55,75 @@ def roles_table(splits: dict[str, Split]) -> Grid | None:
     return grid
 
 
-def ceilings_table(splits: dict[str, Split]) -> Grid | None:
-    """Highest possible exact match on mini, in per cent, by the input that is removed; None for other data."""
+def yardsticks_table(splits: dict[str, Split], n_images: int) -> Grid | None:
+    """Scores of the best predictors on the first images of mini's test split; None for other data.
+
+    Args:
+        splits: splits of a data set.
+        n_images: number of images to look at, at most.
+    """
     if not all(split.dataset in (NAME, f"{NAME}-resized") and name in SIZES for name, split in splits.items()):
         return None
-    from .mini.build import in_building_order
-    from .mini.ceilings import ceilings
-    from .mini.samples import Sample, samples
+    if "test" not in splits:
+        return None
+    from .mini.samples import drawn_again, samples
+    from .mini.yardsticks import REMOVALS, Judge, Yardstick, bits_per_character, reached, yardsticks
 
-    by_split: dict[str, list[Sample]] = {name: [] for name in splits}
-    for name, sample in samples(in_building_order({name: split.n_images for name, split in splits.items()})):
-        by_split[name].append(sample)
-    columns = {name: ceilings(by_split[name]) for name in EVALUATED_SPLITS if name in splits}
-    grid = Grid("ceilings of exact match, per cent", ["", *columns])
-    for removed in next(iter(columns.values()), {}):
-        grid.add(removed, *(percent(found[removed]) for found in columns.values()))
+    made = [sample for _, sample in samples({"test": splits["test"].n_images})]  # depends on no other split
+    looked_at = made[:n_images]
+    captions = [caption for sample in looked_at for caption in sample.drawn]
+    judge = Judge([caption for sample in made for caption in sample.drawn])
+    found: dict[str, list[Yardstick]] = {name: [] for name in REMOVALS}
+    steps = [(name, sample) for name in REMOVALS for sample in looked_at]
+    for name, sample in track(steps, "yardsticks", console=stderr, disable=not stderr.is_terminal, transient=True):
+        found[name] += yardsticks(sample, REMOVALS[name], judge)
+    grid = Grid(
+        f"yardsticks on {len(looked_at):,} of {len(made):,} images of test",
+        [
+            "",
+            "most probable: CIDEr",
+            "exact match, %",
+            "best expected CIDEr: CIDEr",
+            "exact match, %",
+            "bits per character",
+        ],
+    )
+    for name, boxes in found.items():
+        cells: list[Content] = []
+        for predictions in ([each.probable for each in boxes], [each.expected for each in boxes]):
+            scores = reached(predictions, made)
+            cells += [_estimate(scores.cider, scores.cider_error), _estimate(scores.exact, scores.exact_error)]
+        grid.add(name, *cells, number(bits_per_character(boxes, captions)))
+    div1, div2 = _diversity([drawn_again(sample, 1) for sample in made])
     grid.notes = [
-        "highest exact match that any model can reach, known from the generator (docs/data.md); "
-        "one caption in twenty is unexplained by any input",
-        "without location: an upper bound, one caption of each image",
+        "scores of the most probable caption, and of the caption of highest expected CIDEr, under the law by which the "
+        "captions were drawn (docs/data.md), with standard errors; bits of the references under that law",
+        f"captions drawn anew from the law for all images of test: Div@1 {div1:.2f}, Div@2 {div2:.2f}",
     ]
     return grid
+
+
+def _estimate(mean: float, error: float) -> Cell:
+    return Cell(mean, f"{{:.1f}} ± {error:.1f}")
+
+
+def _diversity(images: Sequence[Sequence[str]]) -> tuple[float, float]:
+    """Div@1 and Div@2 of the captions of each image, in per cent."""
+    captions = [caption for image in images for caption in image]
+    offsets = offsets_of(np.array([len(image) for image in images]))
+    corpus = Corpus.from_captions(predictions=captions, references=captions, offsets=offsets)
+    first, second = 100 * diversity.aggregate(diversity.statistics(corpus).sum(axis=0))
+    return float(first), float(second)
+
+
+def _div(split: Split, n: int) -> Cell:
+    bounds = split.offsets.tolist()
+    return number(_diversity([split.captions[a:b] for a, b in pairwise(bounds)])[n - 1])
+
+
+def _once(split: Split) -> float:
+    """Share of the boxes whose caption no other box of the split has."""
+    return sum(n == 1 for n in Counter(split.captions).values()) / max(1, split.n_boxes)
 
 
 def _spread(values: np.ndarray) -> Cell:
