@@ -28,6 +28,8 @@ class TableRow:
         overrides: settings that the row changes in the variant, such as "model.layers=2".
         blind: name of the system in `benchmark.scoring.blind.SYSTEMS`, for a row without training.
         metrics: the only metrics that are meaningful for the row; empty if all are.
+        equal_generation: whether matching comes on top, so that there are as many updates of Caption Generation as in
+            the variants without matching.
         control: whether the row is a control, which gives the others a scale and is marked as such.
         note: explanation for readers, printed below the table.
     """
@@ -39,12 +41,17 @@ class TableRow:
     overrides: tuple[str, ...] = ()
     blind: str = ""
     metrics: tuple[str, ...] = ()
+    equal_generation: bool = False
     control: bool = False
     note: str = ""
 
     def config(self, profile: str, changes: tuple[str, ...] = ()) -> Config:
         """Configuration of the row's run; `changes` are settings changed in all rows alike."""
-        return override(named(self.variant, profile), [*self.overrides, *changes])
+        config = override(named(self.variant, profile), [*self.overrides, *changes])
+        if self.equal_generation:
+            longer = round(config.train.pretrain_updates / (1 - config.cm.share))
+            config = override(config, [f"train.pretrain_updates={longer}"])
+        return config
 
     def shows(self, metric: str) -> bool:
         """Whether a metric is meaningful for the row, so that its cell is filled."""
@@ -121,6 +128,15 @@ TABLE3 = (
         "context",
         control=True,
         note="the run of T3-1: every variant gets equally many updates, so `context` has as many as `full` in all",
+    ),
+    TableRow(
+        "T3-6",
+        "progressive, equal updates of generation",
+        "full",
+        equal_generation=True,
+        control=True,
+        note="matching comes on top: as many updates of Caption Generation as `context` has, and a third more in "
+        "pre-training in all",
     ),
 )
 

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from ..mini.vector import BODY, Drawing
+from .vector import BODY, Drawing
 
 Colour = tuple[int, int, int]
 

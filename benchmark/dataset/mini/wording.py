@@ -34,7 +34,7 @@ STOCK = 0.6
 ECHO = 0.3
 #: The power of the weights in the grammar's file: above 1, usual forms are still more usual.
 SHARPNESS = 1.4
-#: The favourite among the hand-written captions of one size is used so many times as often as each other one; sizes
+#: A shop uses its favourite among the hand-written captions of one size so many times as often as each other one; sizes
 #: are up to 3 characters, 4 or 5, and more.
 FAVOURITE, SIZE_LIMITS = 30.0, (3, 5)
 #: Probability of a fact's words by their order; the last one stands for all that follow.

@@ -5,7 +5,7 @@ The canvas is about 100 x 100. Invariant: no object has a part that is painted a
 
 from collections.abc import Mapping
 
-from ..mini.vector import Drawing, arc, blob, box, line, mirrored, oval, poly, star, symmetric
+from .vector import Drawing, arc, blob, box, line, mirrored, oval, poly, star, symmetric
 
 #: Scene -> a tall object and a small one that tell of it.
 PROPS: Mapping[str, tuple[Drawing, Drawing]] = {

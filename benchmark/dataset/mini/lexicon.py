@@ -4,7 +4,7 @@
 into captions, and there is one file for each of ten domains of five categories. All text is invented or everyday
 language: no real brand, no discount, no digits, no Latin letters.
 
-Invariants (held by `tests/dataset/test_mini2_lexicon.py`): a fact's key is unique within its domain, and a caption
+Invariants (held by `tests/dataset/test_lexicon.py`): a fact's key is unique within its domain, and a caption
 written by hand belongs to one fact only.
 """
 

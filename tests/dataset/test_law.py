@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.dataset.mini2.draws import choose, pick
-from benchmark.dataset.mini2.kinds import KINDS, POINTS, assign, kinds, kinds_alone
-from benchmark.dataset.mini2.law import Law, Removed, box_law, categories, facts, styles
-from benchmark.dataset.mini2.layouts import Layout, sample_layout
-from benchmark.dataset.mini2.lexicon import STYLES, common, domains
-from benchmark.dataset.mini2.products import Product, sample_product
-from benchmark.dataset.mini2.samples import Sample, captions, drawn_again, samples
-from benchmark.dataset.mini2.wording import wordings
-from benchmark.dataset.mini2.yardsticks import REMOVALS, Judge, bits_per_character, reached, yardsticks
+from benchmark.dataset.mini.draws import choose, pick
+from benchmark.dataset.mini.kinds import KINDS, POINTS, assign, kinds, kinds_alone
+from benchmark.dataset.mini.law import Law, Removed, box_law, categories, facts, styles
+from benchmark.dataset.mini.layouts import Layout, sample_layout
+from benchmark.dataset.mini.lexicon import STYLES, common, domains
+from benchmark.dataset.mini.products import Product, sample_product
+from benchmark.dataset.mini.samples import Sample, captions, drawn_again, samples
+from benchmark.dataset.mini.wording import wordings
+from benchmark.dataset.mini.yardsticks import REMOVALS, Judge, bits_per_character, reached, yardsticks
 
 EXACT = [name for name in REMOVALS if name != "without neighbours"]
 

@@ -6,10 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from benchmark.dataset.mini2.drawing import SILHOUETTES
-from benchmark.dataset.mini2.lexicon import SHOWN, STYLES, Fact, common, domains, grammar
-from benchmark.dataset.mini2.products import PATTERNS, RING, SCENES, SHAPES
-from benchmark.dataset.mini2.wording import LONGEST, NUMBERING, SHORTEST, frames, wordings, write
+from benchmark.dataset.mini.drawing import SILHOUETTES
+from benchmark.dataset.mini.lexicon import SHOWN, STYLES, Fact, common, domains, grammar
+from benchmark.dataset.mini.products import PATTERNS, RING, SCENES, SHAPES
+from benchmark.dataset.mini.wording import LONGEST, NUMBERING, SHORTEST, frames, wordings, write
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]+")
 #: The collection pipeline removes discounts; a synthetic twin must not bring them back.
