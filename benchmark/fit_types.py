@@ -22,7 +22,7 @@ from .metrics.corpus import characters
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-_LAYERS, _WIDTH, _HEADS, _POSITIONS = 2, 96, 4, 16
+_LAYERS, _WIDTH, _HEADS, _POSITIONS = 2, 80, 4, 16
 _BATCH, _TEMPERATURE, _LEARNING_RATE = 256, 0.1, 1e-3
 
 
