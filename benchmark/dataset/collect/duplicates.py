@@ -37,7 +37,7 @@ def near_pairs(hashes: Sequence[int] | np.ndarray, distance: int = 3) -> Iterato
     Two pictures with different hashes are a pair if each is the first one with its hash. Any other picture is paired
     with the first one of its hash. So pairs connect all pictures that they have to, and their number stays small.
 
-TIMES
+    TIMES
 
     Args:
         hashes: 64-bit hash of each picture.
