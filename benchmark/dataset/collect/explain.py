@@ -33,6 +33,8 @@ def fates(reading: Reading, captions: Sequence[Candidate], drops: Sequence[Drop]
 def reason_of(drop: Drop) -> str:
     """A drop in words, such as "select: too small (0.021, threshold 0.035)"."""
     told = f"{drop.stage}: {drop.reason}"
+    if drop.line == WHOLE and drop.text:
+        told += f", {drop.text}"
     if drop.number is not None:
         told += f" ({drop.number:.4g}" + (f", threshold {drop.threshold:.4g})" if drop.threshold is not None else ")")
     return told

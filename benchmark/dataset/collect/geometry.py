@@ -9,7 +9,8 @@ Invariants:
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from statistics import median
 from typing import Literal
 
@@ -18,8 +19,12 @@ from .records import Box, Candidate, Line, Quadrilateral
 #: What stands between captions on one line, after NFKC; the last is what engines make of a vertical bar.
 SEPARATORS = "/|·+丨"
 
-#: A gap of more than this share of the median width of a character divides a line.
-WIDE_GAP = 0.45
+#: A gap of more than this share of the width of a Chinese character divides a line; beside a digit or a letter, which
+#: are of all widths and whose places engines tell less exactly, it takes the second.
+WIDE_GAP, WIDE_GAP_BESIDE_NARROW = 0.45, 1.0
+
+#: Width of a Chinese character as a share of the distance from one to the next.
+_FILLED = 0.93
 
 #: A line this many times as high as wide runs from top to bottom.
 VERTICAL = 1.5
@@ -197,19 +202,43 @@ def in_order(candidates: Sequence[Candidate], order: Literal["reading", "nearest
 
 def _parts(characters: _Part, vertical: bool) -> list[_Part]:
     """Characters divided at separators and wide gaps; none of the parts is empty."""
-    start, end = (1, 3) if vertical else (0, 2)
-    if not characters:
-        return []
-    wide = WIDE_GAP * median(box[end] - box[start] for _, box in characters)
+    is_wide_gap = _wide_gaps(characters, vertical)
     parts: list[_Part] = [[]]
     for one in characters:
         if one[0] in SEPARATORS:
             parts.append([])
             continue
-        if parts[-1] and one[1][start] - parts[-1][-1][1][end] > wide:
+        if parts[-1] and is_wide_gap(parts[-1][-1], one):
             parts.append([])
         parts[-1].append(one)
     return [part for part in parts if part]
+
+
+def _wide_gaps(characters: _Part, vertical: bool) -> Callable[[tuple[str, Box], tuple[str, Box]], bool]:
+    """A function that tells whether there is a wide gap between two characters that follow each other.
+
+    It goes by their centres alone, since engines give all characters of a line the same width, which is too small for
+    Chinese ones beside digits.
+    """
+    axis = 1 if vertical else 0
+
+    def distance(a: tuple[str, Box], b: tuple[str, Box]) -> float:
+        return _centre(b[1])[axis] - _centre(a[1])[axis]
+
+    pairs = pairwise(characters)
+    distances = [distance(a, b) for a, b in pairs if _is_wide(a[0]) and _is_wide(b[0])]
+    width = _FILLED * median(distances) if distances else math.inf  # without two Chinese characters, nothing is known
+
+    def is_wide_gap(a: tuple[str, Box], b: tuple[str, Box]) -> bool:
+        wide = [_is_wide(a[0]), _is_wide(b[0])]
+        gap = distance(a, b) - width * sum(0.5 if one else 0.25 for one in wide)
+        return gap > width * (WIDE_GAP if all(wide) else WIDE_GAP_BESIDE_NARROW)
+
+    return is_wide_gap
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character[:1] or " ") in "WF"
 
 
 def _without_dashes(part: _Part, height: float, vertical: bool) -> _Part:
@@ -262,7 +291,7 @@ def _second_parts(texts: Sequence[str], second: str | None) -> list[str | None]:
 
 def _evenly_spaced(line: Line, vertical: bool) -> _Part:
     """The characters of a line whose engine tells none; wide ones take twice the room of narrow ones and of blanks."""
-    sizes = [2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line.text]
+    sizes = [2 if _is_wide(c) else 1 for c in line.text]
     start, end = (1, 3) if vertical else (0, 2)
     line_box = _around(line.corners)
     unit = (line_box[end] - line_box[start]) / max(1, sum(sizes))

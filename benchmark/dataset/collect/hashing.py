@@ -24,7 +24,7 @@ def perceptual_hash(picture: np.ndarray) -> int:
         picture: RGB, shape (height, width, 3), bytes.
 
     Returns:
-        64 bits; two pictures look alike if few of them differ: see `distance`.
+        64 bits; two pictures look alike if few of them differ, which `duplicates` finds.
     """
     grey = Image.fromarray(np.ascontiguousarray(picture)).convert("L")
     small = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float64)
@@ -33,11 +33,6 @@ def perceptual_hash(picture: np.ndarray) -> int:
     low = (cosines @ small @ cosines.T).ravel()
     bits = low > np.median(low) + _NOISE
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
-
-
-def distance(a: int, b: int) -> int:
-    """Number of bits in which two hashes differ."""
-    return (a ^ b).bit_count()
 
 
 def smooth_fill(picture: np.ndarray, boxes: Sequence[tuple[int, int, int, int]]) -> np.ndarray:

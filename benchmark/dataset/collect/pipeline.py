@@ -126,7 +126,7 @@ def collect(
         same = None if rules.near_duplicates < 0 else rules.near_duplicates
         unique, drops, links = redundant_stage(
             selected,
-            rules.redundancy or 1.0,
+            rules.redundancy or None,
             rules.redundancy_rounding,
             same=same,
             alike=None if same is None else max(8, same),

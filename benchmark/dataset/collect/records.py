@@ -128,7 +128,8 @@ class Drop:
         stage: name of the stage, such as "select".
         image_id: id of the image.
         line: index of the line in the reading; `WHOLE` if the image goes.
-        text: text of the line or caption; empty if the image goes.
+        text: text of the line or caption; if the image goes, what explains it, such as the image that it repeats, or
+            the place in the manifest; may be empty.
         reason: cause, in the same words for every such case, such as "too small".
         number: what was measured, such as 0.021; None where nothing was.
         threshold: what it was compared with; None where nothing was.

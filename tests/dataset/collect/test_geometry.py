@@ -111,6 +111,19 @@ def test_gaps_around_the_bound(gap: float, count: int) -> None:
     assert len(pieces(line_of("画质视频", boxes), 0, 0)) == count
 
 
+def test_characters_among_digits_are_not_torn_apart() -> None:
+    """强芯 torn apart in 10代强芯, since engines give all characters one width, too small for Chinese ones."""
+    centres = [10, 30, 58, 94, 130]  # digits at 20, Chinese characters at 36 pixels
+    assert len(pieces(line_of("10代强芯", [(x - 12, 0, x + 12, 40) for x in centres]), 0, 0)) == 1
+    letters = [10, 30, 58, 94, 114, 144]
+    assert len(pieces(line_of("TPLINK", [(x - 8, 0, x + 8, 40) for x in letters]), 0, 0)) == 1
+    apart = [10, 30, 98, 134, 170]  # a gap wider than a character
+    assert [p.text for p in pieces(line_of("10代强芯", [(x - 12, 0, x + 12, 40) for x in apart]), 0, 0)] == [
+        "10",
+        "代强芯",
+    ]
+
+
 @pytest.mark.parametrize("separator", [*SEPARATORS, "／", "｜", "＋"])
 def test_a_line_divided_at_a_separator(separator: str) -> None:
     """A separator that stays in a caption, or one in its full-width form that is not seen."""

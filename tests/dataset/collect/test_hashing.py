@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from benchmark.dataset.collect.hashing import distance, perceptual_hash, smooth_fill
+from benchmark.dataset.collect.hashing import perceptual_hash, smooth_fill
 from benchmark.dataset.store import Split
 
 sides = st.integers(0, 12)
@@ -65,8 +65,8 @@ def test_copies_are_near_and_others_far(splits: dict[str, Split]) -> None:
         picture.resize((picture.width * 2 // 3, picture.height * 2 // 3), Image.Resampling.LANCZOS).save(
             encoded, "JPEG", quality=50
         )
-        assert distance(found, perceptual_hash(np.asarray(Image.open(encoded)))) <= 3
-    apart = [distance(a, b) for i, a in enumerate(hashes) for b in hashes[:i]]
+        assert (found ^ perceptual_hash(np.asarray(Image.open(encoded)))).bit_count() <= 3
+    apart = [(a ^ b).bit_count() for i, a in enumerate(hashes) for b in hashes[:i]]
     assert min(apart) > 8
 
 

@@ -277,7 +277,7 @@ def test_stage_compares_no_captions_if_told() -> None:
     assert (len(kept), drops, links) == (2, [], [])
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(st.text("abcdef", max_size=5), st.integers(0, 63)), max_size=12),
     st.randoms(use_true_random=False),
