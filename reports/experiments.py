@@ -45,13 +45,18 @@ class TableRow:
     control: bool = False
     note: str = ""
 
+    def settings(self, profile: str, changes: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """All settings that make the row's run of its variant; `changes` are settings changed in all rows alike."""
+        settings = (*self.overrides, *changes)
+        if not self.equal_generation:
+            return settings
+        config = override(named(self.variant, profile), list(settings))
+        longer = round(config.train.pretrain_updates / (1 - config.cm.share))
+        return (*settings, f"train.pretrain_updates={longer}")
+
     def config(self, profile: str, changes: tuple[str, ...] = ()) -> Config:
-        """Configuration of the row's run; `changes` are settings changed in all rows alike."""
-        config = override(named(self.variant, profile), [*self.overrides, *changes])
-        if self.equal_generation:
-            longer = round(config.train.pretrain_updates / (1 - config.cm.share))
-            config = override(config, [f"train.pretrain_updates={longer}"])
-        return config
+        """Configuration of the row's run."""
+        return override(named(self.variant, profile), list(self.settings(profile, changes)))
 
     def shows(self, metric: str) -> bool:
         """Whether a metric is meaningful for the row, so that its cell is filled."""
