@@ -245,8 +245,8 @@ class CausalFolder:
         options = {"local_files_only": True, "trust_remote_code": False}
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(str(path), **options)
-            self._model: Any
-            self._model, loaded = AutoModelForCausalLM.from_pretrained(str(path), output_loading_info=True, **options)
+            found: Any = AutoModelForCausalLM.from_pretrained(str(path), output_loading_info=True, **options)
+            self._model, loaded = found
             if loaded["missing_keys"]:  # they would be random numbers
                 raise ValueError(f"weights are missing: {', '.join(map(str, sorted(loaded['missing_keys'])))}")
         except Exception as error:  # whatever a broken folder raises, which transformers does not say

@@ -73,9 +73,9 @@ def write_data_set(
             ):
                 sizes[record.image_id] = size
         summaries = {}
-        for split, records in splits.items():
+        for split, its in splits.items():
             with SplitWriter(folder, split) as writer:
-                for row in rows(records, sizes, masked=fill == "black"):
+                for row in rows(its, sizes, masked=fill == "black"):
                     writer.append(row)
             summaries[split] = {**writer.summary(), "pictures": True}
         extra(folder)
