@@ -182,7 +182,7 @@ def test_the_loss_is_that_of_the_full_pass(variant: str, splits: Splits, vocabul
 @pytest.mark.parametrize("variant", BASELINES)
 def test_padding_changes_nothing(variant: str, splits: Splits, vocabulary: Vocabulary) -> None:
     """Masks belong before the softmax; a longer batch mate must not move a score."""
-    model, batch = model_and_batch(small(variant), splits, vocabulary)
+    model, batch = model_and_batch(small(variant, "inputs.max_caption=15"), splits, vocabulary)
     wider = dataclasses.replace(
         batch,
         info=torch.nn.functional.pad(batch.info, (0, 9), value=PAD),
