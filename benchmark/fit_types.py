@@ -22,7 +22,7 @@ from .metrics.corpus import characters
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-_LAYERS, _WIDTH, _HEADS, _POSITIONS = 2, 96, 4, 16
+_LAYERS, _WIDTH, _HEADS, _POSITIONS = 2, 80, 4, 16
 _BATCH, _TEMPERATURE, _LEARNING_RATE = 256, 0.1, 1e-3
 
 
@@ -59,7 +59,7 @@ def main(
         roles = splits["train"].roles
         if roles is None:
             raise InputError("--train-encoder needs a data set with caption roles, such as mini; use --encoder")
-        # The three selling points of a stack differ only in their place, so they are one class.
+        # The three selling points of a list differ only in their place, so they are one class.
         roles = ["selling point" if role.endswith("point") else role for role in roles]
         transformer = train([characters(c) for c in splits["train"].captions], roles, steps=steps, seed=seed)
     references = [characters(caption) for name in EVALUATED_SPLITS for caption in splits[name].captions]

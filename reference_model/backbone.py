@@ -18,13 +18,8 @@ from benchmark.integrity import check_seal, sha256_of
 
 CHANNELS = {"resnet50": 2048, "small": 128}
 
-_WEIGHTS = Path(__file__).parent / "weights"
-#: The weights that the small backbone starts from, by the data set on whose generator's other pictures they were
-#: trained: mini-1, which is called mini, and mini-2; see `pretrain_backbone`.
-SHIPPED = {
-    "mini": _WEIGHTS / "small_backbone.safetensors",
-    "mini-2": _WEIGHTS / "small_backbone_mini2.safetensors",
-}
+#: The weights that the small backbone starts from; see `pretrain_backbone`.
+SHIPPED = Path(__file__).parent / "weights" / "small_backbone.safetensors"
 
 
 #: Names of files as torchvision gives them: they end with the first digits of the file's SHA-256.
@@ -131,7 +126,7 @@ def _check_file(path: Path) -> None:
         OSError: if it cannot be read.
     """
     if path.suffix == ".safetensors":
-        check_seal(path, required=path in SHIPPED.values())
+        check_seal(path, required=path == SHIPPED)
         return
     stated = _DIGEST_IN_NAME.fullmatch(path.name)
     if stated and not sha256_of(path).startswith(stated[1]):
@@ -149,7 +144,7 @@ def _check_file(path: Path) -> None:
 def given_weights_sha256(weights: str) -> str:
     """SHA-256 of a file of weights that a user has named; empty for weights by name, and if it cannot be read."""
     try:
-        return "" if weights in ("none", "imagenet", *SHIPPED) else sha256_of(Path(weights))
+        return "" if weights in ("none", "mini", "imagenet") else sha256_of(Path(weights))
     except OSError:
         return ""
 
@@ -160,13 +155,13 @@ def backbone(kind: str, weights: str, *, freeze_batch_norm: bool) -> nn.Module:
         return ResNet50(weights, freeze_batch_norm=freeze_batch_norm)
     network = Small()
     if weights != "none":
-        path = SHIPPED.get(weights) or Path(weights)
+        path = SHIPPED if weights == "mini" else Path(weights)
         try:
             _check_file(path)
             network.load_state_dict(load_file(path))
         except (OSError, RuntimeError, SafetensorError) as error:
             raise InputError(
                 f"model.backbone_weights={weights}: not the small backbone's ({str(error).splitlines()[0]:.120}); "
-                "expected 'mini', 'mini-2', 'none', or a file made by python -m reference_model.pretrain_backbone"
+                "expected 'mini', 'none', or a file made by python -m reference_model.pretrain_backbone"
             ) from None
     return network

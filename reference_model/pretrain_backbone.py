@@ -1,10 +1,10 @@
 """`python -m reference_model.pretrain_backbone`: the weights which the small backbone of the mini profile starts from.
 
 The paper's ResNet-50 starts from ImageNet. Its small sister starts from weights trained to name what is on other
-pictures of mini-2's generator (synthetic): the product's colour, pattern, proportions, size and kind, what is around
-it, and the looks of frame and texts. No picture of the data set's own splits is among them, and texts are blacked out
-as everywhere. The weights are shipped (`weights/small_backbone_mini2.safetensors`, `model.backbone_weights=mini-2`);
-this command made them. Those for mini-1 (`model.backbone_weights=mini`) were made by an earlier version of it.
+pictures of CapOnImage-Mini's generator (synthetic): the product's colour, pattern, proportions, size and kind, what is
+around it, and the looks of frame and texts. No picture of the data set's own splits is among them, and texts are
+blacked out as everywhere. The weights are shipped with the package (`weights/small_backbone.safetensors`); this command
+made them.
 
 Invariant: equal arguments give equal weights on one machine, since the number of threads is fixed.
 """
@@ -21,8 +21,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from benchmark import cli
-from benchmark.dataset.mini2.build import draw_sample
-from benchmark.dataset.mini2.samples import Sample, samples
+from benchmark.dataset.mini.build import draw_sample
+from benchmark.dataset.mini.samples import Sample, samples
 from benchmark.files import replace_when_complete
 from benchmark.integrity import seal, seal_metadata
 from benchmark.rendering import mask_boxes
@@ -51,8 +51,8 @@ WEIGHTS = {"stretch": 2.0, "scale": 2.0, "silhouette": 3.0}
 def main(
     output: Annotated[
         Path,
-        cli.to_file(SHIPPED["mini-2"].name, "-o", "--output", help="File of weights to write."),
-    ] = SHIPPED["mini-2"],
+        cli.to_file(SHIPPED.name, "-o", "--output", help="File of weights to write."),
+    ] = SHIPPED,
     images: Annotated[int, typer.Option(help="Number of pictures to draw.")] = 12_000,
     epochs: Annotated[int, typer.Option(help="Number of passes over the pictures.")] = 40,
     seed: Annotated[int, typer.Option(help="Random seed for initialisation and order.")] = 1,

@@ -28,6 +28,8 @@ class TableRow:
         overrides: settings that the row changes in the variant, such as "model.layers=2".
         blind: name of the system in `benchmark.scoring.blind.SYSTEMS`, for a row without training.
         metrics: the only metrics that are meaningful for the row; empty if all are.
+        equal_generation: whether matching comes on top, so that there are as many updates of Caption Generation as in
+            the variants without matching.
         control: whether the row is a control, which gives the others a scale and is marked as such.
         note: explanation for readers, printed below the table.
     """
@@ -39,12 +41,22 @@ class TableRow:
     overrides: tuple[str, ...] = ()
     blind: str = ""
     metrics: tuple[str, ...] = ()
+    equal_generation: bool = False
     control: bool = False
     note: str = ""
 
+    def settings(self, profile: str, changes: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """All settings that make the row's run of its variant; `changes` are settings changed in all rows alike."""
+        settings = (*self.overrides, *changes)
+        if not self.equal_generation:
+            return settings
+        config = override(named(self.variant, profile), list(settings))
+        longer = round(config.train.pretrain_updates / (1 - config.cm.share))
+        return (*settings, f"train.pretrain_updates={longer}")
+
     def config(self, profile: str, changes: tuple[str, ...] = ()) -> Config:
-        """Configuration of the row's run; `changes` are settings changed in all rows alike."""
-        return override(named(self.variant, profile), [*self.overrides, *changes])
+        """Configuration of the row's run."""
+        return override(named(self.variant, profile), list(self.settings(profile, changes)))
 
     def shows(self, metric: str) -> bool:
         """Whether a metric is meaningful for the row, so that its cell is filled."""
@@ -121,6 +133,15 @@ TABLE3 = (
         "context",
         control=True,
         note="the run of T3-1: every variant gets equally many updates, so `context` has as many as `full` in all",
+    ),
+    TableRow(
+        "T3-6",
+        "progressive, equal updates of generation",
+        "full",
+        equal_generation=True,
+        control=True,
+        note="matching comes on top: as many updates of Caption Generation as `context` has, and a third more in "
+        "pre-training in all",
     ),
 )
 

@@ -19,6 +19,7 @@ TINY = (
     "train.pretrain_updates=6",
     "train.finetune_updates=4",
     "train.batch=24",
+    "train.grouped=true",
     "train.warmup=2",
     "train.validate_every=5",
     "train.validate_images=6",

@@ -7,9 +7,10 @@ Invariants:
 * the signal at a character knows this character and the ones before, never one after it: a signal that has seen the
   next character (the original masks nothing) is a leak that is gone at test time;
 * its weights are installed after the captioner's initialisation, and saved with the captioner;
-* they are kept in the cache under all that decides them, the first weights and the state of the random numbers among
-  it, so a run ends with the same bits whichever run was there before, and one of many processes trains while the others
-  wait for the lock of the cache;
+* they are a pure function of what decides them (options, captions, seed, processor): a fresh model is made and trained
+  with random numbers of its own, so all rows that want the same language model share one, whichever run was there
+  before, and nothing of it moves the random numbers of the run;
+* they are kept in the cache, and one of many processes trains while the others wait for the lock of the cache;
 * it is trained on the device that its weights are on.
 """
 
@@ -38,12 +39,11 @@ from benchmark.integrity import check_seal, seal, seal_metadata
 from reference_model.batch import PAD
 from reference_model.embeddings import is_real
 from reference_model.processor import this_processor
-from reference_model.training.features import weights_digest
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.vocabulary import Vocabulary
 from reference_model.transformer import LayerCache, Transformer
 
-FORMAT = 2
+FORMAT = 3
 
 
 class CharacterModel(nn.Module):
@@ -128,7 +128,7 @@ def install(
         options: options of the language model.
         splits: `train`, whose captions are all that is learned from; `val`, if there, decides when to stop.
         vocabulary: vocabulary of the run.
-        seed: random seed for data order; dropout draws from the global generator.
+        seed: random seed for first weights, data order and dropout.
 
     Returns:
         A note on it: perplexity on the validation captions, number of epochs.
@@ -142,16 +142,20 @@ def install(
         "format": FORMAT,
         "options": asdict(options),
         "captions": {name: hashlib.sha256(content).hexdigest() for name, content in captions.items()},
-        "weights": weights_digest(network),
-        "dropout": hashlib.sha256(_random_state(network.bias.device)).hexdigest(),
+        "shapes": [list(network.table.weight.shape), list(network.positions.shape)],
         "seed": seed,
         "processor": this_processor(network.bias.device).kind,
     }
     key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:20]
 
+    device = network.bias.device
+
     def make(path: Path) -> None:
-        found = _train(network, options, splits["train"], splits.get("val"), seed)
-        save_file(network.state_dict(), path, metadata=seal_metadata(note=json.dumps(found)))
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(int(key, 16) % 2**63)
+            fresh = CharacterModel(options, len(network.table.weight), len(network.positions)).to(device)
+            found = _train(fresh, options, splits["train"], splits.get("val"), seed)
+        save_file(fresh.state_dict(), path, metadata=seal_metadata(note=json.dumps(found)))
         seal(path)
 
     def read(path: Path) -> dict[str, Any]:
@@ -160,13 +164,9 @@ def install(
             network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 (no mapping)
             return dict(json.loads(file.metadata()["note"]))
 
-    return cached(f"language_models/{key}.safetensors", read, make)
-
-
-def _random_state(device: torch.device) -> bytes:
-    """State of the generators that the training on a device draws from."""
-    state = torch.get_rng_state().numpy().tobytes()
-    return state if device.type != "cuda" else state + torch.cuda.get_rng_state(device).numpy().tobytes()
+    found = cached(f"language_models/{key}.safetensors", read, make)
+    network.requires_grad_(False).eval()
+    return found
 
 
 def _train(
@@ -204,7 +204,6 @@ def _train(
             perplexities.append(perplexity)
             kept = {name: value.clone() for name, value in network.state_dict().items()}
     network.load_state_dict(kept)
-    network.requires_grad_(False).eval()
     return {
         "language_model": "char",
         "perplexity": perplexities[-1],

@@ -24,11 +24,10 @@ from baselines.decoder import DecoderState, KeysValues, Seen, attend_to_caption
 from baselines.inputs import Inputs
 from baselines.rstnet.config import RSTNetConfig
 from baselines.rstnet.geometry import box_positions, cell_boxes, relations
-from baselines.rstnet.language_model import CharacterModel, install
+from baselines.rstnet.language_model import install
 from baselines.rstnet.signal import LanguageSignal, SignalState
 from baselines.tatt import InfoEncoder
 from reference_model.batch import Batch
-from reference_model.config import override
 from reference_model.embeddings import Words, is_real
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.vocabulary import Vocabulary
@@ -230,20 +229,5 @@ class RSTNet(Captioner):
 def prepare(
     model: RSTNet, config: RSTNetConfig, splits: Mapping[str, PreparedSplit], vocabulary: Vocabulary, seed: int
 ) -> dict[str, Any]:
-    """Give a fresh RSTNet its language model; see `install` and `Network.prepare`.
-
-    All rows of one seed listen to the same: it starts from the weights and the random numbers of the captioner without
-    product info, as those of the stored runs did.
-    """
-    known = model.signal.language_model
-    if not isinstance(known, CharacterModel):
-        return install(known, config.language_model, splits, vocabulary, seed)
-    device = known.bias.device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        without = ["inputs.info=false", "tatt.encoder_layers=0", "model.backbone_weights=none"]
-        plain = RSTNet(override(config, without), len(vocabulary))
-        first = cast(CharacterModel, plain.signal.language_model).to(device)
-        note = install(first, config.language_model, splits, vocabulary, seed)
-    known.load_state_dict(first.state_dict())
-    return note
+    """Give a fresh RSTNet its language model; see `install` and `Network.prepare`. All rows of one seed share it."""
+    return install(model.signal.language_model, config.language_model, splits, vocabulary, seed)

@@ -35,9 +35,6 @@ def build_command(
     annotations_only: Annotated[
         bool, typer.Option("--annotations-only", help="Draw no pictures; scoring needs none.")
     ] = False,
-    generation: Annotated[
-        int, typer.Option(help="1: the embedded data set, mini-1. 2: mini-2, which will replace it.", min=1, max=2)
-    ] = 1,
 ) -> None:
     r"""Build CapOnImage-Mini, the SYNTHETIC data set, in a folder and size of your choice.
 
@@ -48,14 +45,9 @@ def build_command(
         python -m benchmark.dataset build --out data/mini
         python -m benchmark.dataset build --out data/large \
             --images test=20000 --annotations-only
-        python -m benchmark.dataset build --generation 2 --out data/mini-2
     """
     from .mini import SIZES
-
-    if generation == 1:
-        from .mini.build import build, is_built
-    else:
-        from .mini2.build import build, is_built
+    from .mini.build import build, is_built
 
     sizes = {}
     problems = []
@@ -79,7 +71,7 @@ def build_command(
 def describe_command(
     data: _DataArgument = None,
     images: Annotated[
-        int, typer.Option(help="Test images of mini-2 for which the best predictions are worked out.", min=1)
+        int, typer.Option(help="Test images of mini for which the best predictions are worked out.", min=1)
     ] = 40,
 ) -> None:
     """Print statistics of a data set beside the paper's; for mini also the best scores reachable without each input.
@@ -87,15 +79,15 @@ def describe_command(
     Examples::
 
         python -m benchmark.dataset describe mini
-        python -m benchmark.dataset describe data/mini-2 --images 1000
+        python -m benchmark.dataset describe mini --images 1000
         python -m benchmark.dataset describe data/caponimage2m
     """
     from . import open_dataset
-    from .describe import ceilings_table, roles_table, statistics_table, yardsticks_table
+    from .describe import roles_table, statistics_table, yardsticks_table
 
     splits = open_dataset(data)
     statistics_table(splits).show(stdout)
-    for table in (roles_table(splits), ceilings_table(splits), yardsticks_table(splits, images)):
+    for table in (roles_table(splits), yardsticks_table(splits, images)):
         if table:
             table.show(stdout)
 

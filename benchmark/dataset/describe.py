@@ -11,8 +11,7 @@ from ..cli import stderr
 from ..grid import SYNTHETIC_NOTE, Cell, Content, Grid, count, number, percent
 from ..metrics import diversity
 from ..metrics.corpus import Corpus, characters, offsets_of
-from . import mini, mini2
-from .schema import EVALUATED_SPLITS
+from .mini import NAME, SIZES
 from .store import Split
 
 #: Statistic -> (its value for a split, the paper's value for CapOnImage2M; sections 3, A.3 to A.9).
@@ -56,52 +55,19 @@ def roles_table(splits: dict[str, Split]) -> Grid | None:
     return grid
 
 
-def _made_by(generator: str, splits: dict[str, Split]) -> bool:
-    """Whether a generator made all splits, in its default sizes or others."""
-    names = (generator, f"{generator}-resized")
-    return all(split.dataset in names and name in mini.SIZES for name, split in splits.items())
-
-
-def ceilings_table(splits: dict[str, Split]) -> Grid | None:
-    """Highest possible exact match on mini-1, in per cent, by the input that is removed; None for other data."""
-    if not all(
-        split.dataset in (mini.NAME, f"{mini.NAME}-resized") and name in mini.SIZES for name, split in splits.items()
-    ):
-        return None
-    from .mini.build import in_building_order
-    from .mini.ceilings import ceilings
-    from .mini.samples import Sample, samples
-
-    by_split: dict[str, list[Sample]] = {name: [] for name in splits}
-    for name, sample in samples(in_building_order({name: split.n_images for name, split in splits.items()})):
-        by_split[name].append(sample)
-    columns = {name: ceilings(by_split[name]) for name in EVALUATED_SPLITS if name in splits}
-    grid = Grid("ceilings of exact match, per cent", ["", *columns])
-    for removed in next(iter(columns.values()), {}):
-        grid.add(removed, *(percent(found[removed]) for found in columns.values()))
-    grid.notes = [
-        "highest exact match that any model can reach, known from the generator (docs/data.md); "
-        "one caption in twenty is unexplained by any input",
-        "without location: an upper bound, one caption of each image",
-    ]
-    return grid
-
-
 def yardsticks_table(splits: dict[str, Split], n_images: int) -> Grid | None:
-    """Scores of the best predictors on the first images of mini-2's test split; None for other data.
+    """Scores of the best predictors on the first images of mini's test split; None for other data.
 
     Args:
         splits: splits of a data set.
         n_images: number of images to look at, at most.
     """
-    if not all(
-        split.dataset in (mini2.NAME, f"{mini2.NAME}-resized") and name in mini2.SIZES for name, split in splits.items()
-    ):
+    if not all(split.dataset in (NAME, f"{NAME}-resized") and name in SIZES for name, split in splits.items()):
         return None
     if "test" not in splits:
         return None
-    from .mini2.samples import drawn_again, samples
-    from .mini2.yardsticks import REMOVALS, Judge, Yardstick, bits_per_character, reached, yardsticks
+    from .mini.samples import drawn_again, samples
+    from .mini.yardsticks import REMOVALS, Judge, Yardstick, bits_per_character, reached, yardsticks
 
     made = [sample for _, sample in samples({"test": splits["test"].n_images})]  # depends on no other split
     looked_at = made[:n_images]

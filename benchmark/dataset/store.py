@@ -377,5 +377,5 @@ def _known() -> dict[str, str]:
 
 
 def known_split(fingerprint: str) -> str | None:
-    """The public split with this fingerprint as `name/split` ("mini-1/test"), or None if it is not pinned."""
+    """The public split with this fingerprint as `name/split` ("mini-2/test"), or None if it is not pinned."""
     return _known().get(fingerprint)

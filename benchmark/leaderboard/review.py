@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..dataset.mini import UNEXPLAINED
+from ..dataset.mini import REACHABLE_EXACT
 
-#: Relative difference in CIDEr from which test above val, or one seed above all others, is noted. Among 11 systems in
-#: reports/results/mini the largest difference of test from val is 6.3 %; in the paper's Table 2 test is always lower.
+#: Relative difference in CIDEr from which test above val, or one seed above all others, is noted. Among the 26 trainings
+#: in submissions/ test is at most 4.6 % above val; in the paper's Table 2 it is always lower.
 GAP = 0.10
 #: Relative difference in CIDEr from which a score above the best accepted entry is noted. In the paper's Table 2 the
 #: best model is 20 % above the best baseline.
@@ -42,11 +42,10 @@ def jumps(receipts: Receipts, best: tuple[str, float] | None) -> Iterator[str]:
         if others and (excess := _excess(receipt, others)) > GAP:
             yield f"seed {seed}: CIDEr is {excess:.0%} above the next best seed; is it the same system?"
         low, _ = receipt["intervals"]["Exact"]
-        reachable = 100 * (1 - UNEXPLAINED)
-        if receipt["data"]["synthetic"] and low > reachable:
+        if receipt["data"]["synthetic"] and low > REACHABLE_EXACT:
             yield (
-                f"seed {seed}: exact match is above {reachable:g} %, more than the data set's generator lets anyone "
-                "reach; were references seen?"
+                f"seed {seed}: exact match is above {REACHABLE_EXACT} %, more than the data set's generator lets "
+                "anyone reach; were references seen?"
             )
         low, _ = receipt["intervals"]["CIDEr"]
         if best and low > best[1] > 0 and (excess := receipt["scores"]["CIDEr"] / best[1] - 1) > STEP:

@@ -68,15 +68,26 @@ def greedy(model: StepwiseModel, batch: Batch, length: int) -> list[list[int]]:
     return [_until_end(row) for row in torch.stack(written, dim=1).tolist()]
 
 
-@torch.inference_mode()
 def beam_search(model: StepwiseModel, batch: Batch, length: int, size: int) -> list[list[int]]:
-    """Captions by keeping the `size` likeliest beginnings at every step; scores are divided by the length.
+    """The likeliest caption of each box among those that `search_beams` keeps; arguments as there."""
+    return [captions[0] for captions, _ in search_beams(model, batch, length, size)]
+
+
+@torch.inference_mode()
+def search_beams(
+    model: StepwiseModel, batch: Batch, length: int, size: int
+) -> list[tuple[list[list[int]], list[float]]]:
+    """Captions by keeping the `size` likeliest beginnings at every step.
 
     Args:
         model: the network, in evaluation mode.
         batch: images with their boxes; their captions are not looked at.
         length: largest number of characters of a caption, [EOS] included.
         size: number of beams per box; 1 gives the captions of `greedy`.
+
+    Returns:
+        For each box its `size` captions, the best first, as character ids without special ones, and their scores: log
+        probabilities divided by the number of characters, [EOS] included.
     """
     state = model.start(batch)
     n, device = batch.n_boxes, batch.image_of_box.device
@@ -108,9 +119,10 @@ def beam_search(model: StepwiseModel, batch: Batch, length: int, size: int) -> l
         ended = ended[rows] | (characters == EOS)
         if bool(ended.all()):
             break
-    choice = (scores / lengths.clamp(min=1)).argmax(dim=1)
-    rows = torch.arange(n, device=device) * size + choice
-    return [_until_end(row) for row in written[rows].tolist()]
+    means, order = (scores / lengths.clamp(min=1)).sort(dim=1, descending=True, stable=True)
+    rows = torch.arange(n, device=device)[:, None] * size + order
+    captions = [[_until_end(beam) for beam in box] for box in written[rows].tolist()]
+    return list(zip(captions, means.tolist(), strict=True))
 
 
 def _until_end(characters: list[int]) -> list[int]:

@@ -121,7 +121,7 @@ class RunPlan:
         config = row.config(self.profile, self.changes)
         start, ending = self.command
         sizes = ("--profile", self.profile, "--seed", str(seed), "--runs", str(self.runs))
-        arguments = (row.variant, *row.overrides, *self.changes, *sizes, *ending)
+        arguments = (row.variant, *row.settings(self.profile, self.changes), *sizes, *ending)
         version = network(config.system).version
         return Job(row.id, config, seed, arguments, self.runs, version, self.keep_old, start)
 

@@ -73,6 +73,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         Claim("level III adds to levels I and II", ("T3-4",), ("T3-3",)),
         Claim("progressive levels are above fixed ones", ("T3-5",), ("T3-4",)),
         Claim("Caption Matching helps at equal updates (ours)", ("T3-5",), ("T3-0",)),
+        Claim("Caption Matching helps at equal updates of generation (ours)", ("T3-6",), ("T3-0",)),
     ),
     "tablea5": (
         Claim("the nearest neighbours help", ("A5-n1",), ("A5-0",), ("BLEU-4", "CIDEr", "Div@1")),

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from benchmark import paper
+from benchmark.dataset.mini import REACHABLE_EXACT
 from benchmark.dataset.store import Split
 from benchmark.grid import SYNTHETIC_NOTE, Cell, Content, Grid, csv_text, number, percent, score, signed
 from benchmark.metrics import METRICS
@@ -160,7 +161,8 @@ def role_grid(rows: Sequence[Measured], split: Split) -> Grid | None:
         right = np.mean([[characters(c) == r for c, r in zip(s, references, strict=True)] for s in seeds], axis=0)
         grid.add(measured.row.label, *(percent(float(right[roles == kind].mean())) for kind in kinds))
     grid.notes.append(
-        "one caption in twenty, drawn by chance, follows from no input, so about 95 is the most that a system can reach"
+        f"what a box says, and how, is drawn by chance; {REACHABLE_EXACT} over all roles is more than anyone can reach "
+        "but by luck (docs/data.md)"
     )
     return grid
 

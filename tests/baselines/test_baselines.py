@@ -47,16 +47,15 @@ COUNTS = {
     "m4c-copy": 86_636_727 + 128 * 1024,  # with learned positions, as the reference model
 }
 
-#: The first four losses (tiny sizes, seed 1, one thread), measured when the profile's recipe became Muon's: changed
-#: numerics show.
+#: The first four losses (tiny sizes, seed 1, one thread), measured on mini-2: changed numerics show.
 GOLDEN = {
-    "updown": [5.50916, 5.49615, 5.51301, 5.47129],
-    "updown-tatt": [5.47167, 5.5077, 5.49113, 5.48374],
-    "m2": [5.49022, 5.47361, 5.43108, 5.44029],
-    "m2-tatt": [5.52669, 5.56714, 5.47196, 5.4548],
-    "rstnet": [5.48867, 5.47945, 5.46228, 5.37479],
-    "rstnet-tatt": [5.52461, 5.47941, 5.40544, 5.40976],
-    "m4c-copy": [5.67235, 5.86817, 5.76259, 5.62919],
+    "updown": [5.53096, 5.51481, 5.4863, 5.49414],
+    "updown-tatt": [5.52027, 5.49895, 5.48862, 5.48941],
+    "m2": [5.52061, 5.45893, 5.45864, 5.40893],
+    "m2-tatt": [5.50959, 5.48932, 5.47776, 5.38507],
+    "rstnet": [5.59601, 5.55879, 5.45889, 5.44555],
+    "rstnet-tatt": [5.58311, 5.54009, 5.49275, 5.39621],
+    "m4c-copy": [6.0572, 5.87994, 5.83787, 5.66353],
 }
 
 
@@ -165,7 +164,7 @@ def test_inputs_that_are_given_are_read_and_no_others(variant: str, splits: Spli
         "location": dataclasses.replace(batch, cells=7 - batch.cells, boxes=1 - batch.boxes.roll(2, 1)),
     }
     for name, changed in changes.items():
-        seen = not torch.allclose(model.loss(changed), before, atol=1e-6)
+        seen = not torch.allclose(model.loss(changed), before, rtol=1e-6, atol=1e-6)
         assert seen == (name != "info" or named(variant).inputs.info), name
 
 
@@ -183,7 +182,7 @@ def test_the_loss_is_that_of_the_full_pass(variant: str, splits: Splits, vocabul
 @pytest.mark.parametrize("variant", BASELINES)
 def test_padding_changes_nothing(variant: str, splits: Splits, vocabulary: Vocabulary) -> None:
     """Masks belong before the softmax; a longer batch mate must not move a score."""
-    model, batch = model_and_batch(small(variant), splits, vocabulary)
+    model, batch = model_and_batch(small(variant, "inputs.max_caption=15"), splits, vocabulary)
     wider = dataclasses.replace(
         batch,
         info=torch.nn.functional.pad(batch.info, (0, 9), value=PAD),

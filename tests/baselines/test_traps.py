@@ -67,21 +67,22 @@ def test_the_language_model_survives_initialisation_and_has_no_dropout(splits: S
     assert not {id(p) for p in model.signal.language_model.parameters()} & {id(p) for p in trained}
 
 
-def test_the_language_model_learns_from_training_captions_alone(splits: Splits, vocabulary: Vocabulary) -> None:
+def test_the_language_model_learns_from_training_captions_alone(
+    splits: Splits, vocabulary: Vocabulary, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A signal that has read the test captions writes them."""
     data = splits_of(splits, vocabulary)
     model = built(vocabulary, "rstnet", *LM)
-    network: CharacterModel = model.signal.language_model
     seen: list[torch.Tensor] = []
-    original = network.loss
+    original = CharacterModel.loss
 
-    def listen(captions: torch.Tensor) -> torch.Tensor:
+    def listen(network: CharacterModel, captions: torch.Tensor) -> torch.Tensor:
         if network.training:
             seen.extend(captions)
-        return original(captions)
+        return original(network, captions)
 
-    network.loss = listen  # type: ignore[method-assign]
-    install(network, model.config.language_model, data, vocabulary, seed=77)
+    monkeypatch.setattr(CharacterModel, "loss", listen)
+    install(model.signal.language_model, model.config.language_model, data, vocabulary, seed=77)
     train = {data["train"].span("captions", i).tobytes() for i in range(data["train"].n_boxes)}
     assert {row[row != PAD].numpy().astype("<u2").tobytes() for row in seen} == train
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmark.dataset.mini import NAME
 from benchmark.dataset.mini import build as build_module
 
 pytestmark = pytest.mark.slow
@@ -87,8 +88,8 @@ def test_drawing_for_the_cache_is_killed_and_done_twice_at_once(tmp_path: Path) 
     build_module.build(tmp_path / "whole", annotations_only=True)
     (tmp_path / "pictures").mkdir()
     build_module.draw_pictures(tmp_path / "pictures", only="val")
-    assert digests(cache / "mini-1-pictures" / "val") == digests(tmp_path / "pictures")
-    assert digests(cache / "mini-1") == digests(tmp_path / "whole")
+    assert digests(cache / f"{NAME}-pictures" / "val") == digests(tmp_path / "pictures")
+    assert digests(cache / NAME) == digests(tmp_path / "whole")
     left = {path.relative_to(cache).as_posix() for path in cache.glob("**/*") if path.suffix not in (".png", ".lock")}
-    files = {f"mini-1/{name}" for name in ("dataset.json", "train.parquet", "val.parquet", "test.parquet")}
-    assert left == {"mini-1", "mini-1-pictures", "mini-1-pictures/val", *files}  # an empty lock may stay
+    files = {f"{NAME}/{name}" for name in ("dataset.json", "train.parquet", "val.parquet", "test.parquet")}
+    assert left == {NAME, f"{NAME}-pictures", f"{NAME}-pictures/val", *files}  # an empty lock may stay

@@ -1,4 +1,4 @@
-"""CapOnImage-Mini: the statistics it promises, the law it obeys, and the same annotations everywhere."""
+"""CapOnImage-Mini: the statistics it promises, the rules it keeps, and the same annotations everywhere."""
 
 import os
 import subprocess
@@ -10,12 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.dataset.mini import NAME, SIZES, UNEXPLAINED
-from benchmark.dataset.mini.build import build, draw_pictures, in_building_order
-from benchmark.dataset.mini.ceilings import ceilings
-from benchmark.dataset.mini.copywriting import FORM_LENGTHS, all_phrases, domains
+from benchmark.dataset.describe import yardsticks_table
+from benchmark.dataset.mini import NAME, REACHABLE_EXACT, SIZES
+from benchmark.dataset.mini.build import build, draw_pictures, draw_sample, in_building_order
+from benchmark.dataset.mini.kinds import KINDS
+from benchmark.dataset.mini.layouts import FAMILIES
+from benchmark.dataset.mini.lists import LISTS
 from benchmark.dataset.mini.samples import MISREAD, Sample, samples
 from benchmark.dataset.store import Split, known_split, open_directory
+from benchmark.metrics import diversity
+from benchmark.metrics.corpus import Corpus
+from benchmark.rendering import mask_boxes
 
 
 @pytest.fixture(scope="module")
@@ -27,16 +32,16 @@ def made() -> dict[str, list[Sample]]:
 
 
 @pytest.fixture(scope="module")
-def splits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Split]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Split]:
     directory = tmp_path_factory.mktemp("mini") / "mini"
     build(directory, annotations_only=True)
     return open_directory(directory)
 
 
-def test_the_default_build_is_the_pinned_one(splits: dict[str, Split]) -> None:
+def test_the_default_build_is_the_pinned_one(built: dict[str, Split]) -> None:
     """A changed word, order or random draw: every stored score would silently belong to other data."""
-    assert list(splits) == ["train", "val", "test"]
-    for name, split in splits.items():
+    assert list(built) == ["train", "val", "test"]
+    for name, split in built.items():
         assert known_split(split.fingerprint.hexdigest()) == f"{NAME}/{name}"
 
 
@@ -56,22 +61,46 @@ def test_the_build_does_not_depend_on_hash_randomisation() -> None:
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_statistics_are_near_the_real_ones(splits: dict[str, Split], name: str) -> None:
-    """Sizes, lengths and counts as docs/data.md promises them."""
-    split = splits[name]
+def test_statistics_are_near_the_real_ones(built: dict[str, Split], name: str) -> None:
+    """Sizes, lengths, counts and diversity as docs/data.md promises them."""
+    split = built[name]
     lengths = np.array([len(caption) for caption in split.captions])
     per_image = np.diff(split.offsets)
     info = [len(title + attributes) for title, attributes in zip(split.titles, split.attributes, strict=True)]
+    corpus = Corpus.from_captions(predictions=split.captions, references=split.captions, offsets=split.offsets)
+    div1, div2 = 100 * diversity.aggregate(diversity.statistics(corpus).sum(axis=0))
     assert split.n_images == SIZES[name]
-    assert lengths.min() >= 2
-    assert lengths.max() <= 10
-    assert abs(lengths.mean() - 4.9) <= 0.2
-    assert per_image.min() >= 2
-    assert abs(per_image.mean() - 4.8) <= 0.2
-    assert abs(np.mean(info) - 34.8) <= 2
+    assert lengths.min() == 2
+    assert lengths.max() in (9, 10)
+    assert abs(lengths.mean() - 4.9) <= 0.1
+    assert per_image.min() == 2
+    assert abs(per_image.mean() - 4.8) <= 0.1
+    assert abs(np.mean(info) - 34.8) <= 1
     assert len(set(split.categories)) == 50
     assert set(split.sizes.min(axis=1)) == {256}
     assert len(set(map(tuple, split.sizes.tolist()))) == 3
+    assert abs(div1 - 90.13) <= 2
+    assert abs(div2 - 75.53) <= 2
+    assert split.roles is not None
+    assert set(split.roles) == set(KINDS)
+
+
+def test_captions_hardly_repeat(built: dict[str, Split]) -> None:
+    """Where a few captions fill the split, models learn them by heart and need no input."""
+    captions = built["train"].captions
+    counts = Counter(captions)
+    assert sum(n == 1 for n in counts.values()) / len(captions) >= 0.4
+    assert counts.most_common(1)[0][1] / len(captions) < 0.005
+
+
+def test_layouts_vary(made: dict[str, list[Sample]]) -> None:
+    """With few layouts the place of a box would tell what it says, and its neighbours nothing."""
+    assert len({sample.layout.family for sample in made["test"]} & set(FAMILIES)) >= 40
+    lists = Counter(sample.layout.family[0] for sample in made["train"])
+    assert set(lists) == set(LISTS)
+    assert max(lists.values()) < 0.25 * len(made["train"])
+    boxes = Counter(place.box for sample in made["train"] for place in sample.layout.places)
+    assert max(boxes.values()) < 5
 
 
 def test_no_image_repeats_another(made: dict[str, list[Sample]]) -> None:
@@ -87,104 +116,35 @@ def test_no_image_repeats_another(made: dict[str, list[Sample]]) -> None:
             assert n < 0.7 * min(len(captions), len(everything[j])), (captions, everything[j])
 
 
-def test_captions_of_an_image_do_not_repeat(made: dict[str, list[Sample]]) -> None:
-    """The ceiling of a model without locations counts on it."""
-    assert all(len(set(s.drawn)) == len(s.drawn) for split in made.values() for s in split)
+def test_captions_and_kinds_of_an_image_do_not_repeat(made: dict[str, list[Sample]]) -> None:
+    """The paper drops images with equal captions; and a fact that is told twice is not told by the neighbours."""
+    for sample in (sample for split in made.values() for sample in split):
+        assert len(set(sample.drawn)) == len(sample.drawn) == len(sample.layout.places) == len(set(sample.kinds))
 
 
-def test_val_and_test_are_clean_and_train_is_misread(made: dict[str, list[Sample]], splits: dict[str, Split]) -> None:
+def test_val_and_test_are_clean_and_train_is_misread(made: dict[str, list[Sample]]) -> None:
     """Recognition errors in an evaluation split, or none in train."""
-    brands = {brand + d.brand_tail.form(f) for d in domains() for brand in d.brands for f in FORM_LENGTHS}
-    written = {phrase.form(f) for _, phrase in all_phrases() for f in FORM_LENGTHS} | brands
     for name in ("val", "test"):
-        assert set(splits[name].captions) <= written
-    misread = np.mean([caption not in written for caption in splits["train"].captions])
-    assert abs(misread - MISREAD) < 0.01
+        assert all(sample.captions == sample.drawn for sample in made[name])
+    pairs = [pair for sample in made["train"] for pair in zip(sample.captions, sample.drawn, strict=True)]
+    differ = np.mean([read != drawn for read, drawn in pairs])
+    assert abs(differ - MISREAD) < 0.005
 
 
-def test_one_caption_in_twenty_is_unexplained(made: dict[str, list[Sample]]) -> None:
-    """Without them a perfect model would score 100, which no real data set allows."""
-    pairs = [
-        (caption, s.product.caption(slot))
-        for s in made["test"]
-        for caption, slot in zip(s.drawn, s.layout.slots, strict=True)
-    ]
-    assert abs(np.mean([a != b for a, b in pairs]) - UNEXPLAINED) < 0.015
+def test_the_aspect_ratio_tells_the_length(built: dict[str, Split]) -> None:
+    """Section 5.4 of the paper: long captions are in long boxes."""
+    split = built["test"]
+    lengths = np.array([len(caption) for caption in split.captions])
+    assert np.corrcoef(split.aspect_ratios, lengths)[0, 1] > 0.9
 
 
-def test_the_aspect_ratio_decides_the_length(splits: dict[str, Split]) -> None:
-    """Section 5.4 of the paper, as a law: below 3.5 short, from 6 on long."""
-    split = splits["test"]
-    for ratio, caption in zip(split.aspect_ratios, split.captions, strict=True):
-        low, high = FORM_LENGTHS["short" if ratio < 3.5 else "middle" if ratio < 6 else "long"]
-        assert low <= len(caption) <= high, (ratio, caption)
-
-
-def _on_grid(box: np.ndarray) -> tuple[int, ...]:
-    return tuple(min(7, round(float(v) * 8)) for v in box)
-
-
-def test_the_place_decides_the_role_but_not_the_rank_in_a_stack(splits: dict[str, Split]) -> None:
-    """Seen on an 8 x 8 grid, as models see it: roles are clear, ranks are not (or neighbours would be worth
-    nothing).
-    """
-    roles: dict[tuple[int, ...], Counter[str]] = defaultdict(Counter)
-    train = splits["train"]
-    assert train.roles is not None
-    for box, role in zip(train.boxes, train.roles, strict=True):
-        roles[_on_grid(box)][role] += 1
-    common = sum(count.most_common(1)[0][1] for count in roles.values())
-    merged = sum(
-        Counter({r: n for r, n in count.items() if "point" not in r} | {"point": _points(count)}).most_common(1)[0][1]
-        for count in roles.values()
-    )
-    assert merged / train.n_boxes > 0.995
-    assert common / train.n_boxes < 0.85
-
-
-def _points(count: Counter[str]) -> int:
-    return sum(n for role, n in count.items() if "point" in role)
-
-
-def test_the_neighbours_decide_the_rank_in_a_stack(splits: dict[str, Split]) -> None:
-    """By the paper's rule: nearest box among those with a smaller, and a larger, x_min + y_min (in pixels)."""
-    split = splits["test"]
-    assert split.roles is not None
-    right = total = 0
-    for i in range(split.n_images):
-        span = range(split.offsets[i], split.offsets[i + 1])
-        pixels = split.boxes[span.start : span.stop] * np.tile(split.sizes[i], 2)
-        corner, centre = pixels[:, :2].sum(axis=1), (pixels[:, :2] + pixels[:, 2:]) / 2
-        for k, b in enumerate(span):
-            if "point" not in split.roles[b]:
-                continue
-            distance = np.hypot(*(centre - centre[k]).T)
-            previous, following = (
-                _on_grid(split.boxes[span[int(np.where(side, distance, np.inf).argmin())]]) if side.any() else None
-                for side in (corner < corner[k], corner > corner[k])
-            )
-            here = _on_grid(split.boxes[b])
-            above = previous is not None and previous[:2] == (here[0], here[1] - 1) and previous[1] >= 2
-            below = following is not None and following[:2] == (here[0], here[1] + 1) and following[1] <= 6
-            rank = "middle" if above and below else "last" if above else "first"
-            total += 1
-            right += split.roles[b] == f"{rank} point"
-    assert total > 1500
-    assert right / total > 0.99
-
-
-def test_masked_columns_do_not_betray_the_rank(made: dict[str, list[Sample]]) -> None:
-    """If only captioned rows were black, a model without neighbours could count black rectangles in the picture."""
-    for sample in made["test"]:
-        stack = [slot.box for slot in sample.layout.slots if "point" in slot.role]
-        column = sorted(int(box[1] * 8) for box in (*stack, *sample.layout.decoys))
-        assert column == ([2, 3, 4, 5, 6] if stack else [])
-
-
-def test_boxes_do_not_overlap(made: dict[str, list[Sample]]) -> None:
-    """Overlapping texts cannot be read, nor masked one by one."""
+def test_texts_do_not_touch_and_lie_in_the_picture(made: dict[str, list[Sample]]) -> None:
+    """Texts that overlap cannot be read, nor masked one by one."""
     for sample in made["val"]:
-        boxes = [*(slot.box for slot in sample.layout.slots), *sample.layout.decoys]
+        boxes = [*(place.box for place in sample.layout.places), *sample.layout.decoys]
+        for box in boxes:
+            assert 0 < box[0] < box[2] < 1
+            assert 0 < box[1] < box[3] < 1
         for a, b in combinations(boxes, 2):
             assert a[0] >= b[2] or b[0] >= a[2] or a[1] >= b[3] or b[1] >= a[3]
 
@@ -192,35 +152,43 @@ def test_boxes_do_not_overlap(made: dict[str, list[Sample]]) -> None:
 def test_boxes_stand_in_the_order_of_the_pipeline(made: dict[str, list[Sample]]) -> None:
     """Stage 8: from box to nearest box not yet visited. Brute force."""
     for sample in made["val"][:200]:
-        centre = np.array([[(b[0] + b[2]) / 2, (b[1] + b[3]) / 2] for b in (s.box for s in sample.layout.slots)])
-        centre *= sample.layout.size
+        centre = np.array([place.centre for place in sample.layout.places]) * sample.layout.size
         for i, j in pairwise(range(len(centre))):
             distances = np.hypot(*(centre[j:] - centre[i]).T)
             assert distances.argmin() == 0
 
 
-def test_ceilings_are_ordered_as_the_paper_orders_its_ablations(made: dict[str, list[Sample]]) -> None:
-    """Table 2: locations matter more than info, info more than the image; neighbours less than any of them."""
-    reachable = ceilings(made["test"])
-    order = [
-        "without location",
-        "without title and attributes",
-        "without image",
-        "without neighbours",
-        "nothing removed",
-    ]
-    values = [reachable[name] for name in order]
-    assert values == sorted(values)
-    assert min(b - a for a, b in pairwise(values)) > 0.05
-    assert values[-1] == pytest.approx(1 - UNEXPLAINED)
+def test_masked_boxes_hide_every_text(made: dict[str, list[Sample]]) -> None:
+    """A text that is left in the picture can be read off it, and one without a caption tells where lists end."""
+    for sample in made["test"][:8]:
+        row = sample.row
+        assert sorted(row["masked_boxes"]) == sorted([*row["boxes"], *(list(decoy) for decoy in sample.layout.decoys)])
+        masked = np.asarray(mask_boxes(draw_sample(sample), row["masked_boxes"]))
+        width, height = sample.layout.size
+        for x1, y1, x2, y2 in row["masked_boxes"]:
+            part = masked[int(y1 * height) : int(y2 * height) + 1, int(x1 * width) : int(x2 * width) + 1]
+            assert not part.any()
+    assert np.mean([len(sample.layout.decoys) > 0 for sample in made["test"]]) > 0.5
 
 
-def test_the_ceiling_without_location_holds_for_the_best_oracle(made: dict[str, list[Sample]]) -> None:
-    """Even with the references at hand, one caption for all boxes of an image is right once."""
-    test = made["test"]
-    n_boxes = sum(len(s.drawn) for s in test)
-    best = sum(max(Counter(s.drawn).values()) for s in test) / n_boxes
-    assert ceilings(test)["without location"] == pytest.approx(best * (1 - UNEXPLAINED))
+def test_pictures_are_equal_whenever_they_are_drawn(made: dict[str, list[Sample]]) -> None:
+    """A picture that depends on those drawn before it differs between processes."""
+    first, second = made["val"][:2]
+    before = draw_sample(first).tobytes()
+    draw_sample(second)
+    assert draw_sample(first).tobytes() == before
+
+
+def test_describe_prints_the_yardsticks(built: dict[str, Split]) -> None:
+    """A table of other images than it says, or a predictor without an input that beats the one with all of them."""
+    table = yardsticks_table(built, 4)
+    assert table
+    assert "on 4 of 1,000 images of test" in table.title
+    scores = {row.texts()[0]: [float(text.split()[0]) for text in row.texts()[1:]] for row in table.rows}
+    assert scores["nothing removed"][2] > scores["without location"][2]
+    assert scores["nothing removed"][4] < min(scores[name][4] for name in scores if name != "nothing removed")
+    assert scores["nothing removed"][1] < REACHABLE_EXACT + 30
+    assert yardsticks_table({"train": built["train"]}, 4) is None
 
 
 def test_a_missing_or_partial_build_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,11 +217,22 @@ def test_pictures_of_one_split_are_those_of_the_whole_build(tmp_path: Path) -> N
         assert alone == {name: content for name, content in whole.items() if name.startswith(split)}
 
 
+def loaded_by(code: str) -> list[str]:
+    """Modules of the generator that a program has loaded at its end."""
+    code += "\nimport sys; print([name for name in sys.modules if name.startswith('benchmark.dataset.mini.')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return [name.strip(" '") for name in done.stdout.strip().strip("[]").split(",") if name]
+
+
 def test_the_cached_data_set_is_opened_without_its_generator(embedded: dict[str, Split]) -> None:
     """Every command that scores waits for a generator of pictures which it never uses."""
-    program = (
-        "import sys; from benchmark.dataset import open_split; print(open_split('mini', 'test').n_images); "
-        "print([name for name in sys.modules if name.startswith('benchmark.dataset.mini.')])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[:2] == [str(embedded["test"].n_images), "[]"]
+    assert embedded
+    assert loaded_by("from benchmark.dataset import open_split; open_split('mini', 'test').n_images") == []
+
+
+def test_annotations_are_made_without_the_drawing_code() -> None:
+    """Simulations and yardsticks wait for hundreds of polygons which they never draw."""
+    loaded = loaded_by("from benchmark.dataset.mini.yardsticks import yardsticks")
+    parts = {name.rpartition(".")[2] for name in loaded}
+    assert "samples" in parts
+    assert parts.isdisjoint({"build", "drawing", "paint", "plates", "props", "scenes", "solids"})

@@ -23,7 +23,7 @@ from PIL import Image
 
 from benchmark import dataset, evaluate_file
 from benchmark.dataset import open_dataset, rows
-from benchmark.dataset.describe import ceilings_table
+from benchmark.dataset.describe import yardsticks_table
 from benchmark.dataset.description import write_description
 from benchmark.dataset.mini import NAME
 from benchmark.dataset.mini import build as build_module
@@ -431,7 +431,7 @@ def _cut(cache: Path) -> None:
 
 
 def _forget_splits(cache: Path) -> None:
-    (cache / "dataset.json").write_text('{"format":"caponimage-dataset/1","name":"mini-1"}', encoding="utf-8")
+    (cache / "dataset.json").write_text(f'{{"format":"caponimage-dataset/1","name":"{NAME}"}}', encoding="utf-8")
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
@@ -507,11 +507,11 @@ def test_pictures_of_the_embedded_data_set_are_drawn_when_needed_and_again_when_
     assert len(list((tmp_path / f"{NAME}-pictures").rglob("*.png"))) == split.n_images
 
 
-def test_ceilings_are_of_mini_alone(splits: dict[str, Split], data: Path) -> None:
+def test_yardsticks_are_of_mini_alone(splits: dict[str, Split], data: Path) -> None:
     """Other data with roles got those of mini, or a ValueError for the name of its split."""
-    assert ceilings_table(splits)
+    assert yardsticks_table(splits, 1)
     edit_description(data, lambda about: about.update(name="other"))
-    assert ceilings_table(open_directory(data)) is None
+    assert yardsticks_table(open_directory(data), 1) is None
 
 
 # Commands.

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocoevalcap.meteor.meteor import Meteor
 
-from benchmark.dataset.mini.copywriting import FORMS, all_phrases
+from benchmark.dataset.mini.lexicon import domains
 from benchmark.errors import InputError
 from benchmark.metrics import meteor
 from benchmark.metrics.alignment import align
@@ -49,9 +49,10 @@ def assert_equals_original(original: Meteor, predictions: list[str], references:
 
 
 def realistic(n: int, seed: int = 0) -> tuple[list[str], list[str]]:
-    """References of mini; predictions are copies, other forms of the same phrase, or beginnings with another end."""
+    """Captions of mini; predictions are copies, other captions of the same fact, or beginnings with another end."""
     random = Random(seed)
-    texts = [[getattr(phrase, form) for form in FORMS if getattr(phrase, form)] for _, phrase in all_phrases()]
+    facts = [fact for domain in domains() for category in domain.categories for fact in category.points]
+    texts = [[*fact.words, *fact.stock] for fact in (*facts, *(m for domain in domains() for m in domain.materials))]
     predictions, references = [], []
     for _ in range(n):
         forms, other = random.choice(texts), random.choice(random.choice(texts))

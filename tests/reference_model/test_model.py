@@ -243,7 +243,7 @@ def test_one_batch_is_learned_by_heart(variant: str, splits: Splits, vocabulary:
     batch = collate(data, np.arange(12))
     batch = dataclasses.replace(batch, normaliser=float((batch.captions[:, 1:] != PAD).sum()))
     optimiser = torch.optim.Adam(model.parameters(), lr=5e-3)
-    for _ in range(150):
+    for _ in range(300):
         optimiser.zero_grad()
         loss = model.loss(batch)
         loss.backward()

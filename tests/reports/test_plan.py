@@ -6,6 +6,8 @@ from run_folders import write_results
 
 from benchmark.dataset.schema import EVALUATED_SPLITS
 from benchmark.dataset.store import Split
+from reference_model.config import override
+from reference_model.registry import named
 from reference_model.run_folder import run_folder, write_config
 from reports.experiments import Table, tables
 from reports.runs.plan import RunPlan
@@ -45,7 +47,7 @@ def test_stored_seeds_are_all_used_and_ask_for_no_more(tmp_path: Path, splits: d
         "full-level1": [1, 2],
         "full-level12": [1],
         "full-fixed": [1],
-        "full": [1],
+        "full": [1, 1],  # equal updates in all, and of generation
     }
     assert {(job.config.name, job.seed) for job in alone.todo()} == {
         ("full-level12", 1),
@@ -54,6 +56,13 @@ def test_stored_seeds_are_all_used_and_ask_for_no_more(tmp_path: Path, splits: d
     }
     together = seeds_of(plan(tmp_path, [table3, tablea5], splits, None, stored=True))
     assert {name: together[name] for name in seeds_of(alone)} == seeds_of(alone)
+
+
+def test_commands_train_what_their_rows_are(tmp_path: Path, splits: dict[str, Split]) -> None:
+    """A row whose command leaves out one of its settings: trained as another row, and missing for ever."""
+    for job in plan(tmp_path, list(tables("mini").values()), splits, 1, stored=False).jobs():
+        settings = job.arguments[1 : job.arguments.index("--profile")]
+        assert override(named(job.arguments[0], "mini"), list(settings)).hash == job.config.hash, job.row
 
 
 def test_seeds_that_are_asked_for_are_those_used(tmp_path: Path, splits: dict[str, Split]) -> None:

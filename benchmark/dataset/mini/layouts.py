@@ -1,189 +1,179 @@
-"""Sample layouts of mini pictures: places of the boxes, and the caption role and form that a place decides.
+"""Layouts of CapOnImage-Mini: where products and texts stand.
 
-The rules of the data set (`docs/data.md` explains them with a picture). There are eight rows of equal height:
+A family is a list of texts (a column, a ring around the product, a diagonal, banners, ...) with a header on one side,
+in the middle, or without one; badges in the corners and a foot are drawn on top of it. Everything has jitter. Some
+places of a list hold texts without a caption (`decoys`), of which the picture does not tell that they have none: where
+a list begins and ends is seen from its neighbours alone.
 
-    row 0     brand       headline        scene          left, centre, right
-    row 1     material    pattern         colour
-    rows 2-6  a stack of up to three selling points, on one side; the product on the other
-    row 7     shape       promise centre  promise right
+Coordinates are ratios of width and height. Random numbers come from `Random.random` alone, whose sequence Python
+guarantees across versions.
 
-* The place decides the role, and the width (with it the aspect ratio) decides the form: short, middle or long.
-* A stack starts in any row and its selling points are the product's first, middle and last one. The row of a box does
-  not determine which of them it is; its nearest neighbours above and below do. Nor does the picture: wherever there is
-  a stack, the rest of its column holds texts without a caption (decoys), and masked they all look alike.
-* Rows and edges keep away from the places where an 8 x 8 grid rounds up or down, so that models which see places on
-  such a grid can learn the rules.
-
-Random numbers come from `Random.random` alone, whose sequence Python guarantees across versions.
+Invariants: no two texts of a layout touch; every text lies within the picture; texts with a caption are in the order
+of the collection pipeline (paper, appendix).
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
+from itertools import product
 from random import Random
-from typing import TypeVar
 
-T = TypeVar("T")
-Box = tuple[float, float, float, float]
+from .draws import between, peaked, pick
+from .lists import LISTS
+from .sheets import ROOMS, Box, Sheet, shaken
 
-SIZES = {(256, 256): 0.5, (256, 320): 0.25, (320, 256): 0.25}  # width and height in pixels -> share
-
-BANDS = {
-    0: ("brand", "headline", "scene"),
-    1: ("material", "pattern", "colour"),
-    7: ("shape", "promise centre", "promise right"),
-}
-#: Row -> share of pictures with boxes in these places of the row (left, centre, right).
-BAND_PLACES = {
-    0: {"": 0.20, "L": 0.26, "C": 0.12, "R": 0.24, "LR": 0.18},
-    1: {"": 0.12, "L": 0.22, "C": 0.22, "R": 0.20, "LR": 0.19, "LCR": 0.05},
-    7: {"": 0.51, "L": 0.15, "C": 0.14, "R": 0.13, "LR": 0.03, "LCR": 0.04},
-}
-STACK_ROWS = range(2, 7)
-#: Number of selling points in the stack -> share of pictures. A single one is the product's first.
-STACK_HEIGHTS = {0: 0.15, 1: 0.14, 2: 0.34, 3: 0.37}
-STACK_ROLES = {1: ("first point",), 2: ("first point", "last point"), 3: ("first point", "middle point", "last point")}
-
-FORM_SHARES = {"short": 0.20, "middle": 0.45, "long": 0.35}
-#: Forms of the left and right box where a band holds both; wider pairs do not fit.
-PAIR_SHARES: dict[tuple[str, ...], float] = {
-    ("short", "short"): 0.04,
-    ("short", "middle"): 0.12,
-    ("middle", "short"): 0.12,
-    ("middle", "middle"): 0.32,
-    ("short", "long"): 0.20,
-    ("long", "short"): 0.20,
-}
-#: Form -> lowest and highest width of a box, as ratios of the image's width.
-WIDTHS = {"short": (0.20, 0.25), "middle": (0.35, 0.41), "long": (0.57, 0.65)}
-CENTRE_WIDTHS = {"short": (0.20, 0.24), "middle": (0.40, 0.44), "long": (0.66, 0.70)}
-#: Long side over short side in pixels: a box below 3.5 holds the short form, from 6 on the long one.
-ASPECT_RATIOS = {"short": (2.2, 3.2), "middle": (3.9, 5.6), "long": (6.4, 9.6)}
-MARGIN, MAX_HEIGHT = 0.03, 0.105
+LIST_SHARES = tuple(share for share, _ in LISTS.values())
+#: Side of the header -> its share.
+HEADS = {"none": 0.26, "left": 0.24, "centre": 0.28, "right": 0.22}
+FAMILIES = tuple(product(LISTS, HEADS))
+#: Corner -> its share where nothing else is.
+CORNERS = {"top left": 0.32, "top right": 0.4, "bottom left": 0.24, "bottom right": 0.24}
+FEET = {"none": 0.72, "banner": 0.13, "pair": 0.15}
 
 
 @dataclass(frozen=True)
-class Slot:
-    """A box with the role and form of its caption."""
+class CaptionPlace:
+    """A text with a caption.
 
-    role: str
-    form: str
-    box: Box  # x1, y1, x2, y2 as ratios
+    Attributes:
+        box: left, top, right and bottom as ratios.
+        group: what it belongs to: "head", "corner", "foot" or "list".
+        rank: its number in the group, from 0 on, as one reads.
+        n: number of texts with a caption in the group.
+    """
+
+    box: Box
+    group: str
+    rank: int
+    n: int
+
+    @cached_property
+    def centre(self) -> tuple[float, float]:
+        """Middle of the box as ratios."""
+        return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The places of one picture, slots in the order of the data set."""
+    """The places of one picture.
 
-    size: tuple[int, int]  # width and height in pixels
-    slots: tuple[Slot, ...]
-    decoys: tuple[Box, ...]  # texts without a caption
-    product: tuple[float, float]  # centre of the product, ratios
+    Attributes:
+        size: width and height in pixels.
+        family: the names of its list and its header.
+        places: texts with captions, in the order of the data set.
+        decoys: texts without a caption.
+        areas: one or two boxes in whose middle a product stands.
+    """
+
+    size: tuple[int, int]
+    family: tuple[str, str]
+    places: tuple[CaptionPlace, ...]
+    decoys: tuple[Box, ...]
+    areas: tuple[Box, ...]
+
+    def room(self, place: CaptionPlace) -> float:
+        """Room for a caption in characters: the long side of its box over the short one, in pixels."""
+        width = (place.box[2] - place.box[0]) * self.size[0]
+        height = (place.box[3] - place.box[1]) * self.size[1]
+        return max(width, height) / min(width, height)
 
 
-def pick(random: Random, shares: dict[T, float]) -> T:
-    """Draw a key with the probability of its share."""
-    point = random.random() * math.fsum(shares.values())
-    for key, share in shares.items():
-        point -= share
-        if point < 0:
-            return key
-    return next(reversed(shares))
+def _header(sheet: Sheet, side: str) -> None:
+    if side == "none":
+        return
+    x, align = {"left": (0.06, 0.0), "centre": (0.5, 0.5), "right": (0.94, 1.0)}[side]
+    y = between(sheet.random, 0.085, 0.115)
+    widest = 0.88 if side == "centre" else 0.62
+    boxes = [
+        sheet.box(
+            shaken(sheet, x, 0.01),
+            y,
+            peaked(sheet.random, *ROOMS["head"]),
+            sheet.height("head"),
+            align=align,
+            widest=widest,
+        )
+    ]
+    if sheet.random.random() < 0.42:
+        y += between(sheet.random, 0.1, 0.115)
+        boxes.append(
+            sheet.box(
+                shaken(sheet, x, 0.01),
+                y,
+                peaked(sheet.random, *ROOMS["sub"]),
+                sheet.height("sub"),
+                align=align,
+                widest=widest,
+            )
+        )
+    if sheet.add("head", boxes):
+        sheet.top = boxes[-1][3] + 0.03
 
 
-def choose(random: Random, items: Sequence[T]) -> T:
-    """Draw an item, all being equally likely."""
-    return items[int(random.random() * len(items))]
+def _foot(sheet: Sheet) -> None:
+    kind = pick(sheet.random, FEET, FEET.values())
+    xs = {"none": (), "banner": (0.5,), "pair": (0.27, 0.73)}[kind]
+    if not xs:
+        return
+    y, height = between(sheet.random, 0.89, 0.92), sheet.height("foot")
+    low, mode, high = ROOMS["foot"]
+    boxes = [
+        sheet.box(
+            shaken(sheet, x, 0.02),
+            y,
+            peaked(sheet.random, low, mode + (2 if kind == "banner" else 0), high + (2 if kind == "banner" else 0)),
+            height,
+            widest=0.8 if kind == "banner" else 0.43,
+        )
+        for x in xs
+    ]
+    if sheet.add("foot", boxes):
+        sheet.bottom = min(box[1] for box in boxes) - 0.03
 
 
-def between(random: Random, low: float, high: float) -> float:
-    """Draw uniformly from [low, high)."""
-    return low + random.random() * (high - low)
+def _corners(sheet: Sheet, side: str) -> None:
+    for corner, share in CORNERS.items():
+        if sheet.random.random() >= share:
+            continue
+        vertical, horizontal = corner.split()
+        x, align = (0.05, 0.0) if horizontal == "left" else (0.95, 1.0)
+        y = between(sheet.random, 0.07, 0.1) if vertical == "top" else between(sheet.random, 0.9, 0.93)
+        room = peaked(sheet.random, *ROOMS["corner"])
+        sheet.add("corner", [sheet.box(shaken(sheet, x, 0.01), y, room, sheet.height("corner"), align=align)])
 
 
 def sample_layout(random: Random) -> Layout:
-    """Draw a layout; it may have fewer than two slots, which the caller must reject."""
-    size = pick(random, SIZES)
-    slots = [slot for row in BANDS for slot in _band(random, row, size)]
-    height = pick(random, STACK_HEIGHTS)
-    decoys: list[Box] = []
-    product = 0.5
-    if height:
-        left = random.random() < 0.5
-        product = 0.66 if left else 0.34
-        stack, decoys = _stack(random, height, size, left=left)
-        slots += stack
-    return Layout(size, tuple(chained(slots, size)), tuple(decoys), (product, 0.555))
+    """Draw a layout; it may have fewer than two places, which the caller must reject."""
+    sheet = Sheet(random)
+    kind = pick(random, LISTS, LIST_SHARES)
+    side = pick(random, HEADS, HEADS.values())
+    _header(sheet, side)
+    _foot(sheet)
+    if side == "none":  # badges may stand where the header would
+        _corners(sheet, side)
+        if any(group == "corner" and boxes[0][1] < 0.5 for group, boxes in sheet.groups):
+            sheet.top = max(sheet.top, 0.16)
+        LISTS[kind][1](sheet)
+    else:
+        LISTS[kind][1](sheet)
+        _corners(sheet, side)
+    places = [
+        CaptionPlace(box, group, rank, len(boxes)) for group, boxes in sheet.groups for rank, box in enumerate(boxes)
+    ]
+    return Layout(sheet.size, (kind, side), tuple(chained(places, sheet.size)), tuple(sheet.decoys), sheet.areas)
 
 
-def _band(random: Random, row: int, size: tuple[int, int]) -> list[Slot]:
-    places = pick(random, BAND_PLACES[row])
-    single = pick(random, FORM_SHARES)
-    forms: tuple[str, ...] = (single,)
-    if places == "LR":
-        forms = pick(random, PAIR_SHARES)
-    elif places == "LCR":
-        forms = ("short",) * 3
-    slots = []
-    for place, form in zip(places, forms, strict=False):
-        width = between(random, *(CENTRE_WIDTHS if place == "C" else WIDTHS)[form])
-        jitter = between(random, -0.01, 0.01)
-        x = {"L": MARGIN + jitter, "C": 0.5 - width / 2 + jitter, "R": 1 - MARGIN - width + jitter}[place]
-        role = BANDS[row]["LCR".index(place)]
-        slots.append(Slot(role, form, _box(random, x, row, width, form, size)))
-    return slots
-
-
-def _stack(random: Random, height: int, size: tuple[int, int], *, left: bool) -> tuple[list[Slot], list[Box]]:
-    """The selling points of a stack, from the top, and the decoys that fill up their column."""
-    form = pick(random, FORM_SHARES)
-    width = between(random, *WIDTHS[form])
-    x = between(random, 0, 0.01) + (MARGIN if left else 1 - MARGIN - width - 0.01)
-    first = choose(random, STACK_ROWS[: len(STACK_ROWS) - height + 1])
-    roles = dict(zip(range(first, first + height), STACK_ROLES[height], strict=True))
-    slots, decoys = [], []
-    for row in STACK_ROWS:
-        box = _box(random, x, row, width, form, size)
-        if row in roles:
-            slots.append(Slot(roles[row], form, box))
-        else:
-            decoys.append(box)
-    return slots, decoys
-
-
-def _box(random: Random, x: float, row: int, width: float, form: str, size: tuple[int, int]) -> Box:
-    aspect_ratio = between(random, *ASPECT_RATIOS[form])
-    height = min(width * size[0] / size[1] / aspect_ratio, MAX_HEIGHT)
-    y = row / 8 + between(random, 0.006, 0.018)
-    return (round(x, 4), round(y, 4), round(x + width, 4), round(y + height, 4))
-
-
-def chained(slots: Sequence[Slot], size: tuple[int, int]) -> list[Slot]:
-    """Sort slots as the collection pipeline does: from the topmost box on, always to the nearest remaining centre."""
-    left = sorted(slots, key=lambda slot: (slot.box[1], slot.box[0]))
+def chained(places: Sequence[CaptionPlace], size: tuple[int, int]) -> list[CaptionPlace]:
+    """Sort places as the collection pipeline does: from the topmost box on, always to the nearest remaining centre."""
+    left = sorted(places, key=lambda place: (place.box[1], place.box[0]))
     order = left[:1]
     del left[:1]
     while left:
-        nearest = min(left, key=lambda slot: _squared_distance(slot.box, order[-1].box, size))
+        x, y = order[-1].centre
+        nearest = min(
+            left,
+            key=lambda place: ((place.centre[0] - x) * size[0]) ** 2 + ((place.centre[1] - y) * size[1]) ** 2,
+        )
         left.remove(nearest)
         order.append(nearest)
     return order
-
-
-def _squared_distance(a: Box, b: Box, size: tuple[int, int]) -> float:
-    """Squared distance of the centres of two boxes, in pixels."""
-    dx, dy = (a[0] + a[2] - b[0] - b[2]) / 2 * size[0], (a[1] + a[3] - b[1] - b[3]) / 2 * size[1]
-    return dx * dx + dy * dy
-
-
-@cache
-def best_stack_guess() -> dict[int, str]:
-    """Most frequent role of a stack's box in each row: the best guess from its own place alone."""
-    shares: dict[tuple[int, str], float] = {}
-    for height, share in STACK_HEIGHTS.items():
-        starts = len(STACK_ROWS) - height + 1
-        for first in STACK_ROWS[:starts] if height else ():
-            for row, role in zip(range(first, first + height), STACK_ROLES[height], strict=True):
-                shares[row, role] = shares.get((row, role), 0) + share / starts
-    return {row: max((s, role) for (r, role), s in shares.items() if r == row)[1] for row in STACK_ROWS}

@@ -1,7 +1,7 @@
-"""Drawings of the household products of CapOnImage-Mini, on a canvas of about 100 x 100.
+"""Drawings of household products (furniture, kitchenware, ...), on a canvas of about 100 x 100.
 
-Every drawing is between 0.72 and 1.4 times as wide as high, and a good part of its area is body, so that shape, colour
-and pattern show whatever the product is.
+Invariant: a product is between 0.72 and 1.4 times as wide as high, and a good part of its area is body, so that shape,
+colour and pattern show whatever it is.
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,7 @@
 Coordinates run right and down, about 0 to 100; `Drawing` centres them and scales the longer side to 1. Every part, a
 line too, is one polygon, so an affine transform of its points is an affine transform of the picture and the extents
 of a drawing are those of its points. A part is painted with the pattern of the product (`BODY`) or a colour of
-`PAINTS`.
+`solids.PAINTS`.
 """
 
 from dataclasses import dataclass
@@ -13,19 +13,6 @@ from itertools import pairwise
 import numpy as np
 
 BODY = "body"
-#: Colours of all parts but the body. "shade" is translucent (see `SHADE_OPACITY`), the others are opaque.
-PAINTS = {
-    "dark": (74, 74, 90),
-    "light": (252, 248, 240),
-    "metal": (182, 190, 202),
-    "wood": (203, 160, 112),
-    "amber": (244, 184, 80),
-    "rosy": (240, 150, 140),
-    "leaf": (108, 168, 96),
-    "line": (66, 58, 74),
-    "shade": (60, 48, 74),
-}
-SHADE_OPACITY = 0.28
 
 
 @dataclass(frozen=True, eq=False)
