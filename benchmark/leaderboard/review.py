@@ -13,7 +13,7 @@ import numpy as np
 
 from ..dataset.mini import REACHABLE_EXACT
 
-#: Relative difference in CIDEr from which test above val, or one seed above all others, is noted. Among the 26 trainings
+#: Relative difference in CIDEr from which test above val, or one seed above all others, is noted. Among the 26 runs
 #: in submissions/ test is at most 4.6 % above val; in the paper's Table 2 it is always lower.
 GAP = 0.10
 #: Relative difference in CIDEr from which a score above the best accepted entry is noted. In the paper's Table 2 the
