@@ -13,8 +13,8 @@ import numpy as np
 
 from ..dataset.mini import REACHABLE_EXACT
 
-#: Relative difference in CIDEr from which test above val, or one seed above all others, is noted. Among 11 systems in
-#: reports/results/mini the largest difference of test from val is 6.3 %; in the paper's Table 2 test is always lower.
+#: Relative difference in CIDEr from which test above val, or one seed above all others, is noted. Among the 26 runs
+#: in submissions/ test is at most 4.6 % above val; in the paper's Table 2 it is always lower.
 GAP = 0.10
 #: Relative difference in CIDEr from which a score above the best accepted entry is noted. In the paper's Table 2 the
 #: best model is 20 % above the best baseline.
