@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmark.dataset.collect.records import Candidate, Line, Product, Reading, Record
+from benchmark.dataset.collect.records import Candidate, Line, Listing, Reading, Record
 
 SIDE = 1000
 
@@ -21,7 +21,7 @@ def record(
     ordered = [read.get(i, candidate("")) for i in range(max(read, default=-1) + 1)]
     lines = tuple(Line(c.text, c.score, ((0.0, 0.0),) * 4) for c in ordered)
     reading = {"sha256": "", "width": SIDE, "height": SIDE, "lines": lines, **changes}
-    product = Product(image_id, Path("a.png"), title, attributes)
+    product = Listing(image_id, Path("a.png"), title, attributes)
     return Record(product, Reading(**reading), captions)  # type: ignore[arg-type]
 
 

@@ -13,10 +13,10 @@ from .annotations import match, read_annotations
 from .geometry import hull
 from .hashing import perceptual_hash, smooth_fill
 from .manifest import STAGE as MANIFEST
-from .records import Drop, Line, Product, Reading
+from .records import Drop, Line, Listing, Reading
 
 
-def annotated(products: Sequence[Product], form_and_file: str) -> tuple[dict[str, Reading], list[Drop]]:
+def annotated(products: Sequence[Listing], form_and_file: str) -> tuple[dict[str, Reading], list[Drop]]:
     """Readings of products from a file of annotations.
 
     Args:
@@ -44,7 +44,7 @@ def annotated(products: Sequence[Product], form_and_file: str) -> tuple[dict[str
     return {p.image_id: _reading(p, matched[p.image_id]) for p in products if p.image_id in matched}, gone
 
 
-def _reading(product: Product, lines: tuple[Line, ...]) -> Reading:
+def _reading(product: Listing, lines: tuple[Line, ...]) -> Reading:
     try:
         picture = np.asarray(read_picture(product.path, as_seen=True))
         digest = sha256_of(product.path)

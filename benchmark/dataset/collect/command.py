@@ -15,7 +15,7 @@ from ...errors import InputError
 
 if TYPE_CHECKING:
     from .pipeline import Collected
-    from .records import Product, Reading
+    from .records import Listing, Reading
     from .rules import Rules
 
 #: Pictures that `--dry-run` reads, and those that the guard reads again.
@@ -143,7 +143,7 @@ def explain_command(
     cli.say_written(out, f": green lines became captions of {kept.split}" if kept.split else ": the picture went")
 
 
-def _readings_again(work: Path, collection: Any, product: "Product", sha256: str) -> "Reading":
+def _readings_again(work: Path, collection: Any, product: "Listing", sha256: str) -> "Reading":
     from .annotated import annotated
     from .engines import open_engine
     from .reading import load_readings
@@ -209,7 +209,7 @@ class _Run:
         else:
             self._finish(found, readings, products)
 
-    def _read(self, products: "list[Product]", share: Any) -> Any:
+    def _read(self, products: "list[Listing]", share: Any) -> Any:
         from .reading import ProgressReport, read_all
 
         with ProgressReport() as progress:
@@ -224,7 +224,7 @@ class _Run:
                 on_progress=progress.update,
             )
 
-    def _readings(self, products: "list[Product]") -> tuple[dict[str, "Reading"], float, list[Any]]:
+    def _readings(self, products: "list[Listing]") -> tuple[dict[str, "Reading"], float, list[Any]]:
         """Readings by image id, the margin of their boxes, and drops of products without any."""
         from .annotated import annotated
         from .engines import open_engine
@@ -263,7 +263,7 @@ class _Run:
             "side": chosen["side"],
         }
 
-    def _finish(self, found: "Collected", readings: dict[str, "Reading"], products: "list[Product]") -> None:
+    def _finish(self, found: "Collected", readings: dict[str, "Reading"], products: "list[Listing]") -> None:
         from .account import funnel
         from .state import Collection, write_state
         from .write import write_data_set
@@ -348,7 +348,7 @@ class _Run:
         self,
         found: "Collected",
         readings: dict[str, "Reading"],
-        products: "list[Product]",
+        products: "list[Listing]",
         total: int,
         seconds: float,
     ) -> None:

@@ -24,8 +24,8 @@ from ...cli import note
 from ...errors import InputError, printable
 from ...pictures import MAX_BYTES
 from ..schema import is_image_id, text_problem
-from .records import WHOLE, Drop, Product
-from .tables import Row, read_rows
+from .records import WHOLE, Drop, Listing
+from .tables import SourceRow, read_rows
 
 STAGE = "manifest"
 
@@ -90,7 +90,7 @@ class _Account:
 
 def read_manifest(
     pictures: Path | None, products: Path | None, *, tell: Callable[[str], None] = note
-) -> tuple[list[Product], list[Drop]]:
+) -> tuple[list[Listing], list[Drop]]:
     """List the pictures of a folder, of a table, or those of a folder that a table names.
 
     Args:
@@ -239,7 +239,7 @@ def _listed(table: Path, folder: _Folder, account: _Account) -> Iterator[_Found]
         yield _Found(row.place, path, path.stem, told["image_id"], texts)
 
 
-def _first(row: Row, names: tuple[str, ...]) -> Any:
+def _first(row: SourceRow, names: tuple[str, ...]) -> Any:
     return next((row.values[name] for name in names if row.values.get(name) not in (None, "")), None)
 
 
@@ -314,8 +314,8 @@ def _with_ids(pictures: Iterator[_Found], account: _Account) -> Iterator[tuple[_
         yield picture, image_id
 
 
-def _product(picture: _Found, image_id: str) -> Product:
-    return Product(image_id, picture.path, **picture.texts)
+def _product(picture: _Found, image_id: str) -> Listing:
+    return Listing(image_id, picture.path, **picture.texts)
 
 
 def joined(value: Any) -> Any:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ...invisible import visible
-from .records import Product
+from .records import Listing
 from .rules import PRESETS
 
 #: Longest text that is looked at for contact details; engines read no longer lines.
@@ -50,7 +50,7 @@ def normalise(text: str, deleted: str = PRESETS["default"].deleted) -> str:
     return text
 
 
-def product_info(product: Product) -> str:
+def product_info(product: Listing) -> str:
     """The texts of the shop as the released scripts prepare them, to look for captions in.
 
     Without white space, the first bracketed part, digits, Latin letters and `+ { / ! : -`; the title first, then,

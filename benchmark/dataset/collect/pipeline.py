@@ -15,7 +15,7 @@ from .discounts import read_discounts
 from .geometry import in_order, pieces
 from .manifest import STAGE as MANIFEST
 from .normalise import normalise
-from .records import WHOLE, Drop, Product, Reading, Record
+from .records import WHOLE, Drop, Listing, Reading, Record
 from .redundant import redundant_stage
 from .rules import Rules
 from .select import PICTURE_PROBLEM, select
@@ -45,7 +45,7 @@ class Collected:
 
 
 def records_of(
-    products: Sequence[Product],
+    products: Sequence[Listing],
     readings: Mapping[str, Reading],
     margin: float,
     rules: Rules,
@@ -78,7 +78,7 @@ def records_of(
 
 
 def collect(
-    products: Sequence[Product],
+    products: Sequence[Listing],
     unusable: Sequence[Drop],
     readings: Mapping[str, Reading],
     margin: float,

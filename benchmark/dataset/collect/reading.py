@@ -36,7 +36,7 @@ from ...processes import Workers
 from .engines import DEFAULT, Engine, open_engine
 from .geometry import hull, second_reading
 from .hashing import perceptual_hash, smooth_fill
-from .records import Line, Product, Reading
+from .records import Line, Listing, Reading
 
 #: Version of what a shard holds, and of how it is made from what an engine reads.
 FORMAT = 1
@@ -202,7 +202,7 @@ class ShardResult:
 
 
 def read_all(
-    products: Sequence[Product],
+    products: Sequence[Listing],
     folder: Path,
     engine: str = DEFAULT,
     *,
@@ -413,7 +413,7 @@ def _place(folder: Path, engine: Engine) -> Path:
     return Path(folder) / "readings" / f"{name}-{engine.key}-{FORMAT}"
 
 
-def _digested(products: Sequence[Product]) -> Iterator[tuple[Product, str, str]]:
+def _digested(products: Sequence[Listing]) -> Iterator[tuple[Listing, str, str]]:
     """Each product with the SHA-256 of its picture file, or with the problem of a file that cannot be read."""
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, len(products), _BATCH):
@@ -422,7 +422,7 @@ def _digested(products: Sequence[Product]) -> Iterator[tuple[Product, str, str]]
                 yield product, digest, problem
 
 
-def _digest_of(product: Product) -> tuple[str, str]:
+def _digest_of(product: Listing) -> tuple[str, str]:
     path = product.path
     try:
         if not path.is_file():

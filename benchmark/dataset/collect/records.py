@@ -38,7 +38,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Product:
+class Listing:
     """A row of the manifest: a picture file and what is known of the product on it.
 
     Attributes:
@@ -110,7 +110,7 @@ class Record:
         captions: its candidates that are left, in reading order.
     """
 
-    product: Product
+    product: Listing
     reading: Reading
     captions: tuple[Candidate, ...] = field(default=())
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from ...errors import DamagedError, InputError
 from ...files import replace_when_complete
-from .records import Candidate, Product, Record
+from .records import Candidate, Listing, Record
 
 FILE, CAPTIONS, FORMAT = "collection.json", "captions.parquet", "caponimage-collection/1"
 _MAX_FILE = 1 << 20  # bytes of collection.json
@@ -60,7 +60,7 @@ class Collection:
 class Kept:
     """A product with what became of it: the split and captions it has in the data set; None and none if it went."""
 
-    product: Product
+    product: Listing
     sha256: str
     split: str | None
     captions: tuple[Candidate, ...]
@@ -69,7 +69,7 @@ class Kept:
 def write_state(
     folder: Path,
     collection: Collection,
-    products: Sequence[Product],
+    products: Sequence[Listing],
     digests: Mapping[str, str],
     splits: Mapping[str, Sequence[Record]],
 ) -> None:
@@ -140,7 +140,7 @@ def read_kept(folder: Path, image_id: str) -> Kept:
         raise DamagedError(f"{path}: {str(error).splitlines()[0]:.160}; run collect again") from None
     if row is None:
         raise InputError(f"no image {image_id!r:.80} in the collection; its {table.num_rows:,} ids stand in {path}")
-    product = Product(**{name: row[name] for name in SCHEMA.names[:7] if name != "path"}, path=Path(row["path"]))
+    product = Listing(**{name: row[name] for name in SCHEMA.names[:7] if name != "path"}, path=Path(row["path"]))
     candidates = zip(row["lines"], row["texts"], row["boxes"], strict=True)
     captions = tuple(Candidate(line, text, tuple(box)) for line, text, box in candidates)
     return Kept(product, row["sha256"], row["split"], captions)

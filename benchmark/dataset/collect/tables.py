@@ -37,7 +37,7 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
 
 @dataclass(frozen=True)
-class Row:
+class SourceRow:
     """A row of a table.
 
     Attributes:
@@ -53,7 +53,7 @@ class Row:
     problem: str = ""
 
 
-def read_rows(path: Path, wanted: Collection[str]) -> Iterator[Row]:
+def read_rows(path: Path, wanted: Collection[str]) -> Iterator[SourceRow]:
     """Iterate over the rows of a table in its order; blank ones are left out.
 
     Args:
@@ -123,14 +123,14 @@ def _in_words(path: Path) -> Iterator[None]:
         raise InputError(f"{path} cannot be read ({error.strerror or error})") from None
 
 
-def _sorted_out(place: str, values: dict[str, Any], wanted: Collection[str]) -> Row:
+def _sorted_out(place: str, values: dict[str, Any], wanted: Collection[str]) -> SourceRow:
     """A row from all of its values by name."""
     named = {name.strip().lower(): value for name, value in values.items()}
     others = tuple(name for name in named if name not in wanted)
-    return Row(place, {name: value for name, value in named.items() if name in wanted}, others)
+    return SourceRow(place, {name: value for name, value in named.items() if name in wanted}, others)
 
 
-def _csv_rows(path: Path, wanted: Collection[str]) -> Iterator[Row]:
+def _csv_rows(path: Path, wanted: Collection[str]) -> Iterator[SourceRow]:
     taken = 0  # bytes since the last row was complete
 
     def lines() -> Iterator[str]:
@@ -161,10 +161,10 @@ def _csv_rows(path: Path, wanted: Collection[str]) -> Iterator[Row]:
                 continue
             place = f"{path}:{number}"
             if len(cells) > len(names) and any(cells[len(names) :]):
-                yield Row(place, {}, problem=f"row has {len(cells)} cells for {len(names)} columns")
+                yield SourceRow(place, {}, problem=f"row has {len(cells)} cells for {len(names)} columns")
             else:
                 named = zip(names, cells, strict=False)
-                yield Row(place, {name: cell for name, cell in named if name in wanted}, others)
+                yield SourceRow(place, {name: cell for name, cell in named if name in wanted}, others)
     except csv.Error as error:
         raise InputError(f"{path}:{number}: not CSV ({error}); is a quote not closed?") from None
 
@@ -179,7 +179,7 @@ def _check_names(path: Path, names: list[str]) -> None:
         raise InputError(*problems)
 
 
-def _json_rows(path: Path, wanted: Collection[str]) -> Iterator[Row]:
+def _json_rows(path: Path, wanted: Collection[str]) -> Iterator[SourceRow]:
     for number, line in read_lines(path):
         if not line.strip():
             continue
@@ -191,10 +191,10 @@ def _json_rows(path: Path, wanted: Collection[str]) -> Iterator[Row]:
         if isinstance(values, dict) and len(values) <= MAX_COLUMNS:
             yield _sorted_out(place, values, wanted)
         else:
-            yield Row(place, {}, problem="line is no JSON object")
+            yield SourceRow(place, {}, problem="line is no JSON object")
 
 
-def _parquet_rows(path: Path, wanted: Collection[str]) -> Iterator[Row]:
+def _parquet_rows(path: Path, wanted: Collection[str]) -> Iterator[SourceRow]:
     with _in_words(path):
         try:
             yield from _unpacked_rows(path, wanted)
@@ -206,7 +206,7 @@ def _parquet_rows(path: Path, wanted: Collection[str]) -> Iterator[Row]:
             raise InputError(f"{path}: no Parquet file that can be read ({error!s:.160})") from None
 
 
-def _unpacked_rows(path: Path, wanted: Collection[str]) -> Iterator[Row]:
+def _unpacked_rows(path: Path, wanted: Collection[str]) -> Iterator[SourceRow]:
     size = path.stat().st_size
     metadata = pq.read_metadata(path, memory_map=True)
     leaves = [metadata.schema.column(i) for i in range(len(metadata.schema))]
@@ -228,7 +228,7 @@ def _unpacked_rows(path: Path, wanted: Collection[str]) -> Iterator[Row]:
         for values in batch.to_pylist():
             number += 1
             named = {name.strip().lower(): value for name, value in values.items()}
-            yield Row(f"{path}: row {number}", named, others)
+            yield SourceRow(f"{path}: row {number}", named, others)
 
 
 def _bytes(column: pa.Array) -> int:

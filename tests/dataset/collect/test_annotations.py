@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from benchmark.dataset.collect.annotations import FORMS, collected, match, read_annotations
 from benchmark.dataset.collect.annotations.collected import IGNORED, box, quadrilateral
-from benchmark.dataset.collect.records import Drop, Line, Product, Quadrilateral
+from benchmark.dataset.collect.records import Drop, Line, Listing, Quadrilateral
 from benchmark.errors import InputError
 
 UPRIGHT = ((10.0, 20.0), (110.0, 20.0), (110.0, 50.0), (10.0, 50.0))
@@ -230,8 +230,8 @@ def test_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         read(write(tmp_path / "long.json", b" " * 11), "coco")
 
 
-def product(path: str) -> Product:
-    return Product(path.replace("/", "-"), Path("/shop") / path)
+def product(path: str) -> Listing:
+    return Listing(path.replace("/", "-"), Path("/shop") / path)
 
 
 def test_matching_by_name_then_without_ending_then_by_folder() -> None:

@@ -13,7 +13,7 @@ from benchmark.dataset.collect.normalise import (
     normalise,
     product_info,
 )
-from benchmark.dataset.collect.records import Product
+from benchmark.dataset.collect.records import Listing
 from benchmark.dataset.collect.rules import DECORATION, RELEASED_PUNCTUATION
 from benchmark.invisible import visible
 
@@ -54,9 +54,9 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
 
 def test_product_info() -> None:
     """The texts of the shop as the released scripts prepare them."""
-    product = Product("a", Path("a"), "【新品】 温和 洗面奶100ml（男士）", "功效:控油；类型：A/清爽")
+    product = Listing("a", Path("a"), "【新品】 温和 洗面奶100ml（男士）", "功效:控油；类型：A/清爽")
     assert product_info(product) == "温和洗面奶(男士) 功效控油;类型清爽"
-    assert product_info(Product("a", Path("a"))) == ""
+    assert product_info(Listing("a", Path("a"))) == ""
 
 
 @pytest.mark.parametrize(

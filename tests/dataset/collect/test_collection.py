@@ -14,7 +14,7 @@ from benchmark.dataset.collect.datasheet import Facts, datasheet
 from benchmark.dataset.collect.explain import contact_sheet, drawing, fates
 from benchmark.dataset.collect.guard import look_again
 from benchmark.dataset.collect.pipeline import Collected, collect
-from benchmark.dataset.collect.records import WHOLE, Drop, Line, Product, Reading, Record
+from benchmark.dataset.collect.records import WHOLE, Drop, Line, Listing, Reading, Record
 from benchmark.dataset.collect.rules import parse
 from benchmark.dataset.collect.state import Collection, read_collection, read_kept, write_state
 from benchmark.dataset.collect.write import small, write_data_set
@@ -33,17 +33,17 @@ def reading(number: int, *texts: str, **more: float) -> Reading:
     return Reading(f"{number:064x}", 300, 400, tuple(line(text, row) for row, text in enumerate(texts)), number + 1)
 
 
-def products_in(folder: Path, n: int) -> list[Product]:
+def products_in(folder: Path, n: int) -> list[Listing]:
     found = []
     for i in range(n):
         path = folder / f"p{i:02}.png"
         noise = np.random.default_rng(i).integers(0, 255, (400, 300, 3), dtype=np.uint8)
         Image.fromarray(noise).save(path)
-        found.append(Product(f"p{i:02}", path, title=f"商品{i}", attributes="颜色:红", category="衣服"))
+        found.append(Listing(f"p{i:02}", path, title=f"商品{i}", attributes="颜色:红", category="衣服"))
     return found
 
 
-def readings_of(products: list[Product]) -> dict[str, Reading]:
+def readings_of(products: list[Listing]) -> dict[str, Reading]:
     """Three different captions for each picture, a discount, and one picture that cannot be used."""
     found = {}
     for i, product in enumerate(products):
@@ -54,17 +54,17 @@ def readings_of(products: list[Product]) -> dict[str, Reading]:
 
 
 @pytest.fixture
-def products(tmp_path: Path) -> list[Product]:
+def products(tmp_path: Path) -> list[Listing]:
     folder = tmp_path / "pictures"
     folder.mkdir()
     return products_in(folder, 12)
 
 
-def collected(products: list[Product], readings: dict[str, Reading]) -> Collected:
+def collected(products: list[Listing], readings: dict[str, Reading]) -> Collected:
     return collect(products, [], readings, 0.0, RULES, {"val": 0.2, "test": 0.2})
 
 
-def test_the_account_closes_and_every_line_has_its_fate(products: list[Product], tmp_path: Path) -> None:
+def test_the_account_closes_and_every_line_has_its_fate(products: list[Listing], tmp_path: Path) -> None:
     """A line that is neither a caption nor dropped for a reason: nobody could say where it went."""
     readings = readings_of(products)
     found = collected(products, readings)
@@ -85,7 +85,7 @@ def test_the_account_closes_and_every_line_has_its_fate(products: list[Product],
     assert "discount" in str(funnel(stages).rows[2].cells[-1])
 
 
-def test_an_account_that_does_not_close_is_refused(products: list[Product], tmp_path: Path) -> None:
+def test_an_account_that_does_not_close_is_refused(products: list[Listing], tmp_path: Path) -> None:
     """Sums that are believed because a program wrote them."""
     record = Record(products[0], reading(0, "柔软亲肤", "透气排汗"))
     account = Account()
@@ -108,7 +108,7 @@ def test_an_account_that_does_not_close_is_refused(products: list[Product], tmp_
         read_account(tmp_path / "nowhere")
 
 
-def test_the_data_set_opens_and_hides_every_line(products: list[Product], tmp_path: Path) -> None:
+def test_the_data_set_opens_and_hides_every_line(products: list[Listing], tmp_path: Path) -> None:
     """A text that is no caption and is left visible, boxes that are not ratios, sizes that are not those stated."""
     readings = readings_of(products)
     found = collected(products, readings)
@@ -163,7 +163,7 @@ class Reader:
         return [line("柔软亲肤", 0)] if picture[30, 30].any() else []
 
 
-def test_the_guard_sees_a_caption_that_no_mask_covers(products: list[Product]) -> None:
+def test_the_guard_sees_a_caption_that_no_mask_covers(products: list[Listing]) -> None:
     """A data set that shows models the answer."""
     whole = collected(products, readings_of(products))
     records = [record for split in whole.splits.values() for record in split]
@@ -180,7 +180,7 @@ def test_the_guard_sees_a_caption_that_no_mask_covers(products: list[Product]) -
     assert not seen.passed
 
 
-def test_what_a_working_folder_keeps_is_checked(products: list[Product], tmp_path: Path) -> None:
+def test_what_a_working_folder_keeps_is_checked(products: list[Listing], tmp_path: Path) -> None:
     """`explain` of another collection than the one that was made, or a traceback on a damaged folder."""
     found = collected(products, readings_of(products))
     digests = {product.image_id: f"{i:064x}" for i, product in enumerate(products)}
@@ -201,7 +201,7 @@ def test_what_a_working_folder_keeps_is_checked(products: list[Product], tmp_pat
         read_collection(tmp_path)
 
 
-def test_the_datasheet_fills_in_what_is_known_and_lists_the_rest(products: list[Product]) -> None:
+def test_the_datasheet_fills_in_what_is_known_and_lists_the_rest(products: list[Listing]) -> None:
     """Numbers that are not those of the data, an empty answer that looks like one, markup from a title."""
     known = [replace(product, licence="CC BY *4.0*", source="own shop") for product in products]
     readings = readings_of(known)
@@ -219,7 +219,7 @@ def test_the_datasheet_fills_in_what_is_known_and_lists_the_rest(products: list[
     assert "Under which licence" not in text.split("## Open questions")[1]
 
 
-def test_drawings_show_each_line(products: list[Product]) -> None:
+def test_drawings_show_each_line(products: list[Listing]) -> None:
     """A sheet without pictures, or frames in one colour."""
     read = readings_of(products)["p01"]
     (record,) = next(iter(collected([products[1]], {"p01": read}).splits.values()))

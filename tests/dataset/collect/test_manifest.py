@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from benchmark.dataset.collect import manifest, tables
 from benchmark.dataset.collect.manifest import joined, read_manifest
-from benchmark.dataset.collect.records import Drop, Product
+from benchmark.dataset.collect.records import Drop, Listing
 from benchmark.dataset.schema import is_image_id
 from benchmark.errors import InputError
 
-Read = Callable[..., tuple[list[Product], list[Drop]]]
+Read = Callable[..., tuple[list[Listing], list[Drop]]]
 
 
 def pictures(folder: Path, *names: str) -> Path:
@@ -44,7 +44,7 @@ def table(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-def read(folder: Path | None, products: Path | None = None) -> tuple[list[Product], list[Drop], list[str]]:
+def read(folder: Path | None, products: Path | None = None) -> tuple[list[Listing], list[Drop], list[str]]:
     told: list[str] = []
     found, drops = read_manifest(folder, products, tell=told.append)
     assert [product.image_id for product in found] == sorted({product.image_id for product in found})
@@ -87,8 +87,8 @@ def test_a_table_in_every_form(tmp_path: Path, suffix: str) -> None:
     assert not drops
     assert not told
     assert found == [
-        Product("a", folder.resolve() / "a.jpg", "台灯"),
-        Product("b", folder.resolve() / "deep" / "b.jpg", "保温杯", "容量:500毫升", "杯", licence="own"),
+        Listing("a", folder.resolve() / "a.jpg", "台灯"),
+        Listing("b", folder.resolve() / "deep" / "b.jpg", "保温杯", "容量:500毫升", "杯", licence="own"),
     ]
     assert read(None, table(folder / f"here{suffix}", [{"path": "a.jpg"}]))[0][0].image_id == "a"
 

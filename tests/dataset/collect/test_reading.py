@@ -31,7 +31,7 @@ from benchmark.dataset.collect.reading import (
     load_readings,
     read_all,
 )
-from benchmark.dataset.collect.records import Product, Reading
+from benchmark.dataset.collect.records import Listing, Reading
 from benchmark.errors import DamagedError, InputError
 
 ROOT = Path(__file__).parents[3]
@@ -47,7 +47,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def draw(folder: Path, count: int, seed: int = 0) -> list[Product]:
+def draw(folder: Path, count: int, seed: int = 0) -> list[Listing]:
     """Pictures of noise, each different."""
     folder.mkdir(exist_ok=True)
     dice = np.random.default_rng(seed)
@@ -55,7 +55,7 @@ def draw(folder: Path, count: int, seed: int = 0) -> list[Product]:
     for i in range(count):
         path = folder / f"{seed}-{i}.png"
         Image.fromarray(dice.integers(10, 256, (40, 60, 3), dtype=np.uint8)).save(path)
-        products.append(Product(f"{seed}-{i}", path))
+        products.append(Listing(f"{seed}-{i}", path))
     return products
 
 
@@ -93,7 +93,7 @@ def test_the_same_bytes_under_two_ids_are_read_once(tmp_path: Path, log: Path) -
     [product] = draw(tmp_path / "pictures", 1)
     copy = tmp_path / "copy.png"
     shutil.copy(product.path, copy)
-    summary = read_all([product, Product("copy", copy)], tmp_path, FIRST, jobs=1)
+    summary = read_all([product, Listing("copy", copy)], tmp_path, FIRST, jobs=1)
     found = summary.by_image(load_readings(tmp_path, open_engine(FIRST)))
     assert found["copy"] == found[product.image_id]
     assert len(reads(log)) == 1
@@ -198,7 +198,7 @@ def bad(tmp_path: Path) -> dict[str, Path]:
 def test_bad_pictures_are_readings_with_a_problem(tmp_path: Path, bad: dict[str, Path], log: Path) -> None:
     """A traceback, a process that waits for ever, or gigabytes of memory for one bad file among millions."""
     [good] = draw(tmp_path / "pictures", 1)
-    products = [good, *(Product(name, path) for name, path in bad.items())]
+    products = [good, *(Listing(name, path) for name, path in bad.items())]
     summary = read_all(products, tmp_path, FIRST, jobs=1)
     found = summary.by_image(load_readings(tmp_path, open_engine(FIRST)))
     assert set(found) == {product.image_id for product in products}
@@ -227,7 +227,7 @@ def test_unusual_pictures_are_read(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held upright
     plain.save(folder / "turned.jpg", exif=exif)
-    products = [Product(path.name, path) for path in sorted(folder.iterdir())]
+    products = [Listing(path.name, path) for path in sorted(folder.iterdir())]
     found = read_all(products, tmp_path, FIRST, jobs=1).by_image(load_readings(tmp_path, open_engine(FIRST)))
     assert {image_id: reading.problem for image_id, reading in found.items()} == dict.fromkeys(found, "")
     sizes = {image_id: (reading.width, reading.height) for image_id, reading in found.items()}
@@ -240,7 +240,7 @@ def test_an_engine_that_fails_on_a_picture(tmp_path: Path) -> None:
     [product] = draw(tmp_path / "pictures", 1)
     bad = tmp_path / "bad.png"
     Image.new("RGB", (50, 50), fake_engine.FAILS).save(bad)
-    products = [product, Product("bad", bad)]
+    products = [product, Listing("bad", bad)]
     for _ in range(2):
         summary = read_all(products, tmp_path, FIRST, jobs=1)
         found = summary.by_image(load_readings(tmp_path, open_engine(FIRST)))
@@ -307,9 +307,9 @@ import sys
 from pathlib import Path
 from benchmark import cli
 from benchmark.dataset.collect.reading import ProgressReport, read_all
-from benchmark.dataset.collect.records import Product
+from benchmark.dataset.collect.records import Listing
 def main(pictures: Path, folder: Path) -> None:
-    products = [Product(path.name, path) for path in sorted(pictures.iterdir())]
+    products = [Listing(path.name, path) for path in sorted(pictures.iterdir())]
     with ProgressReport() as report:
         read_all(products, folder, "fake_engine:first", second="fake_engine:second", jobs=2, on_progress=report.update)
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from benchmark.dataset.collect import ranges, redundant
 from benchmark.dataset.collect.hashing import perceptual_hash
-from benchmark.dataset.collect.records import WHOLE, Candidate, Drop, Product, Reading, Record
+from benchmark.dataset.collect.records import WHOLE, Candidate, Drop, Listing, Reading, Record
 from benchmark.dataset.collect.redundant import SAME_PICTURE, SHARED_CAPTIONS, Rounding, redundant_stage
 from benchmark.errors import InputError
 
@@ -224,7 +224,7 @@ def test_unknown_rounding_is_refused() -> None:
 
 def record(image_id: str, texts: str, bits: int = 0) -> Record:
     captions = tuple(Candidate(i, text, (0, 0, 1, 1)) for i, text in enumerate(texts))
-    return Record(Product(image_id, Path(f"{image_id}.jpg")), Reading("", 100, 100, hash=bits), captions)
+    return Record(Listing(image_id, Path(f"{image_id}.jpg")), Reading("", 100, 100, hash=bits), captions)
 
 
 HASH = 0x0123_4567_89AB_CDEF

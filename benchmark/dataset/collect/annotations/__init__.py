@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 
 from ....cli import note
 from ....errors import InputError
-from ..records import WHOLE, Drop, Line, Product
+from ..records import WHOLE, Drop, Line, Listing
 from . import coco, label_studio, paddleocr, quadrilaterals, table
-from .collected import STAGE, Collected
+from .collected import STAGE, Annotated
 
 #: Form of file -> its reader.
-FORMS: dict[str, Callable[[Path, Collected], None]] = {
+FORMS: dict[str, Callable[[Path, Annotated], None]] = {
     "coco": coco.read,
     "label-studio": label_studio.read,
     "paddleocr": paddleocr.read,
@@ -47,13 +47,13 @@ def read_annotations(
         raise InputError(
             f"annotations of form {form!r:.80}: expected one of {', '.join(FORMS)}" + f"; try {near[0]}" * bool(near)
         )
-    collected = Collected()
+    collected = Annotated()
     FORMS[form](path, collected)
     return collected.finish(path, tell)
 
 
 def match(
-    products: Iterable[Product], annotations: Mapping[str, tuple[Line, ...]]
+    products: Iterable[Listing], annotations: Mapping[str, tuple[Line, ...]]
 ) -> tuple[dict[str, tuple[Line, ...]], list[Drop]]:
     """Find the lines of each product's picture: by its name, else by its name without the ending.
 
@@ -74,7 +74,7 @@ def match(
         lambda path: stems.get(path.stem, []),
     ]
     for way in ways:
-        claims: dict[str, list[Product]] = {}
+        claims: dict[str, list[Listing]] = {}
         rest = []
         for product in left:
             found = _nearest(product.path, [key for key in way(product.path) if key not in owned])
@@ -108,7 +108,7 @@ def _grouped(keys: Iterable[str], of: Callable[[PurePosixPath], str]) -> dict[st
 
 
 def _nearest(path: Path, keys: list[str]) -> list[str]:
-    """Of several keys, those that agree with a path in the most folders; all if none agrees."""
+    """The keys, of several, that agree with a path in the most folders; all if none agrees."""
     if len(keys) < 2:
         return keys
     parents = path.parent.parts

@@ -9,12 +9,12 @@ from typing import Any
 
 from ....errors import InputError
 from ..tables import read_json
-from .collected import Collected, box
+from .collected import Annotated, box
 
 TEXTS = ("caption", "text", "transcription", "utf8_string")
 
 
-def read(path: Path, collected: Collected) -> None:
+def read(path: Path, collected: Annotated) -> None:
     """Read a file."""
     content = read_json(path)
     images, annotations = (content.get(key) if isinstance(content, dict) else None for key in ("images", "annotations"))

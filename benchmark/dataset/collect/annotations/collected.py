@@ -31,7 +31,7 @@ MAX_PROBLEMS = 20
 _MAX_NAME = 1024
 
 
-class Collected:
+class Annotated:
     """The lines of all pictures of a file, its problems, and what was repaired."""
 
     def __init__(self) -> None:

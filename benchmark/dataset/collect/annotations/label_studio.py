@@ -14,13 +14,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ....errors import InputError
 from ..tables import read_json
-from .collected import Collected
+from .collected import Annotated
 
 #: Keys of the picture in the data of a task, in the templates of the tool.
 PICTURES = ("image", "ocr", "img", "picture")
 
 
-def read(path: Path, collected: Collected) -> None:
+def read(path: Path, collected: Annotated) -> None:
     """Read a file."""
     tasks = read_json(path)
     if not isinstance(tasks, list):
@@ -55,7 +55,7 @@ def _name(address: str | None) -> str | None:
     return path.lstrip("/")
 
 
-def _add_regions(results: Any, picture: str, place: str, collected: Collected) -> None:
+def _add_regions(results: Any, picture: str, place: str, collected: Annotated) -> None:
     regions: dict[str, tuple[Any, list[str]]] = {}  # id -> corners, texts
     for result in results if isinstance(results, list) else []:
         value = result.get("value") if isinstance(result, dict) else None

@@ -10,12 +10,12 @@ from pathlib import Path
 import orjson
 
 from ..tables import read_lines
-from .collected import Collected
+from .collected import Annotated
 
 _UNREADABLE = ("###", "*")
 
 
-def read(path: Path, collected: Collected) -> None:
+def read(path: Path, collected: Annotated) -> None:
     """Read a file."""
     for number, line in read_lines(path):
         if not line.strip():

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from ....errors import InputError
 from ..tables import read_lines
-from .collected import Collected
+from .collected import Annotated
 
 _MAX_FILES = 5_000_000
 
 
-def read(path: Path, collected: Collected) -> None:
+def read(path: Path, collected: Annotated) -> None:
     """Read a file, or all text files of a folder."""
     if not path.is_dir():
         _read_file(path, collected)
@@ -31,7 +31,7 @@ def read(path: Path, collected: Collected) -> None:
                 collected.problem(problem)
 
 
-def _read_file(path: Path, collected: Collected) -> None:
+def _read_file(path: Path, collected: Annotated) -> None:
     picture = collected.picture(path.name.removesuffix(".txt").removeprefix("gt_"), str(path))
     for number, line in read_lines(path):
         if picture is None or not line.strip():

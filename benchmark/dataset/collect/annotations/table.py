@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..tables import read_rows
-from .collected import Collected, box
+from .collected import Annotated, box
 
 _SIDES = ("x1", "y1", "x2", "y2")
 
 
-def read(path: Path, collected: Collected) -> None:
+def read(path: Path, collected: Annotated) -> None:
     """Read a file."""
     for row in read_rows(path, {"image", "path", "file", "text", "caption", *_SIDES}):
         values = row.values
