@@ -70,14 +70,19 @@ def collect_command(
         python -m benchmark.dataset collect --products products.csv \
             -o data/mine --rules paper --set size=0.03 --split test=0.2
     """
-    from .rules import parse, preset
+    from ..schema import is_split_name
+    from .rules import PRESETS, parse, preset
 
     problems = []
-    chosen = None
+    chosen = PRESETS["default"]
     try:
-        chosen = parse(changes or [], preset(rules))
+        chosen = preset(rules)
     except InputError as error:
-        problems += [f"--rules, --set: {problem}" for problem in error.problems]
+        problems += [f"--rules: {problem}" for problem in error.problems]
+    try:
+        chosen = parse(changes or [], chosen)
+    except InputError as error:
+        problems += [f"--set: {problem}" for problem in error.problems]
     parts = {}
     for text in shares or ["val=0.1", "test=0.1"]:
         split, _, number = text.partition("=")
@@ -85,11 +90,13 @@ def collect_command(
             parts[split] = float(number)
         except ValueError:
             problems.append(f"--split {text:.60}: expected NAME=SHARE, such as test=0.1")
+        if not is_split_name(split):
+            problems.append(f"--split {text:.60}: {split!r} cannot be the name of a split, expected letters and digits")
     if out.exists() and not _is_collected(out):
         problems.append(
             f"{out} exists and is no data set that was collected, so it is not replaced; take another --out"
         )
-    if problems or chosen is None:
+    if problems:
         raise InputError(*problems)
     _Run(
         out=out,
