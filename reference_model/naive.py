@@ -59,7 +59,7 @@ def naive_loss(model: ReferenceModel, batch: Batch) -> Tensor:
 
 
 @dataclass
-class Reading:
+class NaiveState:
     """State of a naive decoder: which prefix positions are real, the characters so far, keys and values."""
 
     real: Tensor
@@ -79,14 +79,14 @@ class NaiveDecoder:
 
     model: ReferenceModel
 
-    def start(self, batch: Batch) -> Reading:
+    def start(self, batch: Batch) -> NaiveState:
         """Read the prefix."""
         prefix, real = self.model.prefix(batch)
         cache = self.model.transformer.cache(capacity=prefix.shape[1] + self.model.config.inputs.max_caption)
         self.model.transformer(prefix, real[:, None, None, :], cache)
-        return Reading(real, batch.captions[:, :0], cache)
+        return NaiveState(real, batch.captions[:, :0], cache)
 
-    def step(self, state: Reading, characters: Tensor, position: int) -> Tensor:
+    def step(self, state: NaiveState, characters: Tensor, position: int) -> Tensor:
         """Logits of the next character, (B, V)."""
         state.characters = torch.cat([state.characters, characters[:, None]], dim=1)
         length = state.real.shape[1]

@@ -1,4 +1,4 @@
-"""`python -m benchmark.dataset VERB`: build, import, describe, show and fingerprint data sets.
+"""`python -m benchmark.dataset VERB`: build, collect, import, export, describe, show and fingerprint data sets.
 
 Each verb is a small function on `app` that imports what it needs itself, so that `--help` stays fast.
 """
@@ -13,13 +13,14 @@ from .. import cli
 from ..cli import stdout
 from ..errors import InputError
 from ..files import check_outputs, is_stream, replace_when_complete
+from .collect.command import collect_command, explain_command
 
 app = cli.group()
 
 
 @app.callback()
 def main() -> None:
-    """Build, import, describe, show and fingerprint data sets."""
+    """Build, collect, import, export, describe, show and fingerprint data sets."""
 
 
 _DataArgument = Annotated[str | None, typer.Argument(help=cli.DATA_HELP)]
@@ -232,6 +233,42 @@ def import_predictions_command(
     if report.counts:
         report.table().show(cli.stderr if is_stream(output) else stdout)
     cli.say_written(output, f": {opened.n_boxes:,} captions of {opened.dataset}/{split}")
+
+
+app.command("collect")(collect_command)
+app.command("explain")(explain_command)
+
+
+@app.command("export")
+def export_command(
+    out: Annotated[Path, typer.Option(help="Folder to write to, which does not exist yet, or is empty.")],
+    form: Annotated[str, typer.Option("--format", help="`hf` (Parquet with pictures), `coco` or `csv`.")],
+    data: _DataArgument = None,
+    without_captions: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Split whose captions are left out, and blacked out in its pictures; repeat it for several splits."
+        ),
+    ] = None,
+    without_pictures: Annotated[bool, typer.Option("--without-pictures", help="Write no pictures.")] = False,
+) -> None:
+    r"""Write a data set in a form that other tools open: Hugging Face's `datasets`, COCO's JSON, or CSV.
+
+    Examples::
+
+        python -m benchmark.dataset export data/mine --format hf --out exported
+        python -m benchmark.dataset export data/mine --format coco --out exported \
+            --without-captions test
+    """
+    from . import open_dataset
+    from .export import export
+
+    splits = open_dataset(data)
+    export(splits, out, form, without_captions=without_captions or (), pictures=not without_pictures)
+    first = next(iter(splits.values()))
+    if not (first.public or first.synthetic):
+        cli.note(f"warning: {first.dataset} is not marked as public; ask those who made it before you pass it on")
+    cli.say(f"wrote {out}")
 
 
 @app.command("fingerprint")

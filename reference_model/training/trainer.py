@@ -108,7 +108,7 @@ class Trainer:
 
     @property
     def best_weights(self) -> Path:
-        """File of the weights with the best validation CIDEr."""
+        """File of the weights with the best validation CIDEr; of the last ones if there is no validation split."""
         return self.folder / "checkpoint" / "best.safetensors"
 
     def _optimiser(self) -> Optimiser:
@@ -175,6 +175,8 @@ class Trainer:
                 show(sum(piece.n_boxes for piece in pieces), lines[-1]["loss"] if lines else None)
                 if validates:
                     log({"update": self.update, "validation": self._validate()})
+                elif done and self.world.is_main:
+                    save_best(self.best_weights, self.model, {**self._belongs, "update": self.update})
                 if saves:
                     self._save()
                 if validates or saves:

@@ -185,8 +185,8 @@ GOOD = {"caponimage/__init__.py": 10, "caponimage/metrics/cider.py": 10, "caponi
     ("changes", "complaints"),
     [
         ({}, []),
-        ({"caponimage/weights.bin": 1_499_000}, []),
-        ({"caponimage/weights.bin": 1_500_001}, ["at most 1,500,000 are allowed"]),
+        ({"caponimage/weights.bin": 1_599_000}, []),
+        ({"caponimage/weights.bin": 1_600_001}, ["at most 1,600,000 are allowed"]),
         ({"benchmark/__init__.py": 1}, ["it holds ['benchmark', 'caponimage']"]),
         ({"reports.py": 1}, ["it holds ['caponimage', 'reports.py']"]),
         ({"other-1.dist-info/METADATA": 1}, ["one .dist-info folder"]),

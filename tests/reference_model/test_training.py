@@ -233,6 +233,14 @@ def test_two_processes_train_as_one(micro_batch: str, directory: Path, tmp_path:
                 assert torch.allclose(a[name], b[name], atol=2e-4), name
 
 
+def test_without_a_validation_split_the_last_weights_are_used(splits: Splits, tmp_path: Path) -> None:
+    """Hours of training on one's own pictures that end without weights, since so few made no validation split."""
+    folder = train(tiny("context"), {name: splits[name] for name in ("train", "test")}, seed=1, runs=tmp_path)
+    last, best = weights(folder), load_file(folder / "checkpoint" / "best.safetensors")
+    assert all(torch.equal(value, last[f"model/{name.removeprefix('model/')}"]) for name, value in best.items())
+    assert json.loads((folder / "scores.test.json").read_text())["scores"]["CIDEr"] >= 0
+
+
 #: The first four losses of each variant (tiny sizes, seed 1, one thread), measured on mini-2: changed numerics show.
 GOLDEN: dict[str, list[float]] = {
     "baseline": [6.21759, 5.96532, 5.96482, 5.77809],

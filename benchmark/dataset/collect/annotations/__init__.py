@@ -1,0 +1,118 @@
+"""Boxes and texts that people or other tools have written down already, in the place of reading the pictures.
+
+One small module for each form of file; `read_annotations` turns any of them into lines as an engine would have read
+them, so that they go through the same rules. Names of pictures are keys: no file is opened by one.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+
+from ....cli import note
+from ....errors import InputError
+from ..records import WHOLE, Drop, Line, Listing
+from . import coco, label_studio, paddleocr, quadrilaterals, table
+from .collected import STAGE, Annotated
+
+#: Form of file -> its reader.
+FORMS: dict[str, Callable[[Path, Annotated], None]] = {
+    "coco": coco.read,
+    "label-studio": label_studio.read,
+    "paddleocr": paddleocr.read,
+    "quadrilaterals": quadrilaterals.read,
+    "table": table.read,
+}
+
+
+def read_annotations(
+    path: Path, form: str, *, tell: Callable[[str], None] = note
+) -> tuple[dict[str, tuple[Line, ...]], list[Drop]]:
+    """Read a file or folder of annotations.
+
+    Args:
+        path: file, or folder of text files for `quadrilaterals`.
+        form: one of `FORMS`.
+        tell: receives a sentence for each kind of repair, with its count.
+
+    Returns:
+        For each picture, by its name in the file, its lines; a text to be masked without being a caption is
+        `collected.IGNORED`. And a drop, by that name, for each picture with a box that cannot be used: it could not be
+        masked.
+
+    Raises:
+        InputError: with the first problems of a file that is not of this form.
+    """
+    if form not in FORMS:
+        near = get_close_matches(form, FORMS, 1)
+        raise InputError(
+            f"annotations of form {form!r:.80}: expected one of {', '.join(FORMS)}" + f"; try {near[0]}" * bool(near)
+        )
+    collected = Annotated()
+    FORMS[form](path, collected)
+    return collected.finish(path, tell)
+
+
+def match(
+    products: Iterable[Listing], annotations: Mapping[str, tuple[Line, ...]]
+) -> tuple[dict[str, tuple[Line, ...]], list[Drop]]:
+    """Find the lines of each product's picture: by its name, else by its name without the ending.
+
+    Where several annotated pictures have one name, the folders before it, as far as they are told, must be the same.
+
+    Returns:
+        Lines by image id, and a drop for each product without lines of its own, and for each annotated picture that is
+        no product's.
+    """
+    names, stems = _grouped(annotations, lambda key: key.name), _grouped(annotations, lambda key: key.stem)
+    matched: dict[str, tuple[Line, ...]] = {}
+    drops: list[Drop] = []
+    owned: set[str] = set()
+    left = list(products)
+    ways: list[Callable[[Path], list[str]]] = [
+        lambda path: names.get(path.name, []),
+        lambda path: names.get(path.stem, []),
+        lambda path: stems.get(path.stem, []),
+    ]
+    for way in ways:
+        claims: dict[str, list[Listing]] = {}
+        rest = []
+        for product in left:
+            found = _nearest(product.path, [key for key in way(product.path) if key not in owned])
+            if len(found) > 1:
+                reason = "several annotated pictures have this name"
+                drops.append(Drop(STAGE, product.image_id, WHOLE, "; ".join(found[:3]), reason))
+            elif found:
+                claims.setdefault(found[0], []).append(product)
+            else:
+                rest.append(product)
+        for key, several in claims.items():
+            if len(several) == 1:
+                matched[several[0].image_id] = annotations[key]
+            else:
+                reason = "annotations may belong to several pictures"
+                drops += [Drop(STAGE, product.image_id, WHOLE, key, reason) for product in several]
+        owned.update(claims)
+        left = rest
+    drops += [Drop(STAGE, product.image_id, WHOLE, "", "picture has no annotations") for product in left]
+    drops += [
+        Drop(STAGE, key, WHOLE, "", "no picture for these annotations") for key in annotations if key not in owned
+    ]
+    return matched, drops
+
+
+def _grouped(keys: Iterable[str], of: Callable[[PurePosixPath], str]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for key in keys:
+        groups.setdefault(of(PurePosixPath(key)), []).append(key)
+    return groups
+
+
+def _nearest(path: Path, keys: list[str]) -> list[str]:
+    """The keys, of several, that agree with a path in the most folders; all if none agrees."""
+    if len(keys) < 2:
+        return keys
+    parents = path.parent.parts
+    folders = {key: PurePosixPath(key).parent.parts for key in keys}
+    agree = [key for key in keys if not folders[key] or parents[-len(folders[key]) :] == folders[key]]
+    most = max((len(folders[key]) for key in agree), default=0)
+    return [key for key in agree if len(folders[key]) == most] or keys

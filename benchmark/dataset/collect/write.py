@@ -1,0 +1,146 @@
+"""Write the data set: pictures made small, boxes as ratios, captions, and what must be blacked out.
+
+Invariants:
+* text was read at the picture's full size, and only what is stored is made small, since small text is misread;
+* `masked_boxes` covers every detection, captions or not, by the box around its unshrunk corners, so a picture that a
+  model is given does not show the answer;
+* the folder appears complete or not at all.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from rich.progress import track
+
+from ...cli import stderr
+from ...files import folder_when_complete
+from ...pictures import read_picture
+from ...processes import Workers
+from ..description import write_description
+from ..schema import AnnotationRow
+from ..store import SplitWriter
+from .geometry import hull
+from .hashing import smooth_fill
+from .records import Record
+
+#: Pictures that a worker is given at once.
+_CHUNK = 8
+
+
+def write_data_set(
+    out: Path,
+    splits: Mapping[str, Sequence[Record]],
+    *,
+    name: str,
+    side: int,
+    jobs: int,
+    fill: str,
+    signature: Mapping[str, Any],
+    extra: Callable[[Path], None] = lambda folder: None,
+) -> None:
+    """Write a data set into a folder.
+
+    Args:
+        out: folder to write; replaced if it is a data set that was collected before.
+        splits: split -> its records, in the order of image ids.
+        name: name of the data set.
+        side: length of the shorter side of stored pictures, in pixels; smaller pictures stay as they are.
+        jobs: number of processes that make pictures small.
+        fill: "black": pictures are stored as they are, and whoever shows them to a model blacks out `masked_boxes`, as
+            everything here does. "smooth": texts are filled from their borders before the pictures are made small, and
+            there is nothing left to mask.
+        signature: everything that decided what is in it; stands in `dataset.json` under "collected".
+        extra: called with the folder when all but `dataset.json` is there, to write what goes with it.
+
+    Raises:
+        InputError: if a row breaks an invariant of data sets, or a picture can no longer be read.
+    """
+    with folder_when_complete(out) as folder:
+        images = folder / "images"
+        images.mkdir()
+        records = [record for split in splits.values() for record in split]
+        work = [
+            (r.product.path, images / f"{r.image_id}.png", side, masks(r) if fill == "smooth" else []) for r in records
+        ]
+        sizes: dict[str, tuple[int, int]] = {}
+        with Workers(jobs) as pool:
+            stored = pool.map(_store, work, chunksize=_CHUNK)
+            for record, size in track(
+                zip(records, stored, strict=True), "pictures", len(work), console=stderr, disable=not stderr.is_terminal
+            ):
+                sizes[record.image_id] = size
+        summaries = {}
+        for split, its in splits.items():
+            with SplitWriter(folder, split) as writer:
+                for row in rows(its, sizes, masked=fill == "black"):
+                    writer.append(row)
+            summaries[split] = {**writer.summary(), "pictures": True}
+        extra(folder)
+        write_description(folder, name=name, synthetic=False, splits=summaries, collected=dict(signature))
+
+
+def masks(record: Record) -> list[tuple[int, int, int, int]]:
+    """What must not be seen on an image's picture: the boxes around all of its lines, in pixels."""
+    width, height = record.reading.width, record.reading.height
+    found = [hull(line.corners, width, height) for line in record.reading.lines]
+    return [(x1, y1, x2, y2) for x1, y1, x2, y2 in found if x1 < x2 and y1 < y2]
+
+
+def rows(
+    records: Sequence[Record], sizes: Mapping[str, tuple[int, int]], *, masked: bool = True
+) -> Iterator[AnnotationRow]:
+    """The rows of a split.
+
+    Args:
+        records: its images.
+        sizes: width and height of each stored picture, by image id.
+        masked: whether there is anything to mask on the stored pictures.
+    """
+    for record in records:
+        product = record.product
+        width, height = record.reading.width, record.reading.height
+        stored_width, stored_height = sizes[record.image_id]
+        yield {
+            "image_id": record.image_id,
+            "width": stored_width,
+            "height": stored_height,
+            "title": product.title,
+            "attributes": product.attributes,
+            "category": product.category,
+            "boxes": [_ratios(caption.box, width, height) for caption in record.captions],
+            "captions": [caption.text for caption in record.captions],
+            "masked_boxes": [_ratios(mask, width, height) for mask in masks(record)] if masked else [],
+        }
+
+
+def _ratios(box: Sequence[float], width: int, height: int) -> list[float]:
+    x1, y1, x2, y2 = box
+    return [
+        min(max(x1 / width, 0.0), 1.0),
+        min(max(y1 / height, 0.0), 1.0),
+        min(max(x2 / width, 0.0), 1.0),
+        min(max(y2 / height, 0.0), 1.0),
+    ]
+
+
+def _store(work: tuple[Path, Path, int, list[tuple[int, int, int, int]]]) -> tuple[int, int]:
+    """Store one picture, filled and made small; returns its width and height. Runs in a worker."""
+    source, target, side, filled = work
+    picture = read_picture(source, as_seen=True)
+    if filled:
+        picture = Image.fromarray(smooth_fill(np.asarray(picture), filled))
+    picture = small(picture, side)
+    picture.save(target, compress_level=4)
+    return picture.size
+
+
+def small(picture: Image.Image, side: int) -> Image.Image:
+    """The picture with its shorter side `side` pixels long; unchanged if it is not longer."""
+    scale = side / min(picture.size)
+    if scale >= 1:
+        return picture
+    width, height = (max(1, round(length * scale)) for length in picture.size)
+    return picture.resize((width, height), Image.Resampling.LANCZOS)

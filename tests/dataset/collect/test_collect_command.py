@@ -1,0 +1,117 @@
+"""`python -m benchmark.dataset collect` and `explain`, as a user runs them, with an engine that needs no models."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmark.dataset import open_dataset
+
+TESTS, ROOT = Path(__file__).parents[2], Path(__file__).parents[3]
+RULES = ("allow_digits=true", "min_captions=1", "max_length=99", "language_model=off", "near_duplicates=-1", "slant=90")
+ENGINES = ("--engine", "fake_engine:first", "--second", "none")
+
+
+def run(*arguments: str | Path, log: Path) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(TESTS)]), "FAKE_ENGINE_LOG": str(log)}
+    command = [sys.executable, "-m", "benchmark.dataset", *map(str, arguments)]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, encoding="utf-8")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i in range(10):
+        Image.new("RGB", (120, 90), (11 * i, 200 - 7 * i, 80)).save(folder / f"shoe-{i}.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    return folder
+
+
+def settings(*rules: str) -> list[str]:
+    return [part for rule in rules for part in ("--set", rule)]
+
+
+def test_from_pictures_to_a_data_set_and_its_reasons(pictures: Path, tmp_path: Path) -> None:
+    """A step that only works from Python; a changed rule that reads every picture again; a drop without its reason."""
+    log, out = tmp_path / "log", tmp_path / "mine"
+    command = ["collect", "--pictures", pictures, "-o", out, "--jobs", "1", *ENGINES, *settings(*RULES)]
+    done = run(*command, log=log)
+    assert done.returncode == 0, done.stderr
+    splits = open_dataset(str(out))
+    assert sum(split.n_images for split in splits.values()) == 10
+    assert len(log.read_text().splitlines()) == 10
+    assert json.loads((out / "dataset.json").read_text())["collected"]["rules"]["min_captions"] == 1
+    assert "TO ANSWER" in (out / "DATASHEET.md").read_text(encoding="utf-8")
+    assert json.loads((out / "croissant.json").read_text())["recordSet"]
+
+    again = run(*command, "--set", "size=0.9", log=log)
+    assert again.returncode == 2
+    assert "no image is left of 11" in again.stderr
+    assert len(log.read_text().splitlines()) == 10  # nothing was read again
+    assert sum(split.n_images for split in open_dataset(str(out)).values()) == 10  # and nothing was lost
+
+    told = run("explain", f"{out}.work", "broken", "--out", tmp_path / "x.png", log=log)
+    assert told.returncode == 0, told.stderr
+    assert "picture cannot be used" in re.sub(r"\s+", " ", told.stdout)
+    shown = run("explain", f"{out}.work", "shoe-3", "--out", tmp_path / "x.png", log=log)
+    assert "caption 红33绿179" in shown.stdout
+    assert np.asarray(Image.open(tmp_path / "x.png")).shape == (90, 120, 3)
+
+
+def test_a_dry_run_writes_no_data_set(pictures: Path, tmp_path: Path) -> None:
+    """A first look that already replaces something."""
+    out = tmp_path / "mine"
+    command = ["collect", "--pictures", pictures, "-o", out, "--jobs", "1", *ENGINES, *settings(*RULES), "--dry-run"]
+    done = run(*command, log=tmp_path / "log")
+    assert done.returncode == 0, done.stderr
+    assert not out.exists()
+    assert Image.open(f"{out}.work/contact_sheet.png").width > 1000
+
+
+def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    """One mistake per hour of waiting; a folder of somebody else that is replaced."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear all")
+    done = run(
+        *("collect", "--pictures", tmp_path / "nowhere", "-o", tmp_path / "mine", "--rules", "defalt"),
+        *("--set", "sise=1", "--split", "../x=0.1", "--split", "val"),
+        log=tmp_path / "log",
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    for part in ("did you mean default", "did you mean size", "'../x' cannot be", "--split val", "is not replaced"):
+        assert part in done.stderr, part
+    assert (tmp_path / "mine" / "letter.txt").exists()
+    nothing = run("explain", tmp_path / "nowhere", "x", log=tmp_path / "log")
+    assert nothing.returncode == 2
+    assert "run collect first" in nothing.stderr
+
+
+def test_annotations_stand_in_for_reading(pictures: Path, tmp_path: Path) -> None:
+    """Other people's boxes that go through other rules, or an engine that is asked although there are boxes."""
+    table = tmp_path / "boxes.csv"
+    places = [("防滑", "10,10,60,30"), ("透气鞋", "15,40,65,60")]
+    rows = [f"shoe-{i}.png,{box},{text}{'一二三四五六七八九十'[i]}" for i in range(10) for text, box in places]
+    table.write_text("\n".join(["image,x1,y1,x2,y2,text", *rows]), encoding="utf-8")
+    out, log = tmp_path / "mine", tmp_path / "log"
+    done = run(
+        *("collect", "--pictures", pictures, "--annotations", f"table:{table}", "-o", out, "--second", "none"),
+        *settings("language_model=off", "near_duplicates=-1"),
+        log=log,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not log.exists()
+    rows_read = [row for split in open_dataset(str(out)).values() for row in split.rows()]
+    assert len(rows_read) == 10
+    first = next(row for row in rows_read if row["image_id"] == "shoe-0")
+    assert first["captions"] == ["防滑一", "透气鞋一"]
+    assert first["boxes"][0] == pytest.approx([10 / 120, 10 / 90, 60 / 120, 30 / 90])
+    told = run("explain", f"{out}.work", "shoe-0", "--out", tmp_path / "x.png", log=log)
+    assert "caption 透气鞋一" in told.stdout, told.stderr
