@@ -10,6 +10,7 @@ from PIL import Image
 
 from benchmark.dataset import open_dataset
 from benchmark.dataset.collect.account import Account, drops_of, funnel, read_account
+from benchmark.dataset.collect.croissant import croissant
 from benchmark.dataset.collect.datasheet import Facts, datasheet
 from benchmark.dataset.collect.explain import contact_sheet, drawing, fates
 from benchmark.dataset.collect.guard import look_again
@@ -19,6 +20,7 @@ from benchmark.dataset.collect.rules import parse
 from benchmark.dataset.collect.state import Collection, read_collection, read_kept, write_state
 from benchmark.dataset.collect.write import small, write_data_set
 from benchmark.errors import DamagedError, InputError
+from benchmark.integrity import sha256_of
 
 TEXTS = ["柔软亲肤", "透气排汗", "经典百搭", "立体剪裁", "轻盈保暖", "抗皱免烫", "高腰显瘦", "复古印花"]
 RULES = parse("language_model=off second_reading=false near_duplicates=-1")
@@ -233,3 +235,19 @@ def test_drawings_show_each_line(products: list[Listing]) -> None:
     sheet = contact_sheet([("p01", Image.fromarray(drawn))] * 7)
     assert sheet.width > 5 * 220
     assert sheet.height > 2 * 220
+
+
+def test_croissant_names_files_by_their_content(products: list[Listing], tmp_path: Path) -> None:
+    """A catalogue that cannot open the data set, or opens files that were exchanged."""
+    found = collected(products, readings_of(products))
+    write_data_set(tmp_path / "shop", found.splits, name="shop", side=100, jobs=1, fill="black", signature={})
+    content = croissant(
+        tmp_path / "shop", "shop", list(found.splits), description="A shop.", licences={"": 1}, published="2026-11-28"
+    )
+    for file in content["distribution"]:
+        assert sha256_of(tmp_path / "shop" / file["contentUrl"]) == file["sha256"]
+    mlcroissant = pytest.importorskip("mlcroissant", reason="mlcroissant, which validates croissant.json, is missing")
+    path = tmp_path / "shop" / "croissant.json"
+    path.write_text(json.dumps(content))
+    row = next(iter(mlcroissant.Dataset(str(path)).records("train")))
+    assert row["train/image_id"].decode() == found.splits["train"][0].image_id
