@@ -277,6 +277,7 @@ class _Run:
 
         chosen, signature = self.options, self._signature()
         found.account.write(self.work)
+        self._draw_funnel(found)
         digests = {image_id: reading.sha256 for image_id, reading in readings.items()}
         collection = Collection(chosen["engine"], chosen["second"], chosen["annotations"], signature)
         write_state(self.work, collection, products, digests, found.splits)
@@ -298,6 +299,14 @@ class _Run:
             f"wrote {self.out}: {sizes}; the reasons stand in {self.work / 'decisions'}, and one picture's with "
             f"`python -m benchmark.dataset explain {self.work} ID`"
         )
+
+    def _draw_funnel(self, found: "Collected") -> None:
+        from ...files import replace_when_complete
+        from .funnel import funnel_picture
+
+        self.work.mkdir(parents=True, exist_ok=True)
+        with replace_when_complete(self.work / "funnel.png") as partial:
+            funnel_picture(found.account.stages).save(partial, format="PNG")
 
     def _papers(self, folder: Path, found: "Collected", signature: dict[str, Any], guarded: str) -> None:
         """Write the papers that go with the data set into its folder."""
@@ -364,6 +373,7 @@ class _Run:
         from .account import funnel, reasons
         from .explain import contact_sheet, drawing
 
+        self._draw_funnel(found)
         funnel(found.account.stages).show(cli.stdout)
         reasons(found.account.stages).show(cli.stdout)
         captions = {r.image_id: r.captions for records in found.splits.values() for r in records}
@@ -376,7 +386,6 @@ class _Run:
             if not readings[p.image_id].problem
         ]
         sheet = self.work / "contact_sheet.png"
-        self.work.mkdir(parents=True, exist_ok=True)
         with replace_when_complete(sheet) as partial:
             contact_sheet(drawn).save(partial, format="PNG")
         share = found.n_images / len(products)

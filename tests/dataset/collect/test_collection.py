@@ -13,6 +13,7 @@ from benchmark.dataset.collect.account import Account, drops_of, funnel, read_ac
 from benchmark.dataset.collect.croissant import croissant
 from benchmark.dataset.collect.datasheet import Facts, datasheet
 from benchmark.dataset.collect.explain import contact_sheet, drawing, fates
+from benchmark.dataset.collect.funnel import funnel_picture
 from benchmark.dataset.collect.guard import look_again
 from benchmark.dataset.collect.pipeline import Collected, collect
 from benchmark.dataset.collect.records import WHOLE, Drop, Line, Listing, Reading, Record
@@ -235,6 +236,16 @@ def test_drawings_show_each_line(products: list[Listing]) -> None:
     sheet = contact_sheet([("p01", Image.fromarray(drawn))] * 7)
     assert sheet.width > 5 * 220
     assert sheet.height > 2 * 220
+
+
+def test_the_funnel_shows_what_each_stage_passed_on(products: list[Listing]) -> None:
+    """A bar of another length than its number says, or a stage without one."""
+    stages = collected(products, readings_of(products)).account.stages
+    drawn = np.asarray(funnel_picture(stages))
+    assert drawn.shape[0] == 40 + 74 * len(stages)
+    lengths = [int((drawn[40 + 74 * i + 15] == (31, 119, 180)).all(axis=1).sum()) for i in range(len(stages))]
+    for stage, length in zip(stages, lengths, strict=True):
+        assert length == pytest.approx(440 * stage.images_out / stages[0].images_in, abs=2)
 
 
 def test_croissant_names_files_by_their_content(products: list[Listing], tmp_path: Path) -> None:
