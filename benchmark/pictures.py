@@ -24,19 +24,20 @@ MAX_PIXELS = 50_000_000
 MAX_BYTES = 200_000_000
 
 
-def read_picture(path: Path, *, as_seen: bool = False) -> Image.Image:
+def read_picture(path: Path, *, as_seen: bool = False, more: tuple[str, ...] = ()) -> Image.Image:
     """A picture from a file, RGB; of an animation, the first frame.
 
     Args:
         path: file of one of `FORMATS`.
         as_seen: whether the picture is turned as its EXIF data say, and put on white where it is transparent. Pictures
             of data sets are not, since their boxes belong to the pixels as stored, and the released code does neither.
+        more: formats that are allowed beside `FORMATS`, such as "GIF".
 
     Raises:
-        InputError: if there is no such file, it is no picture of `FORMATS`, or too large.
+        InputError: if there is no such file, it is no picture of these formats, or too large.
         DamagedError: if it is damaged.
     """
-    with _opened(path) as picture:
+    with _opened(path, formats=(*FORMATS, *more)) as picture:
         if as_seen:
             picture = ImageOps.exif_transpose(picture)
         if picture.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off above 255
@@ -57,7 +58,7 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _opened(path: Path, *, whole: bool = True) -> Iterator[Image.Image]:
+def _opened(path: Path, *, whole: bool = True, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
     """Open a picture, undecoded; what a decoder raises in the block becomes one sentence."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a picture")
@@ -68,14 +69,14 @@ def _opened(path: Path, *, whole: bool = True) -> Iterator[Image.Image]:
         source = io.BytesIO(path.read_bytes()) if whole else path
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of decoders; the bound here is lower than theirs
-            with Image.open(source, formats=FORMATS) as picture:
+            with Image.open(source, formats=formats) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
                 if not whole or picture.format != "PNG":
                     yield picture
                     return
                 picture.verify()
-            with Image.open(source, formats=FORMATS) as picture:
+            with Image.open(source, formats=formats) as picture:
                 yield picture
     except InputError:
         raise

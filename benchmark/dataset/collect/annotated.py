@@ -8,11 +8,11 @@ import numpy as np
 
 from ...errors import InputError
 from ...integrity import sha256_of
-from ...pictures import read_picture
 from .annotations import match, read_annotations
 from .geometry import hull
 from .hashing import perceptual_hash, smooth_fill
 from .manifest import STAGE as MANIFEST
+from .opening import open_seen
 from .records import Drop, Line, Listing, Reading
 
 
@@ -46,7 +46,7 @@ def annotated(products: Sequence[Listing], form_and_file: str) -> tuple[dict[str
 
 def _reading(product: Listing, lines: tuple[Line, ...]) -> Reading:
     try:
-        picture = np.asarray(read_picture(product.path, as_seen=True))
+        picture = np.asarray(open_seen(product.path))
         digest = sha256_of(product.path)
     except (InputError, OSError) as error:
         return Reading("", 0, 0, problem=str(error))

@@ -132,9 +132,9 @@ def explain_command(
         python -m benchmark.dataset explain data/mine.work 0123 --out explained.png
     """
     from ...files import check_outputs, replace_when_complete
-    from ...pictures import read_picture
     from .account import drops_of
     from .explain import drawing, table
+    from .opening import open_seen
     from .state import read_collection, read_kept
 
     collection, kept = read_collection(work), read_kept(work, image)
@@ -144,7 +144,7 @@ def explain_command(
     if reading.problem:
         cli.say(f"the picture cannot be used: {reading.problem}")
         return
-    drawn = drawing(read_picture(kept.product.path, as_seen=True), reading, kept.captions)
+    drawn = drawing(open_seen(kept.product.path), reading, kept.captions)
     with replace_when_complete(out) as partial:
         drawn.save(partial, format="PNG")
     cli.say_written(out, f": green lines became captions of {kept.split}" if kept.split else ": the picture went")
@@ -247,8 +247,8 @@ class _Run:
 
     def _signature(self) -> dict[str, Any]:
         from ...version import __version__
-        from .discounts import read_discounts
         from .engines import open_engine
+        from .expressions import LABELS, read_expressions
         from .rules import describe, signature
 
         chosen = self.options
@@ -264,7 +264,8 @@ class _Run:
             "annotations": chosen["annotations"].partition(":")[0],
             "described": describe(self.rules),
             "rules": signature(self.rules),
-            "lexicon_sha256": read_discounts(self.rules.lexicon).sha256,
+            "lexicon_sha256": read_expressions(self.rules.lexicon).sha256,
+            "labels_sha256": read_expressions(LABELS).sha256,
             "splits": chosen["shares"],
             "seed": chosen["seed"],
             "side": chosen["side"],
@@ -369,9 +370,9 @@ class _Run:
         seconds: float,
     ) -> None:
         from ...files import replace_when_complete
-        from ...pictures import read_picture
         from .account import funnel, reasons
         from .explain import contact_sheet, drawing
+        from .opening import open_seen
 
         self._draw_funnel(found)
         funnel(found.account.stages).show(cli.stdout)
@@ -380,7 +381,7 @@ class _Run:
         drawn = [
             (
                 p.image_id,
-                drawing(read_picture(p.path, as_seen=True), readings[p.image_id], captions.get(p.image_id, ())),
+                drawing(open_seen(p.path), readings[p.image_id], captions.get(p.image_id, ())),
             )
             for p in products
             if not readings[p.image_id].problem

@@ -10,10 +10,10 @@ from random import Random
 
 import numpy as np
 
-from ...pictures import read_picture
 from ...rendering import mask_boxes
 from .engines import Engine
 from .normalise import normalise
+from .opening import open_seen
 from .records import Record
 from .write import masks
 
@@ -64,7 +64,7 @@ def look_again(
         record = records[i]
         width, height = record.reading.width, record.reading.height
         ratios = [(x1 / width, y1 / height, x2 / width, y2 / height) for x1, y1, x2, y2 in masks(record)]
-        picture = mask_boxes(read_picture(record.product.path, as_seen=True), ratios)
+        picture = mask_boxes(open_seen(record.product.path), ratios)
         found = [normalise(line.text) for line in engine.read(np.asarray(picture))]
         readable += [(record.image_id, c.text) for c in record.captions if any(c.text in text for text in found)]
         captions += len(record.captions)

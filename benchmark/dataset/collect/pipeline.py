@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ...errors import InputError
 from .account import Account
 from .clean import Cleaning, clean
-from .discounts import read_discounts
+from .expressions import LABELS, read_expressions
 from .geometry import in_order, pieces
 from .manifest import STAGE as MANIFEST
 from .normalise import normalise
@@ -110,10 +110,10 @@ def collect(
     account.begin(READ, len(products), records, drops)
 
     on_stage("select")
-    lexicon = read_discounts(rules.lexicon)
+    lexicon, labels = read_expressions(rules.lexicon), read_expressions(LABELS)
     selected, drops = [], []
     for record in records:
-        left, gone = select(record, rules, lexicon)
+        left, gone = select(record, rules, lexicon, labels)
         drops += gone
         if left is not None:
             selected.append(left)

@@ -31,11 +31,12 @@ from ...cli import note, stderr
 from ...errors import DamagedError, InputError
 from ...files import replace_when_complete
 from ...integrity import sha256_of
-from ...pictures import MAX_BYTES, read_picture
+from ...pictures import MAX_BYTES
 from ...processes import Workers
 from .engines import DEFAULT, Engine, open_engine
 from .geometry import hull, second_reading
 from .hashing import perceptual_hash, smooth_fill
+from .opening import open_seen
 from .records import Line, Listing, Reading
 
 #: Version of what a shard holds, and of how it is made from what an engine reads.
@@ -485,7 +486,7 @@ def _read(digest: str, path: Path, engine: Engine) -> tuple[Reading | None, str]
     try:
         if sha256_of(path) != digest:
             return None, ""
-        picture = np.asarray(read_picture(path, as_seen=True))
+        picture = np.asarray(open_seen(path))
     except OSError:
         return None, ""
     except InputError as error:

@@ -96,6 +96,9 @@ class Rules:
     discount_share: Share = 0.5
     lexicon: str = ""  # file with expressions; empty: the one of this package
 
+    # Labels: an image goes if they are so many of its lines, and at least three: a tag or a washing label.
+    label_share: Share = 0.25  # 0: off
+
     # Redundant images.
     redundancy: Share = 0.7  # share of an image's captions that another one has, too; 0: off
     redundancy_rounding: Literal["ceil", "round"] = "ceil"  # `round` is released: 1 of 2 captions is enough
@@ -142,6 +145,7 @@ _RELEASED = Rules(
     slant=90.0,
     allow_vertical=True,
     discounts="off",
+    label_share=0.0,
     redundancy_rounding="round",
     near_duplicates=-1,
     confidence=0.0,

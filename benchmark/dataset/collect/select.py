@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from .discounts import Discounts
+from .expressions import Expressions
 from .normalise import compatible, normalise
 from .records import WHOLE, Candidate, Drop, Record
 from .rules import Rules
@@ -22,7 +22,11 @@ STAGE = "select"
 PICTURE_PROBLEM = "picture cannot be used"
 TOO_MANY_DISCOUNTS = "too many discounts among its lines"
 TOO_FEW_CAPTIONS = "too few captions"
+A_LABEL = "a label or tag"
 IMAGE_DROPPED = "its image was dropped"
+
+#: Number of texts of a label from which a picture may be one.
+FEWEST_OF_A_LABEL = 3
 
 #: Beyond this slant, in degrees, width and height of a box tell nothing about a line's height any more.
 _MAX_SLANT = 30.0
@@ -35,13 +39,16 @@ _DIGIT = re.compile(r"\d")
 Problem = tuple[str, float | None, float | None]
 
 
-def select(record: Record, rules: Rules, lexicon: Discounts) -> tuple[Record | None, list[Drop]]:
+def select(
+    record: Record, rules: Rules, lexicon: Expressions, labels: Expressions | None = None
+) -> tuple[Record | None, list[Drop]]:
     """Choose the captions of an image.
 
     Args:
         record: the image with all its candidates, whose texts are normalised.
         rules: which to keep.
         lexicon: how to tell discounts.
+        labels: how to tell what stands on labels; None: not at all.
 
     Returns:
         The record with the captions that are left, or None if the image goes; and a `Drop` for each candidate that is
@@ -49,7 +56,7 @@ def select(record: Record, rules: Rules, lexicon: Discounts) -> tuple[Record | N
     """
     if record.reading.problem or min(record.reading.width, record.reading.height) < 1:
         return drop_image(STAGE, record, (PICTURE_PROBLEM, None, None))  # `reading.problem` says which
-    discounts = _discounts(record, lexicon) if rules.discounts != "off" else [False] * len(record.captions)
+    discounts = _found(record, lexicon) if rules.discounts != "off" else [False] * len(record.captions)
     counts = Counter(candidate.text for candidate in record.captions)
     refused = set(compatible(rules.refused))
     watermarks = {normalise(text, rules.deleted) for text in rules.watermarks}
@@ -63,6 +70,11 @@ def select(record: Record, rules: Rules, lexicon: Discounts) -> tuple[Record | N
         else:
             kept.append(candidate)
     left = replace(record, captions=tuple(kept))
+    if labels is not None and rules.label_share:
+        of_labels = _found(record, labels)
+        share = sum(of_labels) / max(len(of_labels), 1)
+        if sum(of_labels) >= FEWEST_OF_A_LABEL and share >= rules.label_share:
+            return drop_image(STAGE, left, (A_LABEL, share, rules.label_share), drops)
     share = sum(discounts) / max(len(discounts), 1)
     if rules.discounts == "images" and any(discounts) and share >= rules.discount_share:
         return drop_image(STAGE, left, (TOO_MANY_DISCOUNTS, share, rules.discount_share), drops)
@@ -104,8 +116,8 @@ def text_height(candidate: Candidate) -> float:
     return level if level > 0 else height  # a box that is not the hull of a line with that slant
 
 
-def _discounts(record: Record, lexicon: Discounts) -> list[bool]:
-    """Whether each candidate speaks of discounts.
+def _found(record: Record, lexicon: Expressions) -> list[bool]:
+    """Whether the expressions find something in each candidate.
 
     Normalising has deleted signs such as ¥, so of a line that was not split the text as read is looked at, too.
     """

@@ -17,13 +17,13 @@ from rich.progress import track
 
 from ...cli import stderr
 from ...files import folder_when_complete
-from ...pictures import read_picture
 from ...processes import Workers
 from ..description import write_description
 from ..schema import AnnotationRow
 from ..store import SplitWriter
 from .geometry import hull
 from .hashing import smooth_fill
+from .opening import open_seen
 from .records import Record
 
 #: Pictures that a worker is given at once.
@@ -129,7 +129,7 @@ def _ratios(box: Sequence[float], width: int, height: int) -> list[float]:
 def _store(work: tuple[Path, Path, int, list[tuple[int, int, int, int]]]) -> tuple[int, int]:
     """Store one picture, filled and made small; returns its width and height. Runs in a worker."""
     source, target, side, filled = work
-    picture = read_picture(source, as_seen=True)
+    picture = open_seen(source)
     if filled:
         picture = Image.fromarray(smooth_fill(np.asarray(picture), filled))
     picture = small(picture, side)

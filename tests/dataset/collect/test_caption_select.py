@@ -8,12 +8,12 @@ from collect_candidates import SIDE, candidate, record, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.dataset.collect.discounts import read_discounts
+from benchmark.dataset.collect.expressions import LABELS, read_expressions
 from benchmark.dataset.collect.records import WHOLE, Candidate, Line
 from benchmark.dataset.collect.rules import PRESETS, Rules, parse, preset
 from benchmark.dataset.collect.select import IMAGE_DROPPED, select, text_height
 
-LEXICON = read_discounts()
+LEXICON = read_expressions()
 OTHERS = (candidate("持久留香", 98), candidate("全家适用", 99))
 
 
@@ -162,3 +162,21 @@ def test_accounts_close(captions: list[Candidate], rules: Rules, problem: str) -
     if kept:
         assert [c for c in captions if c in kept.captions] == list(kept.captions)  # in their order, unchanged
         assert len(kept.captions) >= rules.min_captions
+
+
+WASHING = ("洗涤说明", "最高洗涤温度30", "常规程序", "不可漂白", "悬挂晾干", "注意事项")
+
+
+def test_a_label_is_no_advertisement() -> None:
+    """Rows from a washing label, whose lines look like captions; or a poster that goes for one such line."""
+    labels = read_expressions(LABELS)
+    label = record(*(candidate(text, i) for i, text in enumerate(WASHING)))
+    kept, drops = select(label, Rules(), LEXICON, labels)
+    assert kept is None
+    assert [drop.reason for drop in drops if drop.line == WHOLE] == ["a label or tag"]
+    assert select(label, parse("label_share=0"), LEXICON, labels)[0] is not None
+    assert select(label, Rules(), LEXICON)[0] is not None
+    poster = record(candidate("柔软亲肤", 0), candidate("透气排汗", 1), candidate("合格证齐全", 2))
+    assert len(texts(select(poster, Rules(), LEXICON, labels)[0])) == 3
+    few = record(*(candidate(text, i) for i, text in enumerate(WASHING[:2])))  # two of two say little
+    assert "a label or tag" not in {drop.reason for drop in select(few, Rules(), LEXICON, labels)[1]}

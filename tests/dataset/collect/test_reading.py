@@ -187,12 +187,22 @@ def bad(tmp_path: Path) -> dict[str, Path]:
     (folder / "folder.png").mkdir()
     Image.new("RGB", (1, 1)).save(folder / "tiny.png")
     Image.new("RGB", (4000, 40)).save(folder / "strip.png")
-    noise.save(folder / "animated.gif", save_all=True, append_images=[noise.rotate(90)])
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0))
     (folder / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
     if hasattr(os, "mkfifo"):
         os.mkfifo(folder / "pipe.png")
     return {"missing.png": folder / "missing.png", **{path.name: path for path in folder.iterdir()}}
+
+
+def test_of_an_animation_the_first_picture_is_read(tmp_path: Path, log: Path) -> None:
+    """Shops' pictures that are GIFs, whatever they are called, and all go; or one reading for each of their frames."""
+    frames = [Image.new("RGB", (80, 60), colour) for colour in ("red", "lime")]
+    frames[0].save(tmp_path / "a.jpg", "GIF", save_all=True, append_images=frames[1:])
+    read_all([Listing("a", tmp_path / "a.jpg")], tmp_path, FIRST, jobs=1)
+    (reading,) = load_readings(tmp_path, open_engine(FIRST)).values()
+    assert (reading.width, reading.height, reading.problem) == (80, 60, "")
+    assert reading.lines[0].text == "红255绿0"  # of the red frame
+    assert len(reads(log)) == 1
 
 
 def test_bad_pictures_are_readings_with_a_problem(tmp_path: Path, bad: dict[str, Path], log: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.dataset.collect.discounts import LEXICON, MAX_TEXT, Discounts, read_discounts
+from benchmark.dataset.collect.expressions import DISCOUNTS, MAX_TEXT, Expressions, read_expressions
 from benchmark.errors import InputError
 
 PICTURES = os.environ.get("CAPONIMAGE_SAMPLE_PICTURES", "")
@@ -36,7 +36,7 @@ def lexicon(tmp_path: Path, content: str | bytes) -> Path:
     ],
 )
 def test_discounts_are_found(text: str) -> None:
-    assert read_discounts().find(text)
+    assert read_expressions().find(text)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_discounts_are_found(text: str) -> None:
 )
 def test_descriptions_are_not(text: str) -> None:
     """Words that share a character with those of discounts."""
-    assert read_discounts().find(text) is None
+    assert read_expressions().find(text) is None
 
 
 @pytest.mark.skipif(not PICTURES, reason="CAPONIMAGE_SAMPLE_PICTURES names no folder of sample pictures: NOT TESTED")
@@ -66,19 +66,19 @@ def test_lines_of_real_posters() -> None:
     rows = [json.loads(line) for line in (Path(PICTURES) / "posters" / "texts.jsonl").read_text("utf-8").splitlines()]
     lines = [(line["kind"], line["text"]) for row in rows for line in row["lines"]]
     discounts = [text for kind, text in lines if kind == "discount_or_service"]
-    missed = [text for text in discounts if not read_discounts().find(text)]
+    missed = [text for text in discounts if not read_expressions().find(text)]
     assert len(discounts) == 31
     assert len(missed) <= 31 * 9 / 36, missed
-    assert [text for kind, text in lines if kind == "copy" and read_discounts().find(text)] == []
+    assert [text for kind, text in lines if kind == "copy" and read_expressions().find(text)] == []
 
 
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
     """Comments, blanks, a byte order mark and Windows' line ends are no expressions."""
-    mine = read_discounts(lexicon(tmp_path, "\ufeff# mine\r\n\r\n打折  # often\r\n打折\r\nsale\r\n"))
-    assert mine == Discounts(("打折", "sale"))
+    mine = read_expressions(lexicon(tmp_path, "\ufeff# mine\r\n\r\n打折  # often\r\n打折\r\nsale\r\n"))
+    assert mine == Expressions(("打折", "sale"))
     assert mine.find("Big SALE") == "sale"
-    assert mine.sha256 == read_discounts(lexicon(tmp_path, "打折\nsale")).sha256
-    assert mine.sha256 != read_discounts().sha256
+    assert mine.sha256 == read_expressions(lexicon(tmp_path, "打折\nsale")).sha256
+    assert mine.sha256 != read_expressions().sha256
 
 
 def test_bad_expressions_are_told_with_their_lines(tmp_path: Path) -> None:
@@ -86,25 +86,25 @@ def test_bad_expressions_are_told_with_their_lines(tmp_path: Path) -> None:
     bad = ["打折", "(", "(a+)+b", "(?:a|b){2,}", ".*.*.*.*", "x?", "a" * 201, "[", r"\d{99999999999}"]
     path = lexicon(tmp_path, "\n".join(bad))
     with pytest.raises(InputError) as caught:
-        read_discounts(path)
+        read_expressions(path)
     assert [problem.removeprefix(f"{path}:").split(":")[0] for problem in caught.value.problems] == list("23456789")
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"a" * 1_000_001, "\n".join(f"x{i}y" for i in range(1001))])
 def test_files_that_are_none(tmp_path: Path, content: str | bytes) -> None:
     with pytest.raises(InputError):
-        read_discounts(lexicon(tmp_path, content))
+        read_expressions(lexicon(tmp_path, content))
 
 
 def test_file_that_is_missing(tmp_path: Path) -> None:
     for path in (tmp_path / "no.txt", tmp_path):
         with pytest.raises(InputError, match="expected a file of expressions"):
-            read_discounts(path)
+            read_expressions(path)
 
 
 def test_the_slowest_expression_is_bounded(tmp_path: Path) -> None:
     """An expression with as many repeats as are allowed, on a text that is as bad for it as can be."""
-    slow = read_discounts(lexicon(tmp_path, ".*.*.*折"))
+    slow = read_expressions(lexicon(tmp_path, ".*.*.*折"))
     start = time.process_time()
     assert slow.find("一" * 100_000) is None
     assert slow.find("一" * (MAX_TEXT - 1) + "折") == ".*.*.*折"
@@ -113,7 +113,7 @@ def test_the_slowest_expression_is_bounded(tmp_path: Path) -> None:
 
 def test_the_lexicon_has_no_needless_expression() -> None:
     """An expression that occurs twice in the file."""
-    lines = [line.split("  #")[0].strip() for line in LEXICON.read_text(encoding="utf-8").splitlines()]
+    lines = [line.split("  #")[0].strip() for line in DISCOUNTS.read_text(encoding="utf-8").splitlines()]
     expressions = [line for line in lines if line and not line.startswith("#")]
     assert sorted(set(expressions)) == sorted(expressions)
-    assert read_discounts().expressions == tuple(expressions)
+    assert read_expressions().expressions == tuple(expressions)

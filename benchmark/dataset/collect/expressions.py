@@ -1,4 +1,4 @@
-"""Which texts speak of prices and discounts: regular expressions from a file that users can edit.
+"""Which texts speak of prices and discounts, or stand on labels: regular expressions from files that users can edit.
 
 Invariants:
 * the file is data: an expression that cannot be used is refused with its place, all of them at once;
@@ -16,8 +16,9 @@ from pathlib import Path
 from ...errors import InputError
 from .normalise import compatible
 
-#: The file of this package.
-LEXICON = Path(__file__).parent / "lexicon" / "discounts.txt"
+#: The files of this package: prices, discounts and service; and what stands on labels, tags and packages.
+DISCOUNTS = Path(__file__).parent / "lexicon" / "discounts.txt"
+LABELS = DISCOUNTS.with_name("labels.txt")
 
 #: Characters of a text that are looked at. Real lines are shorter; what is longer is no caption.
 MAX_TEXT = 64
@@ -33,8 +34,8 @@ _REPEATED_GROUP = re.compile(r"\)(?:[*+]|\{)")
 
 
 @dataclass(frozen=True)
-class Discounts:
-    """Expressions that tell a text about prices and discounts.
+class Expressions:
+    """Expressions that tell one kind of text, such as those about prices and discounts.
 
     Attributes:
         expressions: their sources, in the order of the file.
@@ -57,16 +58,16 @@ class Discounts:
         return next((pattern.pattern for pattern in self._compiled if pattern.search(text)), None)
 
 
-def read_discounts(path: Path | str = "") -> Discounts:
+def read_expressions(path: Path | str = "") -> Expressions:
     """Read a file of expressions.
 
     Args:
-        path: the file; if empty, the one of this package.
+        path: the file; if empty, that of discounts in this package.
 
     Raises:
         InputError: if it cannot be read, or with a sentence for each expression that cannot be used.
     """
-    path = Path(path or LEXICON)
+    path = Path(path or DISCOUNTS)
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -91,7 +92,7 @@ def read_discounts(path: Path | str = "") -> Discounts:
         problems.append(f"{path}: got {len(expressions):,} expressions, expected at most {MAX_EXPRESSIONS:,}")
     if problems:
         raise InputError(*problems)
-    return Discounts(tuple(dict.fromkeys(expressions)))
+    return Expressions(tuple(dict.fromkeys(expressions)))
 
 
 def _problem(expression: str) -> str:
