@@ -10,6 +10,8 @@ from pathlib import Path
 
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
+from reference_model.config import override
+from reference_model.registry import named
 from reports.runs.stored import Run, check_data
 from reports.tables.measured import Measurer
 
@@ -92,11 +94,16 @@ class Material:
     def captions(self, variant: str) -> list[str]:
         """Captions of the evaluated split, from a variant's run with the lowest seed.
 
+        Rows of tables may be a variant with some settings changed; of several configurations that of the variant itself
+        is taken.
+
         Raises:
             MissingInputError: if the variant has no complete run.
-            InputError: if its runs have several configurations, or were trained on other data.
+            InputError: if its runs have several configurations, none of them its own, or were trained on other data.
         """
         mine = [run for run in self._runs if _variant(run) == variant]
+        own = override(named(variant, self.profile), list(self.changes)).hash
+        mine = [run for run in mine if run.folder.parent.name == own] or mine
         if not mine:
             places = ", ".join(map(str, self.roots))
             raise MissingInputError(

@@ -13,6 +13,7 @@ from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory
 from benchmark.errors import InputError
 from benchmark.grid import Grid
+from reference_model.registry import named
 from reports import reproduce
 from reports.chapters import Chapter
 from reports.draw import main
@@ -87,6 +88,10 @@ def test_runs_that_do_not_do_are_refused(tmp_path: Path, splits: dict[str, Split
     run_of(tmp_path, "full", splits, captions)
     with pytest.raises(InputError, match="several configurations"):
         Material(splits, [tmp_path]).captions("full")
+    own = tmp_path / "full" / named("full", "mini").hash  # a variant's own is meant, not that of a row of a table
+    (tmp_path / "full" / "0123456789ab").rename(own)
+    assert Material(splits, [tmp_path]).captions("full") == splits["test"].captions
+    own.rename(tmp_path / "full" / "0123456789ab")
     (other / "seed1" / "config.json").write_text('{"seed": 1}')
     with pytest.raises(InputError, match="expected the configuration"):
         Material(splits, [tmp_path]).captions("full")
