@@ -21,7 +21,7 @@ from reference_model.config import Config
 from reference_model.model import ReferenceModel
 from reference_model.run_folder import load_run, read_config
 from reference_model.training.batches import collate
-from reference_model.training.features import keep_features
+from reference_model.training.evaluation import prepared_for
 from reference_model.training.inputs import PreparedSplit
 from reference_model.training.matching import draw_negatives
 
@@ -48,8 +48,7 @@ def main(
         (config, model, vocabulary), (_, seed) = load_run(folder), read_config(folder)
         if not isinstance(model, ReferenceModel) or config.cm.strategy == "none":
             raise InputError(f"{folder}: {config.name} was trained without Caption Matching; expected a `full` variant")
-        prepared = PreparedSplit(opened, config.inputs, vocabulary, seed=seed, keep_images=config.keeps_pictures)
-        keep_features(prepared, model, config)
+        prepared = prepared_for(model, config, vocabulary, opened, seed=seed)
         right = accuracy(model, prepared, config)
         grid.add(config.name, seed, *map(percent, right))
     grid.notes.append("40 % true pairs, 20 % of each level of negatives; every run sees the same pairs; chance is 50")

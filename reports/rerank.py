@@ -24,7 +24,7 @@ from reference_model.model import ReferenceModel
 from reference_model.run_folder import load_run, read_config
 from reference_model.training.batches import collate, generation_batches
 from reference_model.training.decoding import search_beams
-from reference_model.training.features import keep_features
+from reference_model.training.evaluation import prepared_for
 from reference_model.training.inputs import PreparedSplit
 
 BOXES = 128  # boxes of a batch; each has as many captions as there are beams
@@ -47,8 +47,7 @@ def main(
         (config, model, vocabulary), (_, seed) = load_run(folder), read_config(folder)
         if not isinstance(model, ReferenceModel) or config.cm.strategy == "none":
             raise InputError(f"{folder}: {config.name} was trained without Caption Matching; expected a `full` variant")
-        prepared = PreparedSplit(opened, config.inputs, vocabulary, seed=seed, keep_images=config.keeps_pictures)
-        keep_features(prepared, model, config)
+        prepared = prepared_for(model, config, vocabulary, opened, seed=seed)
         captions: list[list[str]] = [[] for _ in range(opened.n_boxes)]
         likely, fitting = np.empty((2, opened.n_boxes, beam))
         batches = list(generation_batches(prepared, opened.n_images, BOXES))

@@ -21,7 +21,7 @@ from benchmark.errors import InputError
 from benchmark.grid import SYNTHETIC_NOTE, Grid, number, percent
 from reference_model.run_folder import load_run, read_config, read_json
 from reference_model.training.batches import collate
-from reference_model.training.features import keep_features
+from reference_model.training.evaluation import prepared_for
 from reference_model.training.inputs import PreparedSplit
 
 BOXES = 240
@@ -45,8 +45,7 @@ def main(
         (config, model, vocabulary), (_, seed) = load_run(folder), read_config(folder)
         if not isinstance(model, RSTNet | M4CCaptioner):
             raise InputError(f"{folder}: got a run of {config.name}, expected RSTNet or M4C with copying")
-        prepared = PreparedSplit(opened, config.inputs, vocabulary, seed=seed, keep_images=config.keeps_pictures)
-        keep_features(prepared, model, config)
+        prepared = prepared_for(model, config, vocabulary, opened, seed=seed)
         share = percent(mean_share(model, prepared))
         if isinstance(model, RSTNet):
             note = read_json(folder / "prepared.json")

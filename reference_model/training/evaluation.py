@@ -73,6 +73,21 @@ def validate(model: Any, data: PreparedSplit, vocabulary: Vocabulary, n_images: 
     return Evaluation(corpus).scores
 
 
+def prepared_for(model: Any, config: Config, vocabulary: Vocabulary, split: Split, *, seed: int) -> PreparedSplit:
+    """A split as a trained model reads it, with the features of its pictures if the backbone is frozen.
+
+    Args:
+        model: the network.
+        config: configuration of its run.
+        vocabulary: vocabulary of its run.
+        split: the images with their boxes; captions may be hidden.
+        seed: random seed of the run, on which random neighbours depend.
+    """
+    data = PreparedSplit(split, config.inputs, vocabulary, seed=seed, keep_images=config.keeps_pictures)
+    keep_features(data, model, config)
+    return data
+
+
 def caption_split(
     model: Any, config: Config, vocabulary: Vocabulary, split: Split, *, seed: int, beam: int = 1
 ) -> list[str]:
@@ -86,8 +101,7 @@ def caption_split(
         seed: random seed of the run, on which random neighbours depend.
         beam: number of beams; 1 is greedy search.
     """
-    data = PreparedSplit(split, config.inputs, vocabulary, seed=seed, keep_images=config.keeps_pictures)
-    keep_features(data, model, config)
+    data = prepared_for(model, config, vocabulary, split, seed=seed)
     with Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bars:
         task = bars.add_task(f"captions of {split.name}", total=split.n_boxes)
         return predict(model, data, vocabulary, beam=beam, on_boxes=lambda n: bars.advance(task, n))

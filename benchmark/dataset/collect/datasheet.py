@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .account import Stage, funnel, reasons
-from .normalise import contact_details
+from .normalise import count_contact_details
 from .records import Record
 
 TO_ANSWER = "**TO ANSWER**"
@@ -163,13 +163,10 @@ def _missing(records: Sequence[Record]) -> str:
 
 
 def _contacts(records: Sequence[Record]) -> str:
-    found = Counter[str]()
-    for record in records:
-        for line in record.reading.lines:
-            found.update(contact_details(line.text))
-    if not found:
+    counts = count_contact_details(line.text for record in records for line in record.reading.lines)
+    kinds = ", ".join(f"{kind} {n:,}" for kind, n in counts.items() if n)
+    if not kinds:
         return "No phone number, account or address was read on the pictures; what was not read was not counted."
-    kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(found.items()))
     return (
         f"Lines with contact details were read on the pictures: {kinds}. They are no captions, but they stand on the "
         "stored pictures; everything that was read is among the masked boxes."

@@ -43,6 +43,7 @@ class Guarded:
 def look_again(
     records: Sequence[Record],
     engine: Engine,
+    deleted: str,
     *,
     images: int = 200,
     seed: str = "guard",
@@ -53,6 +54,7 @@ def look_again(
     Args:
         records: images with their captions.
         engine: the engine to read with; one that did not find the texts in the first place.
+        deleted: characters that normalising has deleted from the captions; see `rules.Rules`.
         images: number of pictures to look at, drawn at random.
         seed: what the draw depends on.
         on_pictures: called with the number of pictures that were just read.
@@ -65,7 +67,7 @@ def look_again(
         width, height = record.reading.width, record.reading.height
         ratios = [(x1 / width, y1 / height, x2 / width, y2 / height) for x1, y1, x2, y2 in masks(record)]
         picture = mask_boxes(open_seen(record.product.path), ratios)
-        found = [normalise(line.text) for line in engine.read(np.asarray(picture))]
+        found = [normalise(line.text, deleted) for line in engine.read(np.asarray(picture))]
         readable += [(record.image_id, c.text) for c in record.captions if any(c.text in text for text in found)]
         captions += len(record.captions)
         on_pictures(1)

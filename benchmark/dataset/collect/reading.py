@@ -3,13 +3,11 @@
 Invariants:
 * what an engine reads on a picture is kept under the SHA-256 of the picture's bytes and the engine's key. So a rerun
   reads only what is missing, a new picture costs only itself, and a changed threshold reads nothing;
-* a shard is one Parquet file, whose name is the SHA-256 of its bytes: it is whole, or not there, or refused;
 * a picture that cannot be used is a reading with its problem, never an error;
 * which process, machine or launcher reads a picture changes nothing in what is read.
 """
 
 import hashlib
-import io
 import os
 import re
 import time
@@ -20,27 +18,21 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from rich import progress as bars
 
-from ...cli import note, stderr
-from ...errors import DamagedError, InputError
-from ...files import replace_when_complete
+from ...errors import InputError
 from ...integrity import sha256_of
 from ...pictures import MAX_BYTES
 from ...processes import Workers
 from .engines import DEFAULT, Engine, open_engine
-from .geometry import hull, second_reading
+from .geometry import hull
 from .hashing import perceptual_hash, smooth_fill
 from .opening import open_seen
+from .reading_files import digests_of, folder_of, write_readings
+from .reading_progress import Progress
 from .records import Line, Listing, Reading
-
-#: Version of what a shard holds, and of how it is made from what an engine reads.
-FORMAT = 1
 
 LAUNCHERS = ("processes", "ray")
 
@@ -58,29 +50,6 @@ MAX_LINES, MAX_TEXT = 10_000, 10_000
 
 #: Files that are digested at a time.
 _BATCH, _THREADS = 10_000, 4
-
-#: Seconds between two lines about progress where there is no terminal.
-_QUIET = 30.0
-
-#: Bytes that a shard may unpack to, beside this many times its own size.
-_SPARE, _TIMES = 256 << 20, 50
-
-_TEXT, _NUMBER = pa.string(), pa.float64()
-SCHEMA = pa.schema(
-    [
-        pa.field("sha256", _TEXT),
-        pa.field("width", pa.int32()),
-        pa.field("height", pa.int32()),
-        pa.field("hash", pa.uint64()),
-        pa.field("problem", _TEXT),
-        pa.field("texts", pa.list_(_TEXT)),
-        pa.field("scores", pa.list_(_NUMBER)),
-        pa.field("corners", pa.list_(pa.list_(_NUMBER, 8))),  # x, y of each of the four
-        pa.field("characters", pa.list_(pa.list_(_TEXT))),
-        pa.field("character_boxes", pa.list_(pa.list_(pa.list_(_NUMBER, 4)))),
-    ],
-    metadata={"caponimage": f"readings/{FORMAT}"},
-)
 
 
 @dataclass(frozen=True)
@@ -110,34 +79,6 @@ class Share:
     def has(self, image_id: str) -> bool:
         """Whether an image belongs to this share; that depends on its id alone."""
         return int(hashlib.sha256(image_id.encode()).hexdigest()[:16], 16) % self.of == self.number - 1
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far reading is.
-
-    Attributes:
-        engine: name of the engine that is reading.
-        done, total: pictures that it has read in this run, and those it had to read.
-        problems: pictures among them that cannot be used.
-        seconds: time since it began.
-    """
-
-    engine: str
-    done: int
-    total: int
-    problems: int
-    seconds: float
-
-    @property
-    def rate(self) -> float:
-        """Pictures a second; 0 before the first."""
-        return self.done / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def left(self) -> float | None:
-        """Seconds that are left, about; None before the first picture is read."""
-        return (self.total - self.done) / self.rate if self.rate else None
 
 
 @dataclass(frozen=True)
@@ -247,8 +188,8 @@ def read_all(
     read = kept = 0
     failures: dict[str, str] = {}
     for name, opened in engines.items():
-        place = _place(folder, opened)
-        known = _known(place)
+        place = folder_of(folder, opened)
+        known = digests_of(place)
         missing = [(digest, path) for digest, path in paths.items() if digest not in known]
         kept += len(paths) - len(missing)
         read += len(missing)
@@ -264,28 +205,6 @@ def read_all(
             _with_processes(shards, number, count.add)
     failed |= {i: Reading(d, 0, 0, problem=failures[d]) for i, d in digests.items() if d in failures}
     return Summary(digests, failed, read, kept, time.monotonic() - began)
-
-
-def load_readings(folder: Path, engine: Engine, second: Engine | None = None) -> dict[str, Reading]:
-    """What was read, by the SHA-256 of each picture's bytes.
-
-    Args:
-        folder: folder of the collection, as for `read_all`.
-        engine: the engine that read.
-        second: the engine of the second reading, which fills `Line.second`; None: none. Lines of pictures that it has
-            not read have none.
-
-    Raises:
-        DamagedError: if a file is not what was once written.
-    """
-    readings = {reading.sha256: reading for reading in _load(_place(folder, engine))}
-    if second is not None:
-        for other in _load(_place(folder, second)):
-            first = readings.get(other.sha256)
-            if first is not None and not other.problem:
-                lines = tuple(replace(line, second=second_reading(line, other.lines)) for line in first.lines)
-                readings[other.sha256] = replace(first, lines=lines)
-    return readings
 
 
 def read_shard(shard: Shard) -> ShardResult:
@@ -308,60 +227,9 @@ def read_shard(shard: Shard) -> ShardResult:
         elif reading is not None:
             readings.append(reading)
     if readings:
-        _write(shard.folder, readings)
+        write_readings(shard.folder, readings)
     problems = sum(bool(reading.problem) for reading in readings) + len(failed)
     return ShardResult(len(shard.pictures), problems, tuple(failed))
-
-
-class ProgressReport:
-    """Shows progress on stderr while its block runs: a bar on a terminal, else a line now and then.
-
-    Pass its method `update` to `read_all`.
-    """
-
-    def __init__(self) -> None:
-        self._bars = bars.Progress(
-            bars.TextColumn("{task.description}"),
-            bars.BarColumn(),
-            bars.MofNCompleteColumn(),
-            bars.TextColumn("{task.fields[rate]}"),
-            bars.TimeRemainingColumn(),
-            console=stderr,
-            disable=not stderr.is_terminal,
-        )
-        self._tasks: dict[str, bars.TaskID] = {}
-        self._told = float("-inf")
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bars.stop()
-
-    def update(self, progress: Progress) -> None:
-        """Show how far reading is."""
-        if not progress.total:
-            return
-        rate = f"{progress.rate:.2f} a second" if progress.rate else ""
-        if stderr.is_terminal:
-            if progress.engine not in self._tasks:
-                label = f"reading with {progress.engine}"
-                self._tasks[progress.engine] = self._bars.add_task(label, total=progress.total, rate="")
-            self._bars.update(self._tasks[progress.engine], completed=progress.done, rate=rate)
-            return
-        now = time.monotonic()
-        if 1 < progress.done < progress.total and now - self._told < _QUIET:
-            return
-        self._told = now
-        told = [f"{progress.engine}: read {progress.done:,} of {progress.total:,} pictures"]
-        if progress.problems:
-            told.append(f"{progress.problems:,} cannot be used")
-        if rate:
-            told.append(rate)
-        if progress.left:
-            told.append(f"about {_duration(progress.left)} left")
-        note(", ".join(told))
 
 
 @dataclass
@@ -391,13 +259,6 @@ class _Count:
         self.on_progress(Progress(self.engine, self.done, self.total, self.problems, time.monotonic() - self.began))
 
 
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes < 2:
-        return f"{seconds:.0f} seconds"
-    return f"{minutes} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
-
-
 @lru_cache(maxsize=1)  # one at a time, since each holds its models
 def _opened(name: str) -> Engine:
     return open_engine(name)
@@ -407,11 +268,6 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _place(folder: Path, engine: Engine) -> Path:
-    name = re.sub(r"[^0-9A-Za-z]+", "-", engine.name)[:40]
-    return Path(folder) / "readings" / f"{name}-{engine.key}-{FORMAT}"
 
 
 def _digested(products: Sequence[Listing]) -> Iterator[tuple[Listing, str, str]]:
@@ -526,90 +382,3 @@ def _check(lines: Sequence[Line], width: int, height: int) -> None:
         for x, y in points:
             if not (isfinite(x) and isfinite(y) and abs(x) <= 2 * width and abs(y) <= 2 * height):
                 raise ValueError(f"a point at {x!r}, {y!r} of a picture of {width} x {height} pixels")
-
-
-def _write(folder: Path, readings: Sequence[Reading]) -> None:
-    table = pa.Table.from_pylist([_row(reading) for reading in readings], schema=SCHEMA)
-    content = io.BytesIO()
-    pq.write_table(table, content, compression="zstd")
-    whole = content.getvalue()
-    with replace_when_complete(folder / f"{hashlib.sha256(whole).hexdigest()}.parquet") as partial:
-        partial.write_bytes(whole)
-
-
-def _row(reading: Reading) -> dict[str, Any]:
-    lines = reading.lines
-    return {
-        "sha256": reading.sha256,
-        "width": reading.width,
-        "height": reading.height,
-        "hash": reading.hash,
-        "problem": reading.problem,
-        "texts": [line.text for line in lines],
-        "scores": [line.score for line in lines],
-        "corners": [[number for corner in line.corners for number in corner] for line in lines],
-        "characters": [[character for character, _ in line.characters] for line in lines],
-        "character_boxes": [[list(box) for _, box in line.characters] for line in lines],
-    }
-
-
-def _reading(row: Mapping[str, Any]) -> Reading:
-    columns = (row[name] for name in ("texts", "scores", "corners", "characters", "character_boxes"))
-    lines = tuple(
-        Line(
-            text,
-            score,
-            tuple(zip(corners[::2], corners[1::2], strict=True)),
-            tuple((character, (a, b, c, d)) for character, (a, b, c, d) in zip(characters, boxes, strict=True)),
-        )
-        for text, score, corners, characters, boxes in zip(*columns, strict=True)
-    )
-    return Reading(row["sha256"], row["width"], row["height"], lines, row["hash"], row["problem"])
-
-
-def _known(place: Path) -> set[str]:
-    """SHA-256 of each picture that has a reading."""
-    return {digest for table in _tables(place, ["sha256"]) for digest in table.column("sha256").to_pylist()}
-
-
-def _load(place: Path) -> Iterator[Reading]:
-    """The readings of an engine, one of each picture; two shares may have read the same bytes under two ids."""
-    seen: set[str] = set()
-    for table in _tables(place, SCHEMA.names):
-        for row in table.to_pylist():
-            if row["sha256"] not in seen:
-                seen.add(row["sha256"])
-                try:
-                    yield _reading(row)
-                except (TypeError, ValueError):
-                    raise DamagedError(
-                        f"{place}: the reading of {row['sha256']!r:.80} is not as it was written; delete the folder, "
-                        "and its pictures are read again"
-                    ) from None
-
-
-def _tables(place: Path, names: Sequence[str]) -> Iterator[pa.Table]:
-    """Columns of all shards in a folder, in the order of their names; all of each file is checked first."""
-    for path in sorted(place.glob("*.parquet")):
-        advice = "delete it, and its pictures are read again"
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{path} cannot be read ({error.strerror or error})") from None
-        if hashlib.sha256(content).hexdigest() != path.stem:
-            raise DamagedError(
-                f"{path}: changed or damaged after it was written: its SHA-256 is not its name; {advice}"
-            )
-        try:
-            file = pq.ParquetFile(io.BytesIO(content))
-            found = file.schema_arrow
-            if not found.equals(SCHEMA) or found.metadata != SCHEMA.metadata:
-                raise DamagedError(f"{path}: has other columns than readings have; {advice}")
-            groups = range(file.metadata.num_row_groups)
-            if sum(file.metadata.row_group(i).total_byte_size for i in groups) > _SPARE + _TIMES * len(content):
-                raise DamagedError(f"{path}: unpacks to far more than its size; {advice}")
-            yield file.read(list(names))
-        except InputError:
-            raise
-        except Exception as error:  # what the library raises for damaged files may be anything
-            raise DamagedError(f"{path}: no Parquet file that can be read ({error!s:.160}); {advice}") from None

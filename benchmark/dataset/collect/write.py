@@ -9,14 +9,16 @@ Invariants:
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 from rich.progress import track
 
 from ...cli import stderr
+from ...errors import InputError
 from ...files import folder_when_complete
+from ...integrity import sha256_of
 from ...processes import Workers
 from ..description import write_description
 from ..schema import AnnotationRow
@@ -62,9 +64,11 @@ def write_data_set(
         images = folder / "images"
         images.mkdir()
         records = [record for split in splits.values() for record in split]
-        work = [
-            (r.product.path, images / f"{r.image_id}.png", side, masks(r) if fill == "smooth" else []) for r in records
-        ]
+        work = []
+        for record in records:
+            filled = masks(record) if fill == "smooth" else []
+            target = images / f"{record.image_id}.png"
+            work.append(_Picture(record.product.path, record.reading.sha256, target, side, filled))
         sizes: dict[str, tuple[int, int]] = {}
         with Workers(jobs) as pool:
             stored = pool.map(_store, work, chunksize=_CHUNK)
@@ -117,23 +121,28 @@ def rows(
 
 
 def _ratios(box: Sequence[float], width: int, height: int) -> list[float]:
-    x1, y1, x2, y2 = box
-    return [
-        min(max(x1 / width, 0.0), 1.0),
-        min(max(y1 / height, 0.0), 1.0),
-        min(max(x2 / width, 0.0), 1.0),
-        min(max(y2 / height, 0.0), 1.0),
-    ]
+    return [min(max(place / length, 0.0), 1.0) for place, length in zip(box, (width, height) * 2, strict=True)]
 
 
-def _store(work: tuple[Path, Path, int, list[tuple[int, int, int, int]]]) -> tuple[int, int]:
+class _Picture(NamedTuple):
+    """A picture to store: its file and SHA-256, where to, length of its short side, and the boxes to fill."""
+
+    source: Path
+    sha256: str
+    target: Path
+    side: int
+    filled: list[tuple[int, int, int, int]]
+
+
+def _store(one: _Picture) -> tuple[int, int]:
     """Store one picture, filled and made small; returns its width and height. Runs in a worker."""
-    source, target, side, filled = work
-    picture = open_seen(source)
-    if filled:
-        picture = Image.fromarray(smooth_fill(np.asarray(picture), filled))
-    picture = small(picture, side)
-    picture.save(target, compress_level=4)
+    if sha256_of(one.source) != one.sha256:  # its boxes would be those of another picture
+        raise InputError(f"{one.source}: changed since it was read; run collect again")
+    picture = open_seen(one.source)
+    if one.filled:
+        picture = Image.fromarray(smooth_fill(np.asarray(picture), one.filled))
+    picture = small(picture, one.side)
+    picture.save(one.target, compress_level=4)
     return picture.size
 
 

@@ -24,13 +24,13 @@ from benchmark.dataset.collect.engines import open_engine
 from benchmark.dataset.collect.reading import (
     LAUNCHERS,
     SHARD,
-    Progress,
     Shard,
     Share,
     _divided,
-    load_readings,
     read_all,
 )
+from benchmark.dataset.collect.reading_files import load_readings
+from benchmark.dataset.collect.reading_progress import Progress
 from benchmark.dataset.collect.records import Listing, Reading
 from benchmark.errors import DamagedError, InputError
 
@@ -316,7 +316,8 @@ COMMAND = """
 import sys
 from pathlib import Path
 from benchmark import cli
-from benchmark.dataset.collect.reading import ProgressReport, read_all
+from benchmark.dataset.collect.reading import read_all
+from benchmark.dataset.collect.reading_progress import ProgressReport
 from benchmark.dataset.collect.records import Listing
 def main(pictures: Path, folder: Path) -> None:
     products = [Listing(path.name, path) for path in sorted(pictures.iterdir())]

@@ -1,0 +1,256 @@
+"""One run of `collect`: from the manifest to the data set, with its papers and the account of everything left out.
+
+Invariant: readings and the account are kept in the working folder whatever happens; the data set appears at the end,
+whole, and only if a second look finds no caption on masked pictures.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ... import cli
+from ...errors import InputError
+from ...files import replace_when_complete
+from ...version import __version__
+from .account import funnel, reasons
+from .annotated import annotated
+from .croissant import croissant
+from .datasheet import Facts, datasheet
+from .engines import open_engine
+from .explain import contact_sheet, drawing
+from .expressions import LABELS, read_expressions
+from .funnel import funnel_picture
+from .guard import MOST, look_again
+from .manifest import read_manifest
+from .opening import open_seen
+from .pipeline import Collected, collect
+from .reading import Share, Summary, read_all
+from .reading_files import load_readings
+from .reading_progress import ProgressReport
+from .records import Drop, Listing, Reading
+from .rules import Rules, describe, signature
+from .state import Collection, write_state
+from .write import write_data_set
+
+#: Pictures that the guard reads again.
+GUARDED = 200
+
+#: Bytes of a stored PNG whose short side is 256 pixels, measured on real posters.
+_PNG_BYTES = 140_000
+
+
+@dataclass(frozen=True)
+class CollectRun:
+    """What a run is asked for.
+
+    Attributes:
+        out, work: folder of the data set, and the working folder.
+        pictures, table: what the manifest is read from; see `manifest.read_manifest`.
+        annotations: form and file of annotations that stand in for reading; empty: the pictures are read.
+        rules: which captions and images to keep.
+        shares: share of the images of each split but train.
+        engine, second: names of the engines; `second` may be empty.
+        side: length of the shorter side of stored pictures, in pixels.
+        name: name of the data set.
+        seed: another seed draws other splits.
+        jobs: number of processes.
+        launcher: one of `reading.LAUNCHERS`.
+        share: part of the pictures to read, and nothing more; None: all, and everything.
+        at_most: for a first look, how many pictures to read and show, without writing a data set; None: all.
+    """
+
+    out: Path
+    work: Path
+    pictures: Path | None
+    table: Path | None
+    annotations: str
+    rules: Rules
+    shares: Mapping[str, float]
+    engine: str
+    second: str
+    side: int
+    name: str
+    seed: str
+    jobs: int
+    launcher: str
+    share: Share | None = None
+    at_most: int | None = None
+
+    def run(self) -> None:
+        """Run all stages, as far as is asked for.
+
+        Raises:
+            InputError: if there is no picture, none is left, or masked pictures still show captions.
+        """
+        products, unusable = read_manifest(self.pictures, self.table)
+        if not products:
+            commonest = Counter(drop.reason for drop in unusable).most_common(5)
+            told = ", ".join(f"{reason} {n:,}" for reason, n in commonest) or "none"
+            raise InputError(f"no picture among what was given; the reasons: {told}")
+        total = len(products)
+        if self.at_most is not None:
+            products, unusable = products[:: -(-total // self.at_most)], []
+        if self.share is not None:
+            self._read(products, self.share)
+            cli.say("read this part; run without --shard when all parts are read")
+            return
+        lost: list[Drop] = []
+        if self.annotations:
+            summary, margin = Summary({}), 0.0
+            readings, lost = annotated(products, self.annotations)
+            products = [product for product in products if product.image_id in readings]
+        else:
+            summary = self._read(products, Share())
+            engine, second = open_engine(self.engine), open_engine(self.second) if self.second else None
+            readings, margin = summary.by_image(load_readings(self.work, engine, second)), engine.margin
+        found = collect(
+            products,
+            [*unusable, *lost],
+            readings,
+            margin,
+            self.rules,
+            self.shares,
+            seed=self.seed,
+            on_stage=cli.note,
+        )
+        self.work.mkdir(parents=True, exist_ok=True)
+        with replace_when_complete(self.work / "funnel.png") as partial:
+            funnel_picture(found.account.stages).save(partial, format="PNG")
+        funnel(found.account.stages).show(cli.stdout)
+        if self.at_most is None:
+            self._finish(found, readings, products)
+        else:
+            self._show(found, readings, products, total, summary)
+
+    def _read(self, products: list[Listing], share: Share) -> Summary:
+        with ProgressReport() as progress:
+            return read_all(
+                products,
+                self.work,
+                self.engine,
+                second=self.second or None,
+                jobs=self.jobs,
+                share=share,
+                launcher=self.launcher,
+                on_progress=progress.update,
+            )
+
+    def _signature(self) -> dict[str, Any]:
+        """Everything that decides what is in the data set, beside the pictures."""
+
+        def keyed(name: str) -> str:
+            return f"{name} {open_engine(name).key}" if name and not self.annotations else ""
+
+        return {
+            "version": __version__,
+            "engine": keyed(self.engine),
+            "second": keyed(self.second),
+            "annotations": self.annotations.partition(":")[0],
+            "described": describe(self.rules),
+            "rules": signature(self.rules),
+            "lexicon_sha256": read_expressions(self.rules.lexicon).sha256,
+            "labels_sha256": read_expressions(LABELS).sha256,
+            "splits": dict(self.shares),
+            "seed": self.seed,
+            "side": self.side,
+        }
+
+    def _finish(self, found: Collected, readings: Mapping[str, Reading], products: list[Listing]) -> None:
+        signed = self._signature()
+        found.account.write(self.work)
+        digests = {image_id: reading.sha256 for image_id, reading in readings.items()}
+        collection = Collection(self.engine, self.second, self.annotations, signed)
+        write_state(self.work, collection, products, digests, found.splits)
+        guarded = self._guard(found)
+        cli.note(f"writing {found.n_images:,} pictures")
+        write_data_set(
+            self.out,
+            found.splits,
+            name=self.name,
+            side=self.side,
+            jobs=self.jobs,
+            fill=self.rules.fill,
+            signature=signed,
+            extra=lambda folder: self._write_papers(folder, found, signed, guarded),
+        )
+        sizes = ", ".join(f"{name} {len(records):,}" for name, records in found.splits.items())
+        cli.say(
+            f"wrote {self.out}: {sizes}; the reasons stand in {self.work / 'decisions'}, and one picture's with "
+            f"`python -m benchmark.dataset explain {self.work} ID`"
+        )
+
+    def _write_papers(self, folder: Path, found: Collected, signed: Mapping[str, Any], guarded: str) -> None:
+        """Write the papers that go with the data set into its folder."""
+        facts = Facts(self.name, found.splits, found.account.stages, signed, guarded)
+        (folder / "DATASHEET.md").write_text(datasheet(facts), encoding="utf-8")
+        licences = Counter(record.product.licence for records in found.splits.values() for record in records)
+        content = croissant(
+            folder,
+            self.name,
+            list(found.splits),
+            description="Captions on product pictures with their boxes, collected by caponimage.",
+            licences=licences,
+            published=datetime.now(UTC).date().isoformat(),
+        )
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        (folder / "croissant.json").write_text(text + "\n", encoding="utf-8")
+
+    def _guard(self, found: Collected) -> str:
+        """Read masked pictures again; what was found, in words.
+
+        Raises:
+            InputError: if too many captions are readable on their masked pictures.
+        """
+        if not self.second:
+            cli.note("warning: no second engine, so nobody has looked whether masked pictures still show captions")
+            return "No second engine has looked whether masked pictures still show captions."
+        records = [record for split in found.splits.values() for record in split]
+        cli.note(f"reading {min(GUARDED, len(records)):,} masked pictures again")
+        seen = look_again(records, open_engine(self.second), self.rules.deleted, images=GUARDED)
+        readable = f"{len(seen.readable):,} of {seen.captions:,} captions"
+        told = f"On {seen.images:,} masked pictures {self.second} still reads {readable}."
+        if not seen.passed:
+            examples = [f"{image_id}: {text!r}" for image_id, text in seen.readable[:10]]
+            raise InputError(
+                f"{told} At most {MOST:.1%} may be readable, so no data set was written; look at these with explain, "
+                "and drop or mask them",
+                *examples,
+            )
+        cli.note(told)
+        return told
+
+    def _show(
+        self,
+        found: Collected,
+        readings: Mapping[str, Reading],
+        products: list[Listing],
+        total: int,
+        summary: Summary,
+    ) -> None:
+        """Show what a first look has found, and what the whole would take."""
+        reasons(found.account.stages).show(cli.stdout)
+        captions = {r.image_id: r.captions for records in found.splits.values() for r in records}
+        drawn = [
+            (p.image_id, drawing(open_seen(p.path), readings[p.image_id], captions.get(p.image_id, ())))
+            for p in products
+            if not readings[p.image_id].problem
+        ]
+        sheet = self.work / "contact_sheet.png"
+        with replace_when_complete(sheet) as partial:
+            contact_sheet(drawn).save(partial, format="PNG")
+        images = found.n_images / len(products) * total
+        size = images * _PNG_BYTES * (self.side / 256) ** 2
+        if summary.read:  # counted for each engine, as is the work that the whole would be
+            readers = 2 if self.second else 1
+            hours = summary.seconds / summary.read * readers * total / 3600
+            time = f"reading all {total:,} would take about {hours:.1f} h here"
+        else:
+            time = f"nothing was read anew, so the time for all {total:,} is not known"
+        cli.say(
+            f"looked at {len(products):,} pictures; {time}, and about {images:,.0f} images about {size / 1e9:.2f} GB; "
+            f"look at {sheet}"
+        )
