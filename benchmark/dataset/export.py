@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from ..errors import InputError
 from ..files import check_outputs, folder_when_complete
 from ..grid import Grid, count, csv_text, markdown_text
+from .hidden import hidden_picture, hidden_row
 from .mini import NAME
 from .schema import AnnotationRow
 from .store import Split
@@ -52,10 +53,7 @@ class _Source:
     def rows(self) -> Iterator[AnnotationRow]:
         """Its rows, without captions and roles where these are hidden."""
         for row in self.split.rows():
-            if self.hidden:
-                row["captions"] = None
-                row.pop("roles", None)
-            yield row
+            yield hidden_row(row) if self.hidden else row
 
     def picture(self, row: AnnotationRow) -> bytes:
         """The picture of a row, as a file."""
@@ -65,11 +63,8 @@ class _Source:
             path = self.split.image_path(row["image_id"])
             picture_size(path)
             return path.read_bytes()
-        from ..rendering import mask_boxes  # loads fonts, which other exports do not need
-
-        masked = mask_boxes(self.split.image(row["image_id"]), [*row["boxes"], *row["masked_boxes"]])
         file = io.BytesIO()
-        masked.save(file, "PNG")
+        hidden_picture(self.split, row).save(file, "PNG")
         return file.getvalue()
 
 

@@ -1,15 +1,11 @@
-"""Writes the participants' data: a data set of the scored splits without references, as a zip archive.
-
-Invariant: captions are neither in the annotations nor in the pictures: every text rectangle is blacked out, and
-pictures are encoded again, so that no metadata of the image files remains.
-"""
+"""Writes the participants' data: a data set of the scored splits without references, as a zip archive."""
 
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from ..dataset.description import write_description
-from ..dataset.schema import SCHEMA, AnnotationRow
+from ..dataset.hidden import hidden_picture, hidden_row
 from ..dataset.store import Split, SplitWriter
 from .bundle import folder_members, write_zip
 
@@ -33,22 +29,10 @@ def write_public(splits: Mapping[str, Split], path: Path, *, pictures: bool = Tr
         for name, split in splits.items():
             with SplitWriter(folder, name) as writer:
                 for row in split.rows():
-                    writer.append(_without_captions(row))
+                    writer.append(hidden_row(row))
                     if pictures:
-                        _write_picture(split, row, folder)
+                        hidden_picture(split, row).save(folder / "images" / f"{row['image_id']}.png")
             summaries[name] = writer.summary()
         first = next(iter(splits.values()))
         write_description(folder, name=first.dataset, synthetic=first.synthetic, splits=summaries)
         write_zip(path, folder_members(folder))
-
-
-def _without_captions(row: AnnotationRow) -> AnnotationRow:
-    kept: AnnotationRow = {key: row[key] for key in SCHEMA.names}  # type: ignore[literal-required,assignment]  # roles are left out too
-    return {**kept, "captions": None}
-
-
-def _write_picture(split: Split, row: AnnotationRow, folder: Path) -> None:
-    from ..rendering import mask_boxes  # loads fonts, which an export without pictures does not need
-
-    masked = mask_boxes(split.image(row["image_id"]), [*row["boxes"], *row["masked_boxes"]])
-    masked.save(folder / "images" / f"{row['image_id']}.png")
