@@ -81,12 +81,20 @@ def run(command: Callable[..., Any] | typer.Typer) -> None:
     if not isinstance(app, typer.Typer):
         app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_show_locals=False)
         app.command(context_settings={"help_option_names": ["-h", "--help"]})(command)
+    _write_helps(app)
+    with guarded():
+        app()
+
+
+def _write_helps(app: typer.Typer) -> None:
+    """Give every command of an application, and of the groups in it, its help."""
     if app.registered_callback is not None:
         app.registered_callback.help = as_called(inspect.getdoc(app.registered_callback.callback) or "")
     for registered in app.registered_commands:
         registered.help = as_called(_fenced(inspect.getdoc(registered.callback) or ""))
-    with guarded():
-        app()
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _write_helps(group.typer_instance)
 
 
 @contextmanager

@@ -13,20 +13,19 @@ Invariants:
 """
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from pylopdf_fonts_zh_cn import sans_path
+
+from ..webfont import subset_font
 
 _HERE = Path(__file__).parent
 #: Path of the font in a site; style.css names it.
 FONT = "static/chinese.woff"
-#: First code point of the font: CJK radicals, the first block that European fonts lack.
-_FIRST_CHINESE = 0x2E80
 
 
 @dataclass(frozen=True)
@@ -107,15 +106,3 @@ def write_font(folder: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     subset_font(used, target)
     return target
-
-
-def subset_font(characters: Iterable[str], path: Path) -> None:
-    """Write a web font with glyphs for the Chinese characters among some; at least one must be Chinese."""
-    from fontTools import subset
-
-    options = subset.Options(flavor="woff", layout_features=[], hinting=False, desubroutinize=True)
-    font = subset.load_font(str(sans_path()), options)
-    subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=[code for code in map(ord, characters) if code >= _FIRST_CHINESE])
-    subsetter.subset(font)
-    subset.save_font(font, str(path), options)

@@ -1,8 +1,8 @@
 """Figure A7: images by category, as the paper's word cloud and as a bar chart, whose lengths can be compared.
 
-Invariants: every image is counted once; categories beyond the `MOST` largest share the last bar, and the CSV file lists
-all of them; words of the cloud never overlap and never leave it; their heights grow with the root of the count, so that
-their areas compare.
+Invariants: every image is counted once, those without a category in a bar of their own; categories beyond the `MOST`
+largest share the last bar, and the CSV file lists all of them; words of the cloud never overlap and never leave it;
+their heights grow with the root of the count, so that their areas compare.
 """
 
 import math
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.figures.drawing import COLOURS, canvas, save, shown
-from reports.figures.material import Material
+from reports.figures.material import Material, MissingInputError
 
 MOST = 50  # the paper's number of categories
 
@@ -25,8 +25,10 @@ def draw(material: Material, folder: Path) -> list[Path]:
     total = sum(by_split.values(), Counter())
     ordered = sorted(total.items(), key=lambda pair: (-pair[1], pair[0]))
     rows = [[name, count, *(counted[name] for counted in by_split.values())] for name, count in ordered]
-    bars = [(shown(name, 16), count) for name, count in ordered[:MOST]]
-    words = list(bars)
+    words = [(shown(name, 16), count) for name, count in ordered[:MOST] if name.strip()]
+    if not words:
+        raise MissingInputError("it needs categories; no image of this data set has one")
+    bars = [(shown(name, 16) if name.strip() else "no category", count) for name, count in ordered[:MOST]]
     if rest := ordered[MOST:]:
         bars.append((f"{len(rest)} others", sum(count for _, count in rest)))
     with canvas(1, 2, (7, max(4, 1.3 + 0.19 * len(bars)))) as (figure, (cloud, axis)):

@@ -3,10 +3,10 @@
 import numpy as np
 
 from benchmark import paper
+from benchmark.agreement import krippendorff_alpha
 from benchmark.grid import SYNTHETIC_NOTE, Cell, Grid, number, signed, span
 from benchmark.metrics.length_fit import spearman
 from benchmark.scoring.significance import interval, resampled_sums
-from reports.human_study.agreement import krippendorff_alpha
 from reports.human_study.answers import Ratings
 from reports.human_study.study import QUESTIONS, Key
 

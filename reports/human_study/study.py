@@ -32,7 +32,7 @@ from benchmark.metrics import MORE_IS_BETTER
 from benchmark.rendering import draw_captions, mask_boxes
 from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.receipt import plain
-from benchmark.site.pages import subset_font
+from benchmark.webfont import subset_font
 
 FORMAT = "caponimage-human-study/1"
 

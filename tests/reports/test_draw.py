@@ -57,6 +57,14 @@ def test_every_figure_comes_whole_and_says_what_it_is(
     assert {r["image_CIDEr"] for r in table(out / "figure5.csv") if r["captions"] == "references"} == {""}
 
 
+def test_images_without_a_category_are_counted(tmp_path: Path) -> None:
+    """A shop that tells no categories, or some: a traceback in place of the figure."""
+    figure_a7.draw(Material(hostile_split(tmp_path / "some", uncategorised=2), []), tmp_path)
+    assert {r["category"]: r["images"] for r in table(tmp_path / "figureA7.csv")}[""] == "2"
+    with pytest.raises(MissingInputError, match="needs categories"):
+        figure_a7.draw(Material(hostile_split(tmp_path / "none", uncategorised=len(HOSTILE)), []), tmp_path)
+
+
 def test_hostile_text_is_drawn_as_text(tmp_path: Path) -> None:
     """Mathtext that fails on a dollar sign, markup that becomes markup, a missing glyph, a label that swallows all."""
     splits = hostile_split(tmp_path / "data")

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmark.agreement import krippendorff_alpha
 from benchmark.dataset.description import write_description
 from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory
 from benchmark.errors import InputError
 from benchmark.predictions import write_predictions
-from reports.human_study.agreement import krippendorff_alpha
 from reports.human_study.answers import Ratings, read_answers, simulate
 from reports.human_study.results import majority, tables
 from reports.human_study.study import CHOICES, QUESTIONS, Key, make
