@@ -36,6 +36,8 @@ SCHEMA = pa.schema(
         ("threshold", pa.float64()),
     ]
 )
+_SUMS = ("images_in", "images_out", "lines_in", "lines_out", "lines_dropped")
+_COUNTS = ("images_by_reason", "lines_by_reason")
 FILE, FORMAT = "account.json", "caponimage-account/1"
 _MAX_ACCOUNT = 1 << 24  # bytes
 
@@ -66,6 +68,12 @@ class Stage:
         """Number of lines that went because their picture did."""
         return self.lines_in - self.lines_out - self.lines_dropped
 
+    def __add__(self, other: "Stage") -> "Stage":
+        """The sums of both, of the same stage with other pictures."""
+        sums = [getattr(self, name) + getattr(other, name) for name in _SUMS]
+        counts = [_by_count(Counter(getattr(self, name)) + Counter(getattr(other, name))) for name in _COUNTS]
+        return Stage(self.name, *sums, *counts)
+
     def problems(self) -> list[str]:
         """Every sum that does not close, in words."""
         found = []
@@ -83,25 +91,25 @@ class Stage:
 
 
 class Account:
-    """The stages of a collection in order, with every drop."""
+    """The stages of a collection in order, with every drop; drops are kept as tables, since there may be millions."""
 
     def __init__(self) -> None:
         self.stages: list[Stage] = []
-        self.drops: list[Drop] = []
+        self._drops: dict[str, list[pa.Table]] = {}
 
-    def begin(self, name: str, images_in: int, after: Sequence[Record], drops: Iterable[Drop]) -> None:
+    def begin(self, name: str, images_in: int, images_out: int, lines: int, drops: Iterable[Drop]) -> None:
         """Add a stage in which lines come into being, so that as many go in as come out.
 
         Args:
             name: name of the stage; its drops bear it.
             images_in: number of pictures that it was given.
-            after: the records that it passed on.
+            images_out: number of pictures that it passed on.
+            lines: number of lines that it passed on.
             drops: the pictures that it left out.
 
         Raises:
             ValueError: if the sums do not close.
         """
-        images_out, lines = _sums(after)
         self._add(name, (images_in, lines), (images_out, lines), list(drops))
 
     def add(self, name: str, before: Sequence[Record], after: Sequence[Record], drops: Iterable[Drop]) -> None:
@@ -125,6 +133,14 @@ class Account:
             wrong = sorted((whole - expected) + (expected - whole))[:3]
             raise ValueError(f"{name}: pictures without exactly one reason: {', '.join(wrong)}")
 
+    def include(self, other: "Account") -> None:
+        """Add what the same stages have done with other pictures."""
+        stages = {stage.name: stage for stage in self.stages}
+        for stage in other.stages:
+            stages[stage.name] = stages[stage.name] + stage if stage.name in stages else stage
+            self._drops.setdefault(stage.name, []).extend(other._drops[stage.name])
+        self.stages = list(stages.values())
+
     def _add(self, name: str, given: tuple[int, int], passed: tuple[int, int], drops: list[Drop]) -> None:
         images = Counter(drop.reason for drop in drops if drop.line == WHOLE)
         lines = Counter(drop.reason for drop in drops if drop.line != WHOLE)
@@ -134,16 +150,18 @@ class Account:
         if problems := stage.problems() + [f"{name}: a drop of {d.stage}" for d in drops if d.stage != name][:1]:
             raise ValueError("; ".join(problems))
         self.stages.append(stage)
-        self.drops += drops
+        columns = {column: [getattr(drop, column) for drop in drops] for column in SCHEMA.names}
+        self._drops[name] = [pa.table(columns, schema=SCHEMA)]
 
     def write(self, folder: Path) -> None:
-        """Write `decisions/` and, last, `account.json`."""
+        """Write `decisions/`, sorted by image and line, and, last, `account.json`."""
         decisions = folder / "decisions"
         decisions.mkdir(parents=True, exist_ok=True)
         for stage in self.stages:
-            rows = [asdict(drop) for drop in self.drops if drop.stage == stage.name]
+            table = pa.concat_tables(self._drops[stage.name])
+            table = table.sort_by([("image_id", "ascending"), ("line", "ascending")])
             with replace_when_complete(decisions / f"{stage.name}.parquet") as partial:
-                pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), partial, compression="zstd")
+                pq.write_table(table, partial, compression="zstd")
         content = {"format": FORMAT, "stages": [asdict(stage) for stage in self.stages]}
         with replace_when_complete(folder / FILE) as partial:
             partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from .account import Stage, funnel, reasons
-from .normalise import count_contact_details
 from .records import Record
 
 TO_ANSWER = "**TO ANSWER**"
@@ -163,8 +162,8 @@ def _missing(records: Sequence[Record]) -> str:
 
 
 def _contacts(records: Sequence[Record]) -> str:
-    counts = count_contact_details(line.text for record in records for line in record.reading.lines)
-    kinds = ", ".join(f"{kind} {n:,}" for kind, n in counts.items() if n)
+    counts = Counter(kind for record in records for kind in record.contacts)
+    kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(counts.items()))
     if not kinds:
         return "No phone number, account or address was read on the pictures; what was not read was not counted."
     return (

@@ -7,8 +7,7 @@ Invariants:
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable
+from functools import lru_cache
 
 from ...invisible import visible
 from .records import Listing
@@ -44,10 +43,16 @@ def normalise(text: str, deleted: str = PRESETS["default"].deleted) -> str:
         text: what was read.
         deleted: characters to delete, before and after NFKC, which makes letters of signs such as ™.
     """
-    table = dict.fromkeys(map(ord, deleted))
+    table = _deleting(deleted)
     while (done := compatible(compatible(text.translate(table)).translate(table))) != text:
         text = done
     return text
+
+
+@lru_cache(maxsize=8)
+def _deleting(characters: str) -> dict[int, None]:
+    """The table for `str.translate` that deletes some characters."""
+    return dict.fromkeys(map(ord, characters))
 
 
 def product_info(product: Listing) -> str:
@@ -64,9 +69,3 @@ def contact_details(text: str) -> list[str]:
     """The kinds of contact details in a text that was read: phone number, WeChat, QQ, web address; empty if none."""
     text = compatible(text[:MAX_TEXT])
     return [kind for kind, pattern in _CONTACTS.items() if pattern.search(text)]
-
-
-def count_contact_details(texts: Iterable[str]) -> dict[str, int]:
-    """Number of texts with each kind of contact detail; every kind is there, with 0 if no text has it."""
-    counts = Counter(kind for text in texts for kind in contact_details(text))
-    return {kind: counts[kind] for kind in _CONTACTS}

@@ -1,27 +1,26 @@
 """From products and readings to the records of each split, stage after stage, with the account of all of them.
 
 Invariants:
-* everything after reading is a pure function of products, readings, rules and seed: equal ones give equal data sets;
+* everything after reading is a pure function of products, readings, rules, answers of reviewers and seed: equal ones
+  give equal data sets, whatever the order in which images come;
 * the account closes at every stage.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ...errors import InputError
 from .account import Account
+from .choose import Chosen
 from .clean import Cleaning, clean
-from .expressions import LABELS, read_expressions
-from .geometry import in_order, pieces
 from .manifest import STAGE as MANIFEST
-from .normalise import normalise
-from .records import WHOLE, Drop, Listing, Reading, Record
+from .records import Drop, Record
 from .redundant import redundant_stage
+from .review.answers import Answers
+from .review.stage import STAGE as REVIEW
+from .review.stage import Reviewed, review
 from .rules import Rules
-from .select import PICTURE_PROBLEM, select
 from .splits import linked_splits
-
-READ = "read"
 
 
 @dataclass(frozen=True)
@@ -29,14 +28,18 @@ class Collected:
     """What the stages made of the pictures.
 
     Attributes:
-        splits: split -> its records, in the order of image ids.
+        read: split -> its records, in the order of image ids, before any review.
+        splits: the same as the data set has them, after the review if there was one.
         account: sums and drops of all stages.
         cleaning: what cleaning found, such as captions next to its threshold.
+        reviewed: what reviewers have done; None if there are no answers.
     """
 
+    read: Mapping[str, list[Record]]
     splits: Mapping[str, list[Record]]
     account: Account
     cleaning: Cleaning
+    reviewed: Reviewed | None = None
 
     @property
     def n_images(self) -> int:
@@ -44,59 +47,26 @@ class Collected:
         return sum(map(len, self.splits.values()))
 
 
-def records_of(
-    products: Sequence[Listing],
-    readings: Mapping[str, Reading],
-    margin: float,
-    rules: Rules,
-) -> tuple[list[Record], list[Drop]]:
-    """The images with everything that was read on them as candidates, and those whose pictures cannot be used.
-
-    Args:
-        products: the manifest.
-        readings: what was read, by image id.
-        margin: that of the engine that read; see `engines.Engine`.
-        rules: their `deleted` decides how texts are normalised.
-    """
-    records, drops = [], []
-    for product in products:
-        reading = readings[product.image_id]
-        if reading.problem:
-            drops.append(Drop(READ, product.image_id, WHOLE, reading.problem, PICTURE_PROBLEM))
-            continue
-        candidates = [
-            replace(
-                piece,
-                text=normalise(piece.text, rules.deleted),
-                second=None if piece.second is None else normalise(piece.second, rules.deleted),
-            )
-            for number, line in enumerate(reading.lines)
-            for piece in pieces(line, number, margin)
-        ]
-        records.append(Record(product, reading, tuple(in_order(candidates, rules.order))))
-    return records, drops
-
-
 def collect(
-    products: Sequence[Listing],
+    n_products: int,
     unusable: Sequence[Drop],
-    readings: Mapping[str, Reading],
-    margin: float,
+    chosen: Iterable[Chosen],
     rules: Rules,
     shares: Mapping[str, float],
     *,
+    answers: Sequence[Answers] = (),
     seed: str = "",
     on_stage: Callable[[str], None] = lambda name: None,
 ) -> Collected:
     """Run all stages after reading.
 
     Args:
-        products: the manifest.
+        n_products: number of images in the manifest that were read.
         unusable: what the manifest dropped.
-        readings: what was read, by image id.
-        margin: that of the engine that read.
+        chosen: what the rules for single images have left of them, in parts.
         rules: which captions and images to keep.
         shares: share of the images of each split but train.
+        answers: those of reviewers.
         seed: another seed draws other splits.
         on_stage: called with the name of each stage as it begins.
 
@@ -104,20 +74,12 @@ def collect(
         InputError: if no image is left, or a language model or lexicon cannot be used.
     """
     account = Account()
-    account.begin(MANIFEST, len(products) + len(unusable), [Record(p, _NOTHING) for p in products], unusable)
-    on_stage(READ)
-    records, drops = records_of(products, readings, margin, rules)
-    account.begin(READ, len(products), records, drops)
-
+    account.begin(MANIFEST, n_products + len(unusable), n_products, 0, unusable)
     on_stage("select")
-    lexicon, labels = read_expressions(rules.lexicon), read_expressions(LABELS)
-    selected, drops = [], []
-    for record in records:
-        left, gone = select(record, rules, lexicon, labels)
-        drops += gone
-        if left is not None:
-            selected.append(left)
-    account.add("select", records, selected, drops)
+    selected: list[Record] = []
+    for part in chosen:
+        selected += part.records
+        account.include(part.account)
 
     on_stage("redundant")
     links: list[tuple[str, str]] = []
@@ -138,17 +100,24 @@ def collect(
     account.add("clean", unique, cleaning.records, cleaning.drops)
     if not cleaning.records:
         commonest = ", ".join(reason for stage in account.stages for reason in list(stage.images_by_reason)[:1])
-        raise InputError(f"no image is left of {len(products)}; the commonest reasons: {commonest}")
+        raise InputError(f"no image is left of {n_products}; the commonest reasons: {commonest}")
 
     on_stage("split")
     where = linked_splits([record.image_id for record in cleaning.records], links, shares, seed)
     splits: dict[str, list[Record]] = {"train": [], **{name: [] for name in shares}}
     for record in sorted(cleaning.records, key=lambda record: record.image_id):
         splits[where[record.image_id]].append(record)
-    return Collected({name: found for name, found in splits.items() if found}, account, cleaning)
+    read = {name: found for name, found in splits.items() if found}
+    if not answers:
+        return Collected(read, read, account, cleaning)
 
-
-_NOTHING = Reading("", 0, 0)
+    on_stage("review")
+    reviewed = review(read, answers, rules)
+    before, after = (
+        [record for records in all_of.values() for record in records] for all_of in (read, reviewed.splits)
+    )
+    account.add(REVIEW, before, after, reviewed.drops)
+    return Collected(read, {name: left for name, left in reviewed.splits.items() if left}, account, cleaning, reviewed)
 
 
 def _group_names(links: Sequence[tuple[str, str]]) -> dict[str, str]:

@@ -106,9 +106,15 @@ class Summary:
         Args:
             readings: what `load_readings` has loaded after the run.
         """
+        return {image_id: self.reading_of(image_id, readings) for image_id in (*self.digests, *self.failed)}
+
+    def reading_of(self, image_id: str, readings: Mapping[str, Reading]) -> Reading:
+        """The reading of one image of this run's share; one with a problem if there is none among `readings`."""
+        if image_id in self.failed:
+            return self.failed[image_id]
+        digest = self.digests[image_id]
         gone = "the file was changed while it was read; run the same command again"
-        found = {i: readings.get(digest) or Reading(digest, 0, 0, problem=gone) for i, digest in self.digests.items()}
-        return {**found, **self.failed}
+        return readings.get(digest) or Reading(digest, 0, 0, problem=gone)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ Invariant: a shard is one Parquet file, whose name is the SHA-256 of its bytes, 
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from .records import Line, Reading
 
 #: Version of what a shard holds, and of how it is made from what an engine reads.
 FORMAT = 1
+
+_ADVICE = "delete it, and its pictures are read again"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 #: Bytes that a shard may unpack to, beside this many times its own size.
 _SPARE, _TIMES = 256 << 20, 50
@@ -44,26 +47,90 @@ SCHEMA = pa.schema(
 )
 
 
-def load_readings(folder: Path, engine: Engine, second: Engine | None = None) -> dict[str, Reading]:
-    """What was read, by the SHA-256 of each picture's bytes.
+@dataclass(frozen=True)
+class ReadingBatch:
+    """Pictures whose readings are in one file of the first engine.
+
+    Attributes:
+        digests: SHA-256 of the bytes of each picture.
+        first: the file.
+        second: files of the second engine, in which the second readings of these pictures are.
+    """
+
+    digests: tuple[str, ...]
+    first: Path
+    second: tuple[Path, ...] = ()
+
+
+def reading_batches(folder: Path, engine: Engine, second: Engine | None = None) -> list[ReadingBatch]:
+    """Everything that was read, in batches that are loaded one at a time, so that memory holds no more than one.
+
+    A picture is in one batch only, though two shares may have read the same bytes under two ids.
 
     Args:
         folder: folder of the collection, as for `reading.read_all`.
         engine: the engine that read.
-        second: the engine of the second reading, which fills `Line.second`; None: none. Lines of pictures that it has
-            not read have none.
+        second: the engine of the second reading; None: none.
 
     Raises:
         DamagedError: if a file is not what was once written.
     """
-    readings = {reading.sha256: reading for reading in _load(folder_of(folder, engine))}
-    if second is not None:
-        for other in _load(folder_of(folder, second)):
-            first = readings.get(other.sha256)
-            if first is not None and not other.problem:
+    of_second: dict[bytes, int] = {}
+    seconds = _files(folder_of(folder, second)) if second is not None else []
+    for n, path in enumerate(seconds):
+        for digest in _digests_in(path):
+            of_second.setdefault(bytes.fromhex(digest), n)
+    seen: set[bytes] = set()
+    found = []
+    for path in _files(folder_of(folder, engine)):
+        digests = [digest for digest in _digests_in(path) if bytes.fromhex(digest) not in seen]
+        keys = [bytes.fromhex(digest) for digest in digests]
+        seen.update(keys)
+        others = sorted({of_second[key] for key in keys if key in of_second})
+        found.append(ReadingBatch(tuple(digests), path, tuple(seconds[n] for n in others)))
+    return found
+
+
+def load_batch(batch: ReadingBatch) -> dict[str, Reading]:
+    """The readings of a batch, by the SHA-256 of each picture's bytes; a second reading fills `Line.second`.
+
+    Raises:
+        DamagedError: if a file is not what was once written.
+    """
+    wanted = set(batch.digests)
+    readings = _load(batch.first, wanted)
+    done: set[str] = set()
+    for path in batch.second:
+        for digest, other in _load(path, wanted - done).items():
+            done.add(digest)
+            if not other.problem:
+                first = readings[digest]
                 lines = tuple(replace(line, second=second_reading(line, other.lines)) for line in first.lines)
-                readings[other.sha256] = replace(first, lines=lines)
+                readings[digest] = replace(first, lines=lines)
     return readings
+
+
+def load_readings(
+    folder: Path, engine: Engine, second: Engine | None = None, wanted: Container[str] | None = None
+) -> dict[str, Reading]:
+    """What was read, by the SHA-256 of each picture's bytes.
+
+    Lines of pictures that the second engine has not read have no second reading.
+
+    Args:
+        folder: folder of the collection.
+        engine: the engine that read.
+        second: the engine of the second reading; None: none.
+        wanted: SHA-256 of the pictures whose readings are wanted; None: all.
+
+    Raises:
+        DamagedError: if a file is not what was once written.
+    """
+    found = {}
+    for batch in reading_batches(folder, engine, second):
+        digests = tuple(digest for digest in batch.digests if wanted is None or digest in wanted)
+        found.update(load_batch(replace(batch, digests=digests)) if digests else {})
+    return found
 
 
 def folder_of(folder: Path, engine: Engine) -> Path:
@@ -114,47 +181,52 @@ def _reading(row: Mapping[str, Any]) -> Reading:
 
 def digests_of(place: Path) -> set[str]:
     """SHA-256 of each picture that has a reading."""
-    return {digest for table in _tables(place, ["sha256"]) for digest in table.column("sha256").to_pylist()}
+    return {digest for path in _files(place) for digest in _digests_in(path)}
 
 
-def _load(place: Path) -> Iterator[Reading]:
-    """The readings of an engine, one of each picture; two shares may have read the same bytes under two ids."""
-    seen: set[str] = set()
-    for table in _tables(place, SCHEMA.names):
-        for row in table.to_pylist():
-            if row["sha256"] not in seen:
-                seen.add(row["sha256"])
-                try:
-                    yield _reading(row)
-                except (TypeError, ValueError):
-                    raise DamagedError(
-                        f"{place}: the reading of {row['sha256']!r:.80} is not as it was written; delete the folder, "
-                        "and its pictures are read again"
-                    ) from None
+def _files(place: Path) -> list[Path]:
+    return sorted(place.glob("*.parquet"))
 
 
-def _tables(place: Path, names: Sequence[str]) -> Iterator[pa.Table]:
-    """Columns of all shards in a folder, in the order of their names; all of each file is checked first."""
-    for path in sorted(place.glob("*.parquet")):
-        advice = "delete it, and its pictures are read again"
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{path} cannot be read ({error.strerror or error})") from None
-        if hashlib.sha256(content).hexdigest() != path.stem:
-            raise DamagedError(
-                f"{path}: changed or damaged after it was written: its SHA-256 is not its name; {advice}"
-            )
-        try:
-            file = pq.ParquetFile(io.BytesIO(content))
-            found = file.schema_arrow
-            if not found.equals(SCHEMA) or found.metadata != SCHEMA.metadata:
-                raise DamagedError(f"{path}: has other columns than readings have; {advice}")
-            groups = range(file.metadata.num_row_groups)
-            if sum(file.metadata.row_group(i).total_byte_size for i in groups) > _SPARE + _TIMES * len(content):
-                raise DamagedError(f"{path}: unpacks to far more than its size; {advice}")
-            yield file.read(list(names))
-        except InputError:
-            raise
-        except Exception as error:  # what the library raises for damaged files may be anything
-            raise DamagedError(f"{path}: no Parquet file that can be read ({error!s:.160}); {advice}") from None
+def _digests_in(path: Path) -> list[str]:
+    digests: list[str] = _table(path, ["sha256"]).column("sha256").to_pylist()
+    if not all(isinstance(digest, str) and _SHA256.fullmatch(digest) for digest in digests):
+        raise DamagedError(f"{path}: names pictures by something else than their SHA-256; {_ADVICE}")
+    return digests
+
+
+def _load(path: Path, wanted: Container[str]) -> dict[str, Reading]:
+    """The readings in a file, of some pictures only; of several of the same one the first."""
+    found: dict[str, Reading] = {}
+    for row in _table(path, SCHEMA.names).to_pylist():
+        if row["sha256"] in wanted and row["sha256"] not in found:
+            try:
+                found[row["sha256"]] = _reading(row)
+            except (TypeError, ValueError):
+                raise DamagedError(
+                    f"{path}: the reading of {row['sha256']!r:.80} is not as it was written; {_ADVICE}"
+                ) from None
+    return found
+
+
+def _table(path: Path, names: Sequence[str]) -> pa.Table:
+    """Columns of a file; all of the file is checked first."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error})") from None
+    if hashlib.sha256(content).hexdigest() != path.stem:
+        raise DamagedError(f"{path}: changed or damaged after it was written: its SHA-256 is not its name; {_ADVICE}")
+    try:
+        file = pq.ParquetFile(io.BytesIO(content))
+        found = file.schema_arrow
+        if not found.equals(SCHEMA) or found.metadata != SCHEMA.metadata:
+            raise DamagedError(f"{path}: has other columns than readings have; {_ADVICE}")
+        groups = range(file.metadata.num_row_groups)
+        if sum(file.metadata.row_group(i).total_byte_size for i in groups) > _SPARE + _TIMES * len(content):
+            raise DamagedError(f"{path}: unpacks to far more than its size; {_ADVICE}")
+        return file.read(list(names))
+    except InputError:
+        raise
+    except Exception as error:  # what the library raises for damaged files may be anything
+        raise DamagedError(f"{path}: no Parquet file that can be read ({error!s:.160}); {_ADVICE}") from None

@@ -2,10 +2,11 @@
 
 Invariants:
 * coordinates are pixels of the picture as read, x to the right and y down;
-* a record never changes: a stage returns new ones and a `Drop` for each that it leaves out, so accounts close: what
-  goes in is what comes out and what was dropped.
+* a record never changes, and takes little memory, since there may be millions: a stage returns new ones and a `Drop`
+  for each that it leaves out, so accounts close: what goes in is what comes out and what was dropped.
 """
 
+from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,7 @@ Quadrilateral = tuple[tuple[float, float], ...]
 WHOLE = -1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """A line of text as an engine read it.
 
@@ -37,7 +38,7 @@ class Line:
     second: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Listing:
     """A row of the manifest: a picture file and what is known of the product on it.
 
@@ -57,7 +58,7 @@ class Listing:
     licence: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What was read on one picture, whatever becomes of it.
 
@@ -77,7 +78,7 @@ class Reading:
     problem: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A text that may become a caption: a line, or a part of one that was split.
 
@@ -89,6 +90,7 @@ class Candidate:
         vertical: whether it runs from top to bottom.
         score: the engine's confidence in its line.
         second: the second reading of the same part, normalised; None if there was none.
+        likelihood: score by the language model, higher is better; None before cleaning, or without a model.
     """
 
     line: int
@@ -98,9 +100,10 @@ class Candidate:
     vertical: bool = False
     score: float = 1.0
     second: str | None = None
+    likelihood: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """An image on its way through the stages.
 
@@ -108,11 +111,16 @@ class Record:
         product: its row of the manifest.
         reading: what was read on it.
         captions: its candidates that are left, in reading order.
+        masks: x1, y1, x2, y2 in whole pixels of the box around each line's corners, one after the other: what must not
+            be seen. Empty until lines are chosen.
+        contacts: the kind of each contact detail on its lines. Empty until lines are chosen.
     """
 
     product: Listing
     reading: Reading
-    captions: tuple[Candidate, ...] = field(default=())
+    captions: tuple[Candidate, ...] = ()
+    masks: "array[int]" = field(default_factory=lambda: array("i"))
+    contacts: tuple[str, ...] = ()
 
     @property
     def image_id(self) -> str:
@@ -120,7 +128,7 @@ class Record:
         return self.product.image_id
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Drop:
     """Something that a stage has left out, and why.
 

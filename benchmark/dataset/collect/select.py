@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import replace
+from functools import lru_cache
 
 from .expressions import Expressions
 from .normalise import compatible, normalise
@@ -58,12 +59,10 @@ def select(
         return drop_image(STAGE, record, (PICTURE_PROBLEM, None, None))  # `reading.problem` says which
     discounts = _found(record, lexicon) if rules.discounts != "off" else [False] * len(record.captions)
     counts = Counter(candidate.text for candidate in record.captions)
-    refused = set(compatible(rules.refused))
-    watermarks = {normalise(text, rules.deleted) for text in rules.watermarks}
     kept, drops = [], []
     for candidate, discount in zip(record.captions, discounts, strict=True):
         problem: Problem | None = ("discount", None, None) if discount else None
-        problem = problem or _text_problem(candidate.text, rules, counts[candidate.text], refused, watermarks)
+        problem = problem or text_problem(candidate.text, rules, counts[candidate.text])
         problem = problem or _place_problem(candidate, min(record.reading.width, record.reading.height), rules)
         if problem:
             drops.append(Drop(STAGE, record.image_id, candidate.line, candidate.text, *problem))
@@ -130,8 +129,15 @@ def _found(record: Record, lexicon: Expressions) -> list[bool]:
     return found
 
 
-def _text_problem(text: str, rules: Rules, count: int, refused: set[str], watermarks: set[str]) -> Problem | None:
-    """Why a text that stands so often in its picture can be no caption; None if it can."""
+def text_problem(text: str, rules: Rules, count: int = 1) -> Problem | None:
+    """Why a text can be no caption, whatever its place; None if it can.
+
+    Args:
+        text: the text, normalised.
+        rules: which texts to keep.
+        count: how often it stands in its picture.
+    """
+    refused, watermarks = _excluded(rules)
     if rules.require_chinese and not _CHINESE.search(text):
         return "no Chinese character", None, None
     if not rules.allow_latin and _LATIN.search(text):
@@ -149,6 +155,12 @@ def _text_problem(text: str, rules: Rules, count: int, refused: set[str], waterm
     if len(text) > rules.max_length:
         return "too long", len(text), rules.max_length
     return None
+
+
+@lru_cache(maxsize=4)
+def _excluded(rules: Rules) -> tuple[frozenset[str], frozenset[str]]:
+    """Characters that no caption may hold, and whole texts that are none, normalised."""
+    return frozenset(compatible(rules.refused)), frozenset(normalise(text, rules.deleted) for text in rules.watermarks)
 
 
 def _place_problem(candidate: Candidate, short_side: int, rules: Rules) -> Problem | None:
