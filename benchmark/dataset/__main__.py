@@ -14,6 +14,7 @@ from ..cli import stdout
 from ..errors import InputError
 from ..files import check_outputs, is_stream, replace_when_complete
 from .collect.command import collect_command, explain_command
+from .collect.review_command import app as review
 
 app = cli.group()
 
@@ -237,6 +238,7 @@ def import_predictions_command(
 
 app.command("collect")(collect_command)
 app.command("explain")(explain_command)
+app.add_typer(review, name="review")
 
 
 @app.command("export")

@@ -116,6 +116,7 @@ def clean(
         threshold = _threshold(scores, rules)
         for n, score in zip(scored, map(float, scores), strict=True):
             i, caption = places[n]
+            places[n] = i, replace(caption, likelihood=score)
             if score >= threshold:
                 continue
             if rules.keep_if_in_info and caption.text in infos[i]:

@@ -160,7 +160,7 @@ def _readings_again(work: Path, collection: "Collection", product: "Listing", sh
         return annotated([product], collection.annotations)[0][product.image_id]
     second = open_engine(collection.second) if collection.second else None
     gone = Reading(sha256, 0, 0, problem="its file cannot be read, or is another one than before")
-    return load_readings(work, open_engine(collection.engine), second).get(sha256, gone)
+    return load_readings(work, open_engine(collection.engine), second, {sha256}).get(sha256, gone)
 
 
 def _is_collected(folder: Path) -> bool:

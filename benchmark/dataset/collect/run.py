@@ -6,18 +6,19 @@ whole, and only if a second look finds no caption on masked pictures.
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ... import cli
-from ...errors import InputError
+from ...errors import DamagedError, InputError
 from ...files import replace_when_complete
 from ...version import __version__
 from .account import funnel, reasons
 from .annotated import annotated
+from .choose import Chosen, choose, choose_all
 from .croissant import croissant
 from .datasheet import Facts, datasheet
 from .engines import open_engine
@@ -31,13 +32,17 @@ from .pipeline import Collected, collect
 from .reading import Share, Summary, read_all
 from .reading_files import load_readings
 from .reading_progress import ProgressReport
-from .records import Drop, Listing, Reading
-from .rules import Rules, describe, signature
-from .state import Collection, write_state
+from .records import Drop, Listing
+from .review.answers import kept_answers
+from .review.stage import told
+from .rules import Rules, describe, from_dict, signature, to_dict
+from .state import FILE, Collection, read_collection, write_state
 from .write import write_data_set
 
 #: Pictures that the guard reads again.
 GUARDED = 200
+
+_PLACES = ("out", "pictures", "table")
 
 #: Bytes of a stored PNG whose short side is 256 pixels, measured on real posters.
 _PNG_BYTES = 140_000
@@ -80,6 +85,40 @@ class CollectRun:
     share: Share | None = None
     at_most: int | None = None
 
+    def asked(self) -> dict[str, Any]:
+        """What decides about the result, as plain data; `again` makes a run of it."""
+        places = {name: None if (path := getattr(self, name)) is None else str(path.resolve()) for name in _PLACES}
+        form, colon, file = self.annotations.partition(":")
+        annotations = form + colon + (str(Path(file).resolve()) if file else "")
+        others = {name: getattr(self, name) for name in ("engine", "second", "side", "name", "seed")}
+        return {
+            **places,
+            **others,
+            "annotations": annotations,
+            "rules": to_dict(self.rules),
+            "shares": dict(self.shares),
+        }
+
+    @classmethod
+    def again(cls, work: Path, *, jobs: int) -> "CollectRun":
+        """The run that a working folder is of.
+
+        Args:
+            work: the working folder.
+            jobs: number of processes.
+
+        Raises:
+            InputError: if there was none.
+            DamagedError: if the file that tells is damaged.
+        """
+        asked = dict(read_collection(work).asked)
+        try:
+            places = {name: None if asked[name] is None else Path(asked[name]) for name in _PLACES}
+            given = asked | places | {"rules": from_dict(asked["rules"])}
+            return cls(work=work, jobs=jobs, launcher="processes", **given)
+        except (KeyError, TypeError, ValueError, InputError) as error:
+            raise DamagedError(f"{work / FILE}: not that of a collection ({error!s:.160}); run collect again") from None
+
     def run(self) -> None:
         """Run all stages, as far as is asked for.
 
@@ -100,20 +139,21 @@ class CollectRun:
             return
         lost: list[Drop] = []
         if self.annotations:
-            summary, margin = Summary({}), 0.0
             readings, lost = annotated(products, self.annotations)
             products = [product for product in products if product.image_id in readings]
+            digests = {image_id: reading.sha256 for image_id, reading in readings.items()}
+            summary = Summary(digests)
+            chosen: Iterable[Chosen] = [choose(products, readings, 0.0, self.rules)]
         else:
             summary = self._read(products, Share())
-            engine, second = open_engine(self.engine), open_engine(self.second) if self.second else None
-            readings, margin = summary.by_image(load_readings(self.work, engine, second)), engine.margin
+            chosen = choose_all(products, summary, self.work, (self.engine, self.second), self.rules, self.jobs)
         found = collect(
-            products,
+            len(products),
             [*unusable, *lost],
-            readings,
-            margin,
+            chosen,
             self.rules,
             self.shares,
+            answers=kept_answers(self.work, self.rules),
             seed=self.seed,
             on_stage=cli.note,
         )
@@ -122,9 +162,9 @@ class CollectRun:
             funnel_picture(found.account.stages).save(partial, format="PNG")
         funnel(found.account.stages).show(cli.stdout)
         if self.at_most is None:
-            self._finish(found, readings, products)
+            self._finish(found, summary.digests, products)
         else:
-            self._show(found, readings, products, total, summary)
+            self._show(found, products, total, summary)
 
     def _read(self, products: list[Listing], share: Share) -> Summary:
         with ProgressReport() as progress:
@@ -159,12 +199,12 @@ class CollectRun:
             "side": self.side,
         }
 
-    def _finish(self, found: Collected, readings: Mapping[str, Reading], products: list[Listing]) -> None:
+    def _finish(self, found: Collected, digests: Mapping[str, str], products: list[Listing]) -> None:
         signed = self._signature()
         found.account.write(self.work)
-        digests = {image_id: reading.sha256 for image_id, reading in readings.items()}
-        collection = Collection(self.engine, self.second, self.annotations, signed)
-        write_state(self.work, collection, products, digests, found.splits)
+        write_state(self.work, Collection(self.asked(), signed), products, digests, found.read, found.splits)
+        if found.reviewed is not None:
+            cli.note(told(found.reviewed))
         guarded = self._guard(found)
         cli.note(f"writing {found.n_images:,} pictures")
         write_data_set(
@@ -185,7 +225,8 @@ class CollectRun:
 
     def _write_papers(self, folder: Path, found: Collected, signed: Mapping[str, Any], guarded: str) -> None:
         """Write the papers that go with the data set into its folder."""
-        facts = Facts(self.name, found.splits, found.account.stages, signed, guarded)
+        reviewed = "" if found.reviewed is None else told(found.reviewed)
+        facts = Facts(self.name, found.splits, found.account.stages, signed, guarded, reviewed)
         (folder / "DATASHEET.md").write_text(datasheet(facts), encoding="utf-8")
         licences = Counter(record.product.licence for records in found.splits.values() for record in records)
         content = croissant(
@@ -223,16 +264,14 @@ class CollectRun:
         cli.note(told)
         return told
 
-    def _show(
-        self,
-        found: Collected,
-        readings: Mapping[str, Reading],
-        products: list[Listing],
-        total: int,
-        summary: Summary,
-    ) -> None:
+    def _show(self, found: Collected, products: list[Listing], total: int, summary: Summary) -> None:
         """Show what a first look has found, and what the whole would take."""
         reasons(found.account.stages).show(cli.stdout)
+        if self.annotations:
+            readings, _ = annotated(products, self.annotations)
+        else:
+            wanted = set(summary.digests.values())
+            readings = summary.by_image(load_readings(self.work, open_engine(self.engine), wanted=wanted))
         captions = {r.image_id: r.captions for records in found.splits.values() for r in records}
         drawn = [
             (p.image_id, drawing(open_seen(p.path), readings[p.image_id], captions.get(p.image_id, ())))

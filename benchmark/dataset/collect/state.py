@@ -7,7 +7,7 @@ Invariant: both are checked when they are read, and `collection.json` is written
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +19,28 @@ from ...errors import DamagedError, InputError
 from ...files import replace_when_complete
 from .records import Candidate, Listing, Record
 
-FILE, CAPTIONS, FORMAT = "collection.json", "captions.parquet", "caponimage-collection/1"
+FILE, CAPTIONS, FORMAT = "collection.json", "captions.parquet", "caponimage-collection/2"
 _MAX_FILE = 1 << 20  # bytes of collection.json
+_ROWS = 4096  # rows of a row group
 
+_CAPTION = pa.struct(
+    [
+        pa.field("line", pa.int32()),
+        pa.field("text", pa.string()),
+        pa.field("box", pa.list_(pa.float64(), 4)),
+        pa.field("score", pa.float64()),
+        pa.field("second", pa.string()),
+        pa.field("likelihood", pa.float64()),
+    ]
+)
+_PRODUCT = ("image_id", "path", "title", "attributes", "category", "source", "licence")
 SCHEMA = pa.schema(
     [
-        ("image_id", pa.string()),
-        ("path", pa.string()),
-        ("title", pa.string()),
-        ("attributes", pa.string()),
-        ("category", pa.string()),
-        ("source", pa.string()),
-        ("licence", pa.string()),
+        *((name, pa.string()) for name in _PRODUCT),
         ("sha256", pa.string()),
-        ("split", pa.string()),  # null: dropped
-        ("lines", pa.list_(pa.int32())),
-        ("texts", pa.list_(pa.string())),
-        ("boxes", pa.list_(pa.list_(pa.float64(), 4))),
+        ("split", pa.string()),  # null: dropped before any review
+        ("read", pa.list_(_CAPTION)),  # as they were before any review
+        ("kept", pa.list_(_CAPTION)),  # as the data set has them
     ]
 )
 
@@ -45,24 +50,45 @@ class Collection:
     """How a collection was made.
 
     Attributes:
-        engine, second: names of the engines; `second` is empty if there was none, and both are with annotations.
-        annotations: form and file of the annotations that stood in for reading, such as "coco:labels.json"; or empty.
+        asked: what `collect` was asked for, as `run.CollectRun.asked` gives it.
         signature: everything that decided what is in the data set.
     """
 
-    engine: str
-    second: str
-    annotations: str
+    asked: Mapping[str, Any]
     signature: Mapping[str, Any]
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine that read the pictures."""
+        return str(self.asked["engine"])
+
+    @property
+    def second(self) -> str:
+        """Name of the engine of the second reading; empty if there was none."""
+        return str(self.asked["second"])
+
+    @property
+    def annotations(self) -> str:
+        """Form and file of the annotations that stood in for reading, such as "coco:labels.json"; or empty."""
+        return str(self.asked["annotations"])
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A product with what became of it: the split and captions it has in the data set; None and none if it went."""
+    """A product with what became of it.
+
+    Attributes:
+        product: its row of the manifest.
+        sha256: SHA-256 of its picture's bytes, in hexadecimal; empty if it has none.
+        split: the split that it was put in; None if it went before.
+        read: its captions before any review.
+        captions: the captions that the data set has of it.
+    """
 
     product: Listing
     sha256: str
     split: str | None
+    read: tuple[Candidate, ...]
     captions: tuple[Candidate, ...]
 
 
@@ -71,6 +97,7 @@ def write_state(
     collection: Collection,
     products: Sequence[Listing],
     digests: Mapping[str, str],
+    read: Mapping[str, Sequence[Record]],
     splits: Mapping[str, Sequence[Record]],
 ) -> None:
     """Write both files.
@@ -80,29 +107,37 @@ def write_state(
         collection: how the collection was made.
         products: the whole manifest.
         digests: image id -> SHA-256 of the picture's bytes.
-        splits: split -> its records.
+        read: split -> its records before any review.
+        splits: split -> its records as the data set has them.
     """
-    kept = {record.image_id: (name, record) for name, records in splits.items() for record in records}
-    rows = []
-    for product in products:
-        split, record = kept.get(product.image_id, (None, None))
-        captions = record.captions if record else ()
-        rows.append(
-            {
-                **{name: getattr(product, name) for name in SCHEMA.names[:7]},
-                "path": str(product.path),
-                "sha256": digests.get(product.image_id, ""),
-                "split": split,
-                "lines": [caption.line for caption in captions],
-                "texts": [caption.text for caption in captions],
-                "boxes": [list(caption.box) for caption in captions],
-            }
-        )
-    with replace_when_complete(folder / CAPTIONS) as partial:
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), partial, compression="zstd")
-    content = {"format": FORMAT, **vars(collection), "signature": dict(collection.signature)}
+    before = {record.image_id: (name, record) for name, records in read.items() for record in records}
+    after = {record.image_id: record for records in splits.values() for record in records}
+    with (
+        replace_when_complete(folder / CAPTIONS) as partial,
+        pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer,
+    ):
+        for start in range(0, max(1, len(products)), _ROWS):
+            rows = []
+            for product in products[start : start + _ROWS]:
+                split, record = before.get(product.image_id, (None, None))
+                kept = after.get(product.image_id)
+                rows.append(
+                    {
+                        **{name: str(getattr(product, name)) for name in _PRODUCT},
+                        "sha256": digests.get(product.image_id, ""),
+                        "split": split,
+                        "read": [_row(caption) for caption in record.captions] if record else [],
+                        "kept": [_row(caption) for caption in kept.captions] if kept else [],
+                    }
+                )
+            writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
+    content = {"format": FORMAT, **asdict(collection)}
     with replace_when_complete(folder / FILE) as partial:
         partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _row(caption: Candidate) -> dict[str, Any]:
+    return {field.name: getattr(caption, field.name) for field in _CAPTION} | {"box": list(caption.box)}
 
 
 def read_collection(folder: Path) -> Collection:
@@ -118,6 +153,8 @@ def read_collection(folder: Path) -> Collection:
             content = json.loads(file.read(_MAX_FILE))
         if content.pop("format") != FORMAT:
             raise ValueError("another format")
+        if missing := [name for name in ("engine", "second", "annotations") if name not in content["asked"]]:
+            raise ValueError(f"{missing[0]} is missing")
         return Collection(**content)
     except OSError as error:
         raise InputError(f"{folder}: no working folder of a collection ({error.strerror}); run collect first") from None
@@ -132,15 +169,47 @@ def read_kept(folder: Path, image_id: str) -> Kept:
         InputError: if there is no such image.
         DamagedError: if the file is damaged.
     """
+    table = _table(folder)
+    rows = table.filter(pc.equal(table["image_id"], image_id))
+    if not rows.num_rows:
+        raise InputError(
+            f"no image {image_id!r:.80} in the collection; its {table.num_rows:,} ids stand in {folder / CAPTIONS}"
+        )
+    (kept,) = _products(folder, rows.slice(0, 1))
+    return kept
+
+
+def read_captions(folder: Path) -> list[Kept]:
+    """Every product of a collection that was put in a split, with what became of it, in the order of the manifest.
+
+    Raises:
+        InputError: if there is no collection.
+        DamagedError: if its files are damaged.
+    """
+    read_collection(folder)
+    table = _table(folder)
+    return _products(folder, table.filter(pc.is_valid(table["split"])))
+
+
+def _table(folder: Path) -> pa.Table:
     path = folder / CAPTIONS
     try:
-        table = pq.read_table(path, schema=SCHEMA)
-        (row,) = table.filter(pc.equal(table["image_id"], image_id)).to_pylist() or (None,)
+        return pq.read_table(path, schema=SCHEMA)
     except (OSError, pa.ArrowException, ValueError) as error:
         raise DamagedError(f"{path}: {str(error).splitlines()[0]:.160}; run collect again") from None
-    if row is None:
-        raise InputError(f"no image {image_id!r:.80} in the collection; its {table.num_rows:,} ids stand in {path}")
-    product = Listing(**{name: row[name] for name in SCHEMA.names[:7] if name != "path"}, path=Path(row["path"]))
-    candidates = zip(row["lines"], row["texts"], row["boxes"], strict=True)
-    captions = tuple(Candidate(line, text, tuple(box)) for line, text, box in candidates)
-    return Kept(product, row["sha256"], row["split"], captions)
+
+
+def _products(folder: Path, table: pa.Table) -> list[Kept]:
+    try:
+        return [_kept(row) for row in table.to_pylist()]
+    except (TypeError, ValueError, KeyError):
+        raise DamagedError(f"{folder / CAPTIONS}: holds rows that collect never writes; run collect again") from None
+
+
+def _kept(row: Mapping[str, Any]) -> Kept:
+    product = Listing(**{name: row[name] for name in _PRODUCT if name != "path"}, path=Path(row["path"]))
+    read, kept = (
+        tuple(Candidate(**{**caption, "box": tuple(caption["box"])}) for caption in row[name])
+        for name in ("read", "kept")
+    )
+    return Kept(product, row["sha256"], row["split"], read, kept)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from benchmark.dataset.collect.normalise import (
     compatible,
     contact_details,
-    count_contact_details,
     normalise,
     product_info,
 )
@@ -76,9 +75,3 @@ def test_product_info() -> None:
 )
 def test_contact_details(text: str, kinds: list[str]) -> None:
     assert contact_details(text) == kinds
-
-
-def test_count_contact_details() -> None:
-    assert count_contact_details(["微信", "微信 QQ", "温和"]) == {
-        "phone number": 0, "WeChat": 2, "QQ": 1, "web address": 0
-    }  # fmt: skip

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,3 +116,65 @@ def test_annotations_stand_in_for_reading(pictures: Path, tmp_path: Path) -> Non
     assert first["boxes"][0] == pytest.approx([10 / 120, 10 / 90, 60 / 120, 30 / 90])
     told = run("explain", f"{out}.work", "shoe-0", "--out", tmp_path / "x.png", log=log)
     assert "caption 透气鞋一" in told.stdout, told.stderr
+
+
+def answers_to(questions: dict[str, Any], reviewer: str, **changes: str) -> dict[str, Any]:
+    """What a page saves if a reviewer keeps everything but the images named."""
+    entries = [
+        {"image_id": image["id"], "line": caption["line"], "read": caption["read"]}
+        | (
+            {"verdict": changes[image["id"]]}
+            if image["id"] in changes
+            else {"verdict": "keep", "text": caption["read"]}
+        )
+        for image in questions["images"]
+        for caption in image["captions"]
+    ]
+    return {"format": questions["format"], "reviewer": reviewer, "answers": entries}
+
+
+def stated(folder: Path) -> dict[str, str]:
+    """Fingerprint of each split."""
+    return {name: split.stated["fingerprint"] for name, split in open_dataset(str(folder)).items()}
+
+
+def test_a_review_from_pages_to_the_data_set(pictures: Path, tmp_path: Path) -> None:
+    """A review that changes what nobody changed, is lost in the next run, or applies half of a bad file."""
+    log, out, work = tmp_path / "log", tmp_path / "mine", tmp_path / "mine.work"
+    command = ["collect", "--pictures", pictures, "-o", out, "--jobs", "1", *ENGINES, *settings(*RULES)]
+    command += ["--split", "val=0.5"]
+    assert run(*command, log=log).returncode == 0
+    before = stated(out)
+
+    done = run("review", "export", work, "-o", tmp_path / "pages", log=log)
+    assert done.returncode == 0, done.stderr
+    script = (tmp_path / "pages" / "questions.js").read_text(encoding="ascii")
+    questions = json.loads(script.removeprefix("questions(").removesuffix(");\n"))
+    ids = [image["id"] for image in questions["images"]]
+    assert sorted(ids) == sorted(open_dataset(str(out))["val"].image_ids)
+
+    good, bad = tmp_path / "li.json", tmp_path / "bad.json"
+    good.write_text(json.dumps(answers_to(questions, "Li")))
+    bad.write_text(json.dumps(answers_to(questions, "Wu") | {"format": "other"}))
+    refused = run("review", "import", work, good, bad, tmp_path / "none.json", log=log)
+    assert refused.returncode == 2
+    assert "bad.json" in refused.stderr
+    assert "none.json" in refused.stderr
+    assert not (work / "review").exists()
+
+    done = run("review", "import", work, good, log=log)
+    assert done.returncode == 0, done.stderr
+    assert stated(out) == before
+    assert "1 person looked at captions of val: Li" in (out / "DATASHEET.md").read_text(encoding="utf-8")
+
+    good.write_text(json.dumps(answers_to(questions, "Li", **{ids[0]: "product"})))
+    done = run("review", "import", work, good, log=log)
+    assert done.returncode == 0, done.stderr
+    again = run(*command, log=log)
+    assert again.returncode == 0, again.stderr
+    left = open_dataset(str(out))
+    assert sorted(left["val"].image_ids) == sorted(ids[1:])
+    assert stated(out)["train"] == before["train"]
+    told = run("explain", work, ids[0], "--out", tmp_path / "x.png", log=log)
+    assert "on the product, say reviewers" in re.sub(r"\s+", " ", told.stdout)
+    assert len(log.read_text().splitlines()) == 10  # nothing was read again

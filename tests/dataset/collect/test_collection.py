@@ -10,6 +10,7 @@ from PIL import Image
 
 from benchmark.dataset import open_dataset
 from benchmark.dataset.collect.account import Account, drops_of, funnel, read_account
+from benchmark.dataset.collect.choose import choose
 from benchmark.dataset.collect.croissant import croissant
 from benchmark.dataset.collect.datasheet import Facts, datasheet
 from benchmark.dataset.collect.explain import contact_sheet, drawing, fates
@@ -24,6 +25,7 @@ from benchmark.errors import DamagedError, InputError
 from benchmark.integrity import sha256_of
 
 TEXTS = ["柔软亲肤", "透气排汗", "经典百搭", "立体剪裁", "轻盈保暖", "抗皱免烫", "高腰显瘦", "复古印花"]
+ASKED = {"engine": "rapidocr", "second": "v4", "annotations": ""}
 RULES = parse("language_model=off second_reading=false near_duplicates=-1")
 
 
@@ -64,7 +66,7 @@ def products(tmp_path: Path) -> list[Listing]:
 
 
 def collected(products: list[Listing], readings: dict[str, Reading]) -> Collected:
-    return collect(products, [], readings, 0.0, RULES, {"val": 0.2, "test": 0.2})
+    return collect(len(products), [], [choose(products, readings, 0.0, RULES)], RULES, {"val": 0.2, "test": 0.2})
 
 
 def test_the_account_closes_and_every_line_has_its_fate(products: list[Listing], tmp_path: Path) -> None:
@@ -92,7 +94,7 @@ def test_an_account_that_does_not_close_is_refused(products: list[Listing], tmp_
     """Sums that are believed because a program wrote them."""
     record = Record(products[0], reading(0, "柔软亲肤", "透气排汗"))
     account = Account()
-    account.begin("manifest", 1, [record], [])
+    account.begin("manifest", 1, 1, 0, [])
     with pytest.raises(ValueError, match="select: 1 pictures in, 0 out, 0 dropped"):
         account.add("select", [record], [], [])
     with pytest.raises(ValueError, match="a drop of clean"):
@@ -187,7 +189,7 @@ def test_the_guard_sees_a_caption_that_no_mask_covers(products: list[Listing]) -
     assert seen.passed
     assert seen.readable == ()
     # The line was found, and its mask was lost.
-    uncovered = [replace(r, reading=replace(r.reading, lines=r.reading.lines[1:])) for r in records]
+    uncovered = [replace(r, masks=r.masks[4:]) for r in records]
     seen = look_again(uncovered, Reader(), "")
     assert ("p03", "柔软亲肤") in seen.readable
     assert not seen.passed
@@ -197,7 +199,7 @@ def test_what_a_working_folder_keeps_is_checked(products: list[Listing], tmp_pat
     """`explain` of another collection than the one that was made, or a traceback on a damaged folder."""
     found = collected(products, readings_of(products))
     digests = {product.image_id: f"{i:064x}" for i, product in enumerate(products)}
-    write_state(tmp_path, Collection("rapidocr", "v4", "", {"side": 100}), products, digests, found.splits)
+    write_state(tmp_path, Collection(ASKED, {"side": 100}), products, digests, found.read, found.splits)
     assert read_collection(tmp_path).second == "v4"
     record = next(iter(found.splits.values()))[0]
     kept = read_kept(tmp_path, record.image_id)

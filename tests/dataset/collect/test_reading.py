@@ -11,6 +11,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import fake_engine
@@ -20,6 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from benchmark.dataset.collect.account import Account
+from benchmark.dataset.collect.choose import choose_all
 from benchmark.dataset.collect.engines import open_engine
 from benchmark.dataset.collect.reading import (
     LAUNCHERS,
@@ -32,7 +35,9 @@ from benchmark.dataset.collect.reading import (
 from benchmark.dataset.collect.reading_files import load_readings
 from benchmark.dataset.collect.reading_progress import Progress
 from benchmark.dataset.collect.records import Listing, Reading
+from benchmark.dataset.collect.rules import parse
 from benchmark.errors import DamagedError, InputError
+from benchmark.integrity import sha256_of
 
 ROOT = Path(__file__).parents[3]
 FIRST, SECOND = "fake_engine:first", "fake_engine:second"
@@ -143,6 +148,32 @@ def test_processes_read_the_same(tmp_path: Path, log: Path) -> None:
         read_all(products, folder, FIRST, jobs=jobs)
         assert len(reads(log)) == 6
     assert load_readings(tmp_path / "pool", open_engine(FIRST)) == load_readings(tmp_path / "here", open_engine(FIRST))
+
+
+def test_batches_and_processes_choose_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Captions that depend on which file their picture's reading is in, or pictures that are in none and are lost."""
+    products = draw(tmp_path / "pictures", 6)
+    names, rules = (FIRST, SECOND), parse("allow_digits=true min_captions=1 max_length=99 slant=90")
+    summary = read_all(products[:4], tmp_path, FIRST, second=SECOND, jobs=1)
+    read_all(products[4:], tmp_path, FIRST, jobs=1)
+    everything = replace(summary, digests={p.image_id: sha256_of(p.path) for p in products} | {"gone": "0" * 64})
+    products.append(Listing("gone", tmp_path / "gone.png"))
+    found = []
+    for jobs in (1, 2):
+        account, records = Account(), []
+        for part in choose_all(products, everything, tmp_path, names, rules, jobs):
+            records += part.records
+            account.include(part.account)
+        account.write(tmp_path / str(jobs))
+        found.append((sorted(records, key=lambda record: record.image_id), account.stages))
+        monkeypatch.setattr("benchmark.dataset.collect.choose.MANY", 0)
+    assert found[0] == found[1]
+    records, stages = found[0]
+    assert [record.image_id for record in records] == sorted(product.image_id for product in products[:6])
+    assert [record.captions[0].second is None for record in records] == [False] * 4 + [True] * 2
+    assert [(stage.name, stage.images_in, stage.images_out) for stage in stages] == [("read", 7, 6), ("select", 6, 6)]
+    files = [(tmp_path / jobs / "decisions" / "select.parquet").read_bytes() for jobs in "12"]
+    assert files[0] == files[1]
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/2", "1/2/3"])
