@@ -37,6 +37,7 @@ from .schema import (
     ROLES,
     SCHEMA,
     AnnotationRow,
+    is_split_name,
     numbers,
     row_place,
     row_problems,
@@ -50,10 +51,13 @@ class SplitWriter:
     """Writer of the rows of one split; the file appears, complete, when the `with` block ends without an error.
 
     Raises:
-        InputError: from `append`, naming the image, when a row breaks an invariant of `schema`.
+        InputError: if the split's name cannot be that of a file; from `append`, naming the image, when a row breaks an
+            invariant of `schema`.
     """
 
     def __init__(self, directory: Path, split: str, *, roles: bool = False) -> None:
+        if not is_split_name(split):
+            raise InputError(f"split: got {split!r:.60}, expected a name of letters and digits")
         self.images = self.boxes = 0
         self.references: bool | None = None
         self._path = directory / f"{split}.parquet"

@@ -42,7 +42,7 @@ class Made:
 
     @property
     def keys(self) -> list[Key]:
-        return [(image.product.image_id, q.line, q.read) for image in self.asked for q in image.questions]
+        return [(image.product.image_id, image.sha256, q.line, q.read) for image in self.asked for q in image.questions]
 
 
 def written(folder: Path, texts: list[list[str]], rules: Rules = RULES) -> Made:
@@ -119,7 +119,7 @@ def saved(page: "Page", name: str = "answers-Li.json") -> dict[str, Any]:
 
 def accepted(made: Made, content: Any, rules: Rules = RULES) -> dict[Key, Answer]:
     """The answers in a file, as importing reads them."""
-    answers, problems = check_answers(content, "file", made.keys, rules)
+    answers, problems = check_answers(content, "file", rules)
     assert problems == []
     assert answers is not None
     return dict(answers.given)
@@ -152,9 +152,9 @@ def test_the_saved_file_holds_what_was_answered(made: Made, page: "Page") -> Non
     assert done["y"] < 400  # in view, and not below the help
     assert page.locator("#done").inner_text() == "All done: save and send the file. Thank you!"
     content = saved(page)
-    assert [(a["image_id"], a["line"], a["read"]) for a in content["answers"]] == made.keys
+    assert [(a["image_id"], a["sha256"], a["line"], a["read"]) for a in content["answers"]] == made.keys
     assert [("text" in a) for a in content["answers"]] == [a["verdict"] == "keep" for a in content["answers"]]
-    answers = check_answers(content, "file", made.keys, RULES)[0]
+    answers = check_answers(content, "file", RULES)[0]
     assert answers is not None
     assert answers.reviewer == "Li"
     questions = (made.folder / "questions.js").read_text().removeprefix("questions(").removesuffix(");\n")
@@ -262,9 +262,16 @@ def test_a_text_that_importing_would_refuse(strict: Made, page: "Page", typed: s
     assert page.locator(".warning").first.text_content() == words
     press(page, "Enter")
     assert pressed(page)[0] == ("" if words else "keep")
-    claimed = {"image_id": "p0", "line": 0, "read": READ[0][0], "verdict": "keep", "text": typed}
+    claimed = {
+        "image_id": "p0",
+        "sha256": strict.asked[0].sha256,
+        "line": 0,
+        "read": READ[0][0],
+        "verdict": "keep",
+        "text": typed,
+    }
     content = {"format": "caponimage-review/1", "reviewer": "Li", "answers": [claimed]}
-    assert bool(check_answers(content, "file", strict.keys, STRICT)[1]) == bool(words)
+    assert bool(check_answers(content, "file", STRICT)[1]) == bool(words)
     if not words:
         assert accepted(strict, saved(page), STRICT) == accepted(strict, content, STRICT)
         return

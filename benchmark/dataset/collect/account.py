@@ -162,6 +162,10 @@ class Account:
             table = table.sort_by([("image_id", "ascending"), ("line", "ascending")])
             with replace_when_complete(decisions / f"{stage.name}.parquet") as partial:
                 pq.write_table(table, partial, compression="zstd")
+        names = {stage.name for stage in self.stages}
+        for path in decisions.glob("*.parquet"):
+            if path.stem not in names:  # of a run with other stages, whose drops did not happen in this one
+                path.unlink()
         content = {"format": FORMAT, "stages": [asdict(stage) for stage in self.stages]}
         with replace_when_complete(folder / FILE) as partial:
             partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -10,9 +10,11 @@ Invariants:
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...errors import InputError
 from ...processes import Workers
 from .account import Account
 from .engines import open_engine
@@ -128,7 +130,7 @@ def choose_all(
         jobs: number of processes, which are used for many pictures only.
 
     Raises:
-        InputError: if an engine or the lexicon cannot be used.
+        InputError: if an engine or the lexicon cannot be used, or a process was killed.
         DamagedError: if a file of readings is not what was once written.
     """
     engine, second = open_engine(names[0]), open_engine(names[1]) if names[1] else None
@@ -145,8 +147,13 @@ def choose_all(
     if len(products) < MANY or jobs == 1:
         yield from map(_choose_batch, work_list)
         return
-    with Workers(jobs) as pool:
-        yield from pool.map(_choose_batch, work_list, chunksize=_CHUNK)
+    try:
+        with Workers(jobs) as pool:
+            yield from pool.map(_choose_batch, work_list, chunksize=_CHUNK)
+    except BrokenProcessPool:
+        raise InputError(
+            "a process that chose captions has ended, as it does when memory is short; run again with fewer --jobs"
+        ) from None
 
 
 def _choose_batch(one: _Work) -> Chosen:

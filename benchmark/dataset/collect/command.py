@@ -71,7 +71,7 @@ def collect_command(
     from ..schema import is_split_name
     from .reading import Share
     from .rules import PRESETS, parse, preset
-    from .run import CollectRun
+    from .run import CollectRun, taken
 
     problems = []
     chosen = PRESETS["default"]
@@ -92,10 +92,8 @@ def collect_command(
             problems.append(f"--split {text:.60}: expected NAME=SHARE, such as test=0.1")
         if not is_split_name(split):
             problems.append(f"--split {text:.60}: {split!r} cannot be the name of a split, expected letters and digits")
-    if out.exists() and not _is_collected(out):
-        problems.append(
-            f"{out} exists and is no data set that was collected, so it is not replaced; take another --out"
-        )
+    if problem := taken(out):
+        problems.append(problem)
     if problems:
         raise InputError(*problems)
     CollectRun(
@@ -157,21 +155,8 @@ def _readings_again(work: Path, collection: "Collection", product: "Listing", sh
     from .records import Reading
 
     if collection.annotations:
-        return annotated([product], collection.annotations)[0][product.image_id]
+        gone = Reading(sha256, 0, 0, problem="the file of annotations no longer has it")
+        return annotated([product], collection.annotations)[0].get(product.image_id, gone)
     second = open_engine(collection.second) if collection.second else None
     gone = Reading(sha256, 0, 0, problem="its file cannot be read, or is another one than before")
     return load_readings(work, open_engine(collection.engine), second, {sha256}).get(sha256, gone)
-
-
-def _is_collected(folder: Path) -> bool:
-    """Whether a folder is empty, or holds a data set that was collected."""
-    from ..description import read_description
-
-    if not folder.is_dir():
-        return False
-    if not any(folder.iterdir()):
-        return True
-    try:
-        return "collected" in read_description(folder)
-    except InputError:
-        return False

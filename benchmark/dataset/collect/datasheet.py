@@ -64,7 +64,8 @@ def _sections(facts: Facts) -> dict[str, list[tuple[str, str]]]:
     engine = facts.signature.get("engine", "?")
     second = facts.signature.get("second") or "none"
     cleaned = (
-        facts.reviewed or "Nobody has looked at the captions yet; val and test have the errors of the engine, too."
+        _plain(facts.reviewed, 2000)
+        or "Nobody has looked at the captions yet; val and test have the errors of the engine, too."
     )
     return {
         "Motivation": [
@@ -181,6 +182,6 @@ def _told(what: str, counts: "Counter[str]") -> str:
     return f"{what}: {listed}{rest}."
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, length: int = 300) -> str:
     """A text from outside on one line of Markdown, without markup."""
-    return "".join(f"\\{c}" if c in "\\`*_[]<>|#" else c for c in " ".join(str(text).split()))[:300]
+    return "".join(f"\\{c}" if c in "\\`*_[]<>|#" else c for c in " ".join(str(text).split()))[:length]

@@ -113,6 +113,8 @@ def collect(
 
     on_stage("review")
     reviewed = review(read, answers, rules)
+    if not any(reviewed.splits.values()):
+        raise InputError("reviewers have left no image; look at the answers in the working folder's review/")
     before, after = (
         [record for records in all_of.values() for record in records] for all_of in (read, reviewed.splits)
     )

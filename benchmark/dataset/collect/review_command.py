@@ -5,13 +5,17 @@ Invariant: nothing heavy is imported before a verb runs, since `--help` and scor
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ... import cli
 from ...errors import InputError
+from ...files import check_outputs
 from ...shell import quoted
+
+if TYPE_CHECKING:
+    from .review.answers import Answer, Key
 
 app = cli.group()
 
@@ -55,21 +59,21 @@ def export_command(
     from .review.pages import write_pages
     from .review.questions import only, questions
     from .review.stage import disputed
-    from .rules import from_dict
     from .state import read_collection
 
     problems = []
     if form not in FORMS:
         problems.append(f"--form: got {form!r:.60}, expected {' or '.join(FORMS)}")
     if out.exists():
-        problems.append(f"-o {out}: exists already; try another folder, or delete it")
+        problems.append(f"-o {out}: exists already; try another folder")
     if problems:
         raise InputError(*problems)
     collection = read_collection(work)
-    rules = from_dict(collection.asked["rules"])
+    pictures, data = collection.asked["pictures"], work / collection.asked["out"]
+    check_outputs({"-o": out}, [work, data, pictures and Path(pictures)])
     asked = questions(work, split) if split else questions(work)
     if disagreements:
-        asked = only(asked, disputed(kept_answers(work, rules)))
+        asked = only(asked, disputed(kept_answers(work)))
         if not asked:
             raise InputError(
                 "reviewers disagree on no caption; import the answers of two first, or leave out the option"
@@ -77,7 +81,7 @@ def export_command(
     asked = asked[:images]
     cli.note(f"writing {len(asked):,} pictures")
     if form == "pages":
-        write_pages(asked, out, rules, name=str(collection.asked["name"]))
+        write_pages(asked, out, collection.rules, name=str(collection.asked["name"]))
     else:
         write_tasks(asked, out, address=ADDRESS if address is None else address)
     n = sum(len(image.questions) for image in asked)
@@ -96,24 +100,21 @@ def import_command(
 ) -> None:
     """Check the answers of reviewers, keep them, and write the data set again with them applied.
 
-    All files are checked first; if one has a problem, nothing changes. Answers that a reviewer has given before are
-    replaced. Later runs of `collect` into the same folder apply them, too.
+    All files are checked first; if one has a problem, nothing changes. Of several answers of a reviewer to one
+    question, from this time and before, the new one counts. Later runs of `collect` into the same folder apply them.
 
     Example::
 
         python -m benchmark.dataset review import data/mine.work answers-*.json
     """
-    from .review.answers import Answers, check_answers, keep_answers, read_answer_file
-    from .review.label_studio import answers_in, is_export
-    from .rules import from_dict
-    from .run import CollectRun
-    from .state import read_captions, read_collection
+    from .review.answers import Answers, check_answers, keep_answers, kept_answers, read_answer_file
+    from .review.label_studio import is_export, read_export
+    from .run import CollectRun, taken
+    from .state import read_questions
 
-    rules = from_dict(read_collection(work).asked["rules"])
-    known = {(image.product.image_id, c.line, c.text) for image in read_captions(work) for c in image.read}
-    problems: list[str] = []
-    found: dict[str, Answers] = {}
-    new = 0
+    run = CollectRun.again(work, jobs=jobs or os.cpu_count() or 1)
+    problems = [problem] if (problem := taken(run.out)) else []
+    new: dict[str, dict[Key, Answer]] = {}
     for path in answers:
         try:
             content = read_answer_file(path)
@@ -122,22 +123,38 @@ def import_command(
             continue
         files = [content]
         if is_export(content):
-            files, n, wrong = answers_in(content, str(path))
-            new += n
-            problems += wrong
+            export = read_export(content, str(path))
+            files = export.files
+            problems += export.problems
+            if export.new:
+                cli.note(f"{path}: {export.new:,} rectangles drawn new are left out: their texts have no mask")
+            if export.repeated:
+                cli.note(f"{path}: of {export.repeated + 1:,} annotations by one author the last one counts")
         for file in files:
-            checked, wrong = check_answers(file, str(path), known, rules)
+            checked, wrong = check_answers(file, str(path), run.rules)
             problems += wrong
             if checked is None:
                 continue
-            if found.setdefault(checked.reviewer, checked).given != checked.given:
-                problems.append(f"{path}: other answers of {checked.reviewer!r} are in another file; give one of them")
+            given = new.setdefault(checked.reviewer, {})
+            for key, answer in checked.given.items():
+                if given.setdefault(key, answer) != answer:
+                    problems.append(
+                        f"{path}: {checked.reviewer} gives another answer to {key[3]!r:.60} of image {key[0]!r:.80} "
+                        "than in another file; leave one out"
+                    )
     if problems:
         raise InputError(*problems)
-    if new:
-        cli.note(f"{new:,} regions that were drawn new are left out: their texts have no mask")
-    run = CollectRun.again(work, jobs=jobs or os.cpu_count() or 1)
-    keep_answers(work, list(found.values()))
-    for each in found.values():
-        cli.note(f"{each.reviewer}: {len(each.given):,} answers")
+    wanted = {key for given in new.values() for key in given}
+    present = len({key for key in read_questions(work) if key in wanted})
+    if wanted and present < len(wanted) / 2:
+        raise InputError(
+            f"only {present:,} of {len(wanted):,} captions that the answers are about are in this collection; expected "
+            "most of them: are they about another one, or were its pictures changed?"
+        )
+    before = {each.reviewer: each.given for each in kept_answers(work)}
+    for name, given in new.items():
+        old = before.get(name, {})
+        replaced = sum(key in old for key in given)
+        cli.note(f"{name}: {len(given):,} answers, of which {replaced:,} take the place of earlier ones")
+    keep_answers(work, [Answers(name, {**before.get(name, {}), **given}) for name, given in new.items()])
     run.run()

@@ -5,6 +5,7 @@ whole, and only if a second look finds no caption on masked pictures.
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ... import cli
-from ...errors import DamagedError, InputError
+from ...errors import InputError
 from ...files import replace_when_complete
 from ...version import __version__
+from ..description import read_description
 from .account import funnel, reasons
 from .annotated import annotated
 from .choose import Chosen, choose, choose_all
@@ -33,16 +35,14 @@ from .reading import Share, Summary, read_all
 from .reading_files import load_readings
 from .reading_progress import ProgressReport
 from .records import Drop, Listing
-from .review.answers import kept_answers
+from .review.answers import digest_of, kept_answers
 from .review.stage import told
-from .rules import Rules, describe, from_dict, signature, to_dict
-from .state import FILE, Collection, read_collection, write_state
+from .rules import Rules, describe, signature, to_dict
+from .state import Collection, read_collection, write_state
 from .write import write_data_set
 
 #: Pictures that the guard reads again.
 GUARDED = 200
-
-_PLACES = ("out", "pictures", "table")
 
 #: Bytes of a stored PNG whose short side is 256 pixels, measured on real posters.
 _PNG_BYTES = 140_000
@@ -86,16 +86,23 @@ class CollectRun:
     at_most: int | None = None
 
     def asked(self) -> dict[str, Any]:
-        """What decides about the result, as plain data; `again` makes a run of it."""
-        places = {name: None if (path := getattr(self, name)) is None else str(path.resolve()) for name in _PLACES}
+        """What decides about the result, as plain data; `again` makes a run of it.
+
+        The data set is named as seen from the working folder, so that both may be moved together; what is read is named
+        in full, so that it does not matter where the next command is run.
+        """
+        rules = to_dict(self.rules)
+        kind, colon, place = self.rules.language_model.partition(":")
+        rules |= {name: _in_full(rules[name]) for name in ("lexicon", "corpus")}
+        rules["language_model"] = kind + colon + _in_full(place)
         form, colon, file = self.annotations.partition(":")
-        annotations = form + colon + (str(Path(file).resolve()) if file else "")
-        others = {name: getattr(self, name) for name in ("engine", "second", "side", "name", "seed")}
         return {
-            **places,
-            **others,
-            "annotations": annotations,
-            "rules": to_dict(self.rules),
+            "out": os.path.relpath(self.out, self.work),
+            "pictures": None if self.pictures is None else _in_full(str(self.pictures)),
+            "table": None if self.table is None else _in_full(str(self.table)),
+            "annotations": form + colon + _in_full(file),
+            **{name: getattr(self, name) for name in ("engine", "second", "side", "name", "seed")},
+            "rules": rules,
             "shares": dict(self.shares),
         }
 
@@ -111,20 +118,23 @@ class CollectRun:
             InputError: if there was none.
             DamagedError: if the file that tells is damaged.
         """
-        asked = dict(read_collection(work).asked)
-        try:
-            places = {name: None if asked[name] is None else Path(asked[name]) for name in _PLACES}
-            given = asked | places | {"rules": from_dict(asked["rules"])}
-            return cls(work=work, jobs=jobs, launcher="processes", **given)
-        except (KeyError, TypeError, ValueError, InputError) as error:
-            raise DamagedError(f"{work / FILE}: not that of a collection ({error!s:.160}); run collect again") from None
+        collection = read_collection(work)
+        asked = dict(collection.asked) | {
+            "rules": collection.rules,
+            "out": Path(os.path.normpath(work / collection.asked["out"])),
+        }
+        asked |= {name: None if asked[name] is None else Path(asked[name]) for name in ("pictures", "table")}
+        return cls(work=work, jobs=jobs, launcher="processes", **asked)
 
     def run(self) -> None:
         """Run all stages, as far as is asked for.
 
         Raises:
-            InputError: if there is no picture, none is left, or masked pictures still show captions.
+            InputError: if there is no picture, none is left, masked pictures still show captions, or the data set would
+                take the place of something else.
         """
+        if problem := taken(self.out):
+            raise InputError(problem)
         products, unusable = read_manifest(self.pictures, self.table)
         if not products:
             commonest = Counter(drop.reason for drop in unusable).most_common(5)
@@ -153,7 +163,7 @@ class CollectRun:
             chosen,
             self.rules,
             self.shares,
-            answers=kept_answers(self.work, self.rules),
+            answers=kept_answers(self.work),
             seed=self.seed,
             on_stage=cli.note,
         )
@@ -197,6 +207,7 @@ class CollectRun:
             "splits": dict(self.shares),
             "seed": self.seed,
             "side": self.side,
+            "review_sha256": digest_of(kept_answers(self.work)),
         }
 
     def _finish(self, found: Collected, digests: Mapping[str, str], products: list[Listing]) -> None:
@@ -293,3 +304,23 @@ class CollectRun:
             f"looked at {len(products):,} pictures; {time}, and about {images:,.0f} images about {size / 1e9:.2f} GB; "
             f"look at {sheet}"
         )
+
+
+def _in_full(place: str) -> str:
+    """A place in full; empty if it is."""
+    return str(Path(place).resolve()) if place else ""
+
+
+def taken(out: Path) -> str:
+    """Why a data set cannot be written to a folder, in words; empty if it can.
+
+    It can if there is nothing, an empty folder, or a data set that was collected.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return ""
+    try:
+        if out.is_dir() and "collected" in read_description(out):
+            return ""
+    except InputError:
+        pass
+    return f"{out} exists and is no data set that was collected, so it is not replaced; take another --out"

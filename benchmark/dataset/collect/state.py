@@ -6,9 +6,10 @@ Invariant: both are checked when they are read, and `collection.json` is written
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +18,9 @@ import pyarrow.parquet as pq
 
 from ...errors import DamagedError, InputError
 from ...files import replace_when_complete
+from ..schema import is_split_name
 from .records import Candidate, Listing, Record
+from .rules import Rules, from_dict
 
 FILE, CAPTIONS, FORMAT = "collection.json", "captions.parquet", "caponimage-collection/2"
 _MAX_FILE = 1 << 20  # bytes of collection.json
@@ -56,6 +59,11 @@ class Collection:
 
     asked: Mapping[str, Any]
     signature: Mapping[str, Any]
+
+    @property
+    def rules(self) -> Rules:
+        """The rules."""
+        return from_dict(self.asked["rules"])
 
     @property
     def engine(self) -> str:
@@ -140,6 +148,16 @@ def _row(caption: Candidate) -> dict[str, Any]:
     return {field.name: getattr(caption, field.name) for field in _CAPTION} | {"box": list(caption.box)}
 
 
+#: What `Collection.asked` has to say, each with what it may be.
+_ASKED: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("out", "annotations", "engine", "second", "name", "seed"), (str,)),
+    **dict.fromkeys(("pictures", "table"), (str, NoneType)),
+    "side": (int,),
+    "rules": (dict,),
+    "shares": (dict,),
+}
+
+
 def read_collection(folder: Path) -> Collection:
     """How the collection in a working folder was made.
 
@@ -153,12 +171,17 @@ def read_collection(folder: Path) -> Collection:
             content = json.loads(file.read(_MAX_FILE))
         if content.pop("format") != FORMAT:
             raise ValueError("another format")
-        if missing := [name for name in ("engine", "second", "annotations") if name not in content["asked"]]:
-            raise ValueError(f"{missing[0]} is missing")
-        return Collection(**content)
+        asked = content["asked"]
+        wrong = [name for name, kinds in _ASKED.items() if type(asked[name]) not in kinds]
+        wrong += [f"split {name!r:.60}" for name in asked["shares"] if not is_split_name(name)]
+        wrong += [f"share of {name}" for name, share in asked["shares"].items() if type(share) not in (int, float)]
+        if wrong or not isinstance(content["signature"], dict):
+            raise ValueError(f"{(wrong or ['signature'])[0]} is not as collect writes it")
+        from_dict(asked["rules"])
+        return Collection({name: asked[name] for name in _ASKED}, content["signature"])
     except OSError as error:
         raise InputError(f"{folder}: no working folder of a collection ({error.strerror}); run collect first") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InputError) as error:
         raise DamagedError(f"{path}: not that of a collection ({error!s:.160}); run collect again") from None
 
 
@@ -179,8 +202,19 @@ def read_kept(folder: Path, image_id: str) -> Kept:
     return kept
 
 
-def read_captions(folder: Path) -> list[Kept]:
-    """Every product of a collection that was put in a split, with what became of it, in the order of the manifest.
+def splits_of(folder: Path) -> list[str]:
+    """Names of the splits that have images, sorted.
+
+    Raises:
+        InputError: if there is no collection.
+        DamagedError: if its files are damaged.
+    """
+    read_collection(folder)
+    return sorted(name for name in pc.unique(_table(folder, ["split"])["split"]).to_pylist() if name is not None)
+
+
+def read_captions(folder: Path, splits: Sequence[str]) -> list[Kept]:
+    """The products of some splits, with what became of them, in the order of the manifest.
 
     Raises:
         InputError: if there is no collection.
@@ -188,13 +222,27 @@ def read_captions(folder: Path) -> list[Kept]:
     """
     read_collection(folder)
     table = _table(folder)
-    return _products(folder, table.filter(pc.is_valid(table["split"])))
+    return _products(folder, table.filter(pc.is_in(table["split"], pa.array(list(splits), pa.string()))))
 
 
-def _table(folder: Path) -> pa.Table:
+def read_questions(folder: Path) -> Iterator[tuple[str, str, int, str]]:
+    """Image id, SHA-256, line and text of each caption before any review, a few images at a time.
+
+    Raises:
+        DamagedError: if the file is damaged.
+    """
+    for rows in _table(folder, ["image_id", "sha256", "read"]).to_batches(max_chunksize=_ROWS):
+        for row in rows.to_pylist():
+            try:
+                yield from ((row["image_id"], row["sha256"], each["line"], each["text"]) for each in row["read"])
+            except (TypeError, KeyError):
+                raise DamagedError(f"{folder / CAPTIONS}: not as collect writes it; run collect again") from None
+
+
+def _table(folder: Path, columns: Sequence[str] = SCHEMA.names) -> pa.Table:
     path = folder / CAPTIONS
     try:
-        return pq.read_table(path, schema=SCHEMA)
+        return pq.read_table(path, schema=SCHEMA, columns=list(columns))
     except (OSError, pa.ArrowException, ValueError) as error:
         raise DamagedError(f"{path}: {str(error).splitlines()[0]:.160}; run collect again") from None
 

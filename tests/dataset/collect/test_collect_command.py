@@ -19,10 +19,10 @@ RULES = ("allow_digits=true", "min_captions=1", "max_length=99", "language_model
 ENGINES = ("--engine", "fake_engine:first", "--second", "none")
 
 
-def run(*arguments: str | Path, log: Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, log: Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(TESTS)]), "FAKE_ENGINE_LOG": str(log)}
     command = [sys.executable, "-m", "benchmark.dataset", *map(str, arguments)]
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, encoding="utf-8")
+    return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, check=False, encoding="utf-8")
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_annotations_stand_in_for_reading(pictures: Path, tmp_path: Path) -> Non
 def answers_to(questions: dict[str, Any], reviewer: str, **changes: str) -> dict[str, Any]:
     """What a page saves if a reviewer keeps everything but the images named."""
     entries = [
-        {"image_id": image["id"], "line": caption["line"], "read": caption["read"]}
+        {"image_id": image["id"], "sha256": image["sha256"], "line": caption["line"], "read": caption["read"]}
         | (
             {"verdict": changes[image["id"]]}
             if image["id"] in changes
@@ -175,6 +175,94 @@ def test_a_review_from_pages_to_the_data_set(pictures: Path, tmp_path: Path) -> 
     left = open_dataset(str(out))
     assert sorted(left["val"].image_ids) == sorted(ids[1:])
     assert stated(out)["train"] == before["train"]
+    described = json.loads((out / "dataset.json").read_text(encoding="utf-8"))["collected"]
+    assert len(described["review_sha256"]) == 64
     told = run("explain", work, ids[0], "--out", tmp_path / "x.png", log=log)
     assert "on the product, say reviewers" in re.sub(r"\s+", " ", told.stdout)
     assert len(log.read_text().splitlines()) == 10  # nothing was read again
+
+
+def test_what_a_review_keeps_and_what_it_refuses(pictures: Path, tmp_path: Path) -> None:
+    """A second batch that erases the first, a moved folder that is left behind, a letter that is replaced."""
+    log, out, work = tmp_path / "log", tmp_path / "mine", tmp_path / "mine.work"
+    words = tmp_path / "words.txt"
+    words.write_text("没有")
+    command = ["collect", "--pictures", pictures, "-o", out, "--jobs", "1", *ENGINES, *settings(*RULES)]
+    command += [
+        "--split",
+        "val=0.4",
+        "--split",
+        "test=0.3",
+        "--set",
+        f"lexicon={os.path.relpath(tmp_path / 'words.txt')}",
+    ]
+    assert run(*command, log=log).returncode == 0
+    files = []
+    for split in ("val", "test"):
+        done = run("review", "export", work, "-o", tmp_path / split, "--split", split, log=log)
+        assert done.returncode == 0, done.stderr
+        script = (tmp_path / split / "questions.js").read_text(encoding="ascii")
+        questions = json.loads(script.removeprefix("questions(").removesuffix(");\n"))
+        files.append(tmp_path / f"{split}.json")
+        files[-1].write_text(json.dumps(answers_to(questions, "Li")))
+    for place in (work / "review", pictures / "review", out / "review"):
+        refused = run("review", "export", work, "-o", place, log=log)
+        assert refused.returncode == 2
+        assert "lies in the input folder" in re.sub(r"\s+", " ", refused.stderr)
+
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for folder in (out, work):
+        folder.rename(moved / folder.name)
+    out.mkdir()
+    (out / "letter.txt").write_text("dear")
+    for file in files:  # from another folder than the one of the first run, whose lexicon was named as seen from there
+        done = run("review", "import", moved / "mine.work", file, log=log, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert (out / "letter.txt").read_text() == "dear"
+    n = sum(split.n_boxes for name, split in open_dataset(str(moved / "mine")).items() if name != "train")
+    assert f"Li ({n})" in (moved / "mine" / "DATASHEET.md").read_text(encoding="utf-8")
+
+    foreign = json.loads(files[0].read_text())
+    foreign["answers"] = [entry | {"image_id": f"other-{i}"} for i, entry in enumerate(foreign["answers"])]
+    (tmp_path / "foreign.json").write_text(json.dumps(foreign))
+    refused = run("review", "import", moved / "mine.work", tmp_path / "foreign.json", log=log)
+    assert refused.returncode == 2
+    assert "are they about another one" in re.sub(r"\s+", " ", refused.stderr)
+
+    (moved / "letter").mkdir()
+    (moved / "mine").rename(moved / "kept")
+    (moved / "letter").rename(moved / "mine")
+    (moved / "mine" / "letter.txt").write_text("dear")
+    refused = run("review", "import", moved / "mine.work", files[0], log=log)
+    assert refused.returncode == 2
+    assert (moved / "mine" / "letter.txt").is_file()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rules": None},
+        {"name": 7},
+        {"side": "256"},
+        {"shares": [1]},
+        {"shares": {"../../x": 0.3}},
+        {"shares": {"val": "much"}},
+        {"rules": {"size": 9}},
+    ],
+)
+def test_a_working_folder_of_somebody_else_is_refused(pictures: Path, tmp_path: Path, change: dict[str, Any]) -> None:
+    """A traceback, or a file outside the folder, from what a file in it says."""
+    log, out, work = tmp_path / "log", tmp_path / "mine", tmp_path / "mine.work"
+    assert run("collect", "--pictures", pictures, "-o", out, *ENGINES, *settings(*RULES), log=log).returncode == 0
+    path = work / "collection.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["asked"] |= change
+    path.write_text(json.dumps(content), encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    for verb in (("export", work, "-o", tmp_path / "pages", "--split", "train"), ("import", work, path)):
+        refused = run("review", *verb, log=log)
+        assert refused.returncode == 2
+        assert "run collect again" in re.sub(r"\s+", " ", refused.stderr)
+        assert "Traceback" not in refused.stderr
+    assert sorted(tmp_path.rglob("*")) == before

@@ -18,15 +18,18 @@ from benchmark.dataset.collect.funnel import funnel_picture
 from benchmark.dataset.collect.guard import look_again
 from benchmark.dataset.collect.pipeline import Collected, collect
 from benchmark.dataset.collect.records import WHOLE, Drop, Line, Listing, Reading, Record
-from benchmark.dataset.collect.rules import parse
+from benchmark.dataset.collect.rules import parse, to_dict
 from benchmark.dataset.collect.state import Collection, read_collection, read_kept, write_state
 from benchmark.dataset.collect.write import small, write_data_set
 from benchmark.errors import DamagedError, InputError
 from benchmark.integrity import sha256_of
 
 TEXTS = ["柔软亲肤", "透气排汗", "经典百搭", "立体剪裁", "轻盈保暖", "抗皱免烫", "高腰显瘦", "复古印花"]
-ASKED = {"engine": "rapidocr", "second": "v4", "annotations": ""}
 RULES = parse("language_model=off second_reading=false near_duplicates=-1")
+ASKED = {
+    **{"out": "../mine", "annotations": "", "engine": "rapidocr", "second": "v4", "name": "mine", "seed": ""},
+    **{"pictures": None, "table": None, "side": 256, "rules": to_dict(RULES), "shares": {"val": 0.1}},
+}
 
 
 def line(text: str, row: int, score: float = 0.95) -> Line:

@@ -23,17 +23,21 @@ from benchmark.dataset.collect.review.answers import (
     kept_answers,
     read_answer_file,
 )
-from benchmark.dataset.collect.review.label_studio import answers_in, write_tasks
+from benchmark.dataset.collect.review.label_studio import read_export, write_tasks
 from benchmark.dataset.collect.review.questions import only, questions
 from benchmark.dataset.collect.review.stage import disputed, review, told
-from benchmark.dataset.collect.rules import PRESETS
+from benchmark.dataset.collect.rules import PRESETS, to_dict
 from benchmark.dataset.collect.state import Collection, write_state
 from benchmark.errors import DamagedError, InputError
 from benchmark.integrity import sha256_of
 
 RULES = PRESETS["default"]
+ASKED: dict[str, Any] = {
+    **{"out": "../mine", "annotations": "", "engine": "rapidocr", "second": "v4", "name": "mine", "seed": ""},
+    **{"pictures": None, "table": None, "side": 256, "rules": to_dict(RULES), "shares": {"val": 0.1}},
+}
 TEXTS = ["柔软亲肤", "透气排汗", "经典百搭"]
-KEYS = [("a", i, text) for i, text in enumerate(TEXTS)]
+KEYS = [("a", "", i, text) for i, text in enumerate(TEXTS)]
 KEEP, DROP, PRODUCT = Answer("keep"), Answer("drop"), Answer("product")
 
 
@@ -44,7 +48,7 @@ def one(*captions: str, image_id: str = "a") -> Record:
 def says(reviewer: str, *answers: Answer | None, image_id: str = "a") -> Answers:
     """A reviewer's answers about the captions of one image in their order; None: no answer."""
     pairs = [(line, TEXTS[line], answer) for line, answer in enumerate(answers) if answer]
-    given = {(image_id, i, read): Answer("keep", read) if a == KEEP else a for i, read, a in pairs}
+    given = {(image_id, "", i, read): Answer("keep", read) if a == KEEP else a for i, read, a in pairs}
     return Answers(reviewer, given)
 
 
@@ -101,6 +105,21 @@ def test_a_correction_that_the_rules_would_not_keep_goes_with_their_reason() -> 
     assert [d.reason for d in done.drops] == ["digit"]
 
 
+def test_corrections_are_compared_with_what_stays() -> None:
+    """Two captions that become the same, or one that repeats a caption which goes."""
+    done = review({"val": [one(*TEXTS, "高腰显瘦")]}, [says("A", *[Answer("keep", "轻盈保暖")] * 2)], RULES)
+    assert [d.reason for d in done.drops] == ["repeated in the picture"] * 2
+    done = review({"val": [one()]}, [says("A", Answer("keep", "透气排汗"), DROP)], RULES)
+    assert texts(done.splits["val"][0]) == ["透气排汗", "经典百搭"]
+
+
+def test_answers_about_another_picture_do_not_count() -> None:
+    """A picture that was exchanged under its id, and is called reviewed."""
+    other = record(*one().captions, sha256="f" * 64)
+    done = review({"val": [other]}, [says("A", KEEP, DROP)], RULES)
+    assert (done.answered, done.stale) == (0, 2)
+
+
 def test_answers_about_captions_that_are_gone_are_counted() -> None:
     """Changed rules after a review, and answers that are silently lost."""
     done = review({"val": [one("柔软亲肤", "高腰显瘦")]}, [says("A", KEEP, KEEP)], RULES)
@@ -139,17 +158,17 @@ def file_of(*entries: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def entry(line: int = 0, verdict: str = "keep", text: str | None = "柔软亲肤", **changes: Any) -> dict[str, Any]:
     said = {"text": text} if text is not None else {}
-    return {"image_id": "a", "line": line, "read": TEXTS[line], "verdict": verdict} | said | changes
+    return {"image_id": "a", "sha256": "", "line": line, "read": TEXTS[line], "verdict": verdict} | said | changes
 
 
 def problems_of(content: Any) -> list[str]:
-    return check_answers(content, "li.json", KEYS, RULES)[1]
+    return check_answers(content, "li.json", RULES)[1]
 
 
 def test_good_answers_are_read() -> None:
     """A reviewer's work that is refused."""
     answers, problems = check_answers(
-        file_of(entry(), entry(1, "drop", None), entry(2, text=" 经典 耐看！")), "li.json", KEYS, RULES
+        file_of(entry(), entry(1, "drop", None), entry(2, text=" 经典 耐看！")), "li.json", RULES
     )
     assert problems == []
     assert answers is not None
@@ -163,7 +182,10 @@ def test_all_problems_are_told_at_once() -> None:
             entry(verdict="maybe"),
             entry(text="柔"),
             entry(text=7),  # type: ignore[arg-type]
-            entry(image_id="b"),
+            entry(image_id=7),
+            entry(text="柔软\ud83d"),
+            entry(read="柔软\ud83d"),
+            entry(text="柔软\x07"),
             entry(line=True),
             entry(),
             entry(),
@@ -177,12 +199,12 @@ def test_all_problems_are_told_at_once() -> None:
         "verdict: got 'maybe'",
         "(too short)",
         "text: got 7",
-        "of image 'b'",
+        "image_id: got 7",
         "line: got True",
     ):
         assert words in said
-    assert "answers [6]: its caption has an answer before" in said
-    assert len(found) == 8
+    assert "answers [9]: its caption has an answer before" in said
+    assert len(found) == 11
 
 
 @given(JSON)
@@ -196,12 +218,12 @@ def test_kept_answers_come_back_and_are_checked(tmp_path: Path) -> None:
     """Answers under a name that leaves the folder, or that somebody has changed since."""
     answers = [says("../../etc", KEEP, DROP), says("李", PRODUCT)]
     keep_answers(tmp_path, answers)
-    assert sorted(kept_answers(tmp_path, RULES), key=lambda a: a.reviewer) == sorted(answers, key=lambda a: a.reviewer)
+    assert sorted(kept_answers(tmp_path), key=lambda a: a.reviewer) == sorted(answers, key=lambda a: a.reviewer)
     files = sorted((tmp_path / "review").iterdir())
     assert len(files) == 2
     files[0].write_text(files[0].read_text(encoding="utf-8").replace(FORMAT, "other"), encoding="utf-8")
     with pytest.raises(DamagedError, match="import the answers again"):
-        kept_answers(tmp_path, RULES)
+        kept_answers(tmp_path)
     files[0].write_text('{"format": 1, "format": 2}')
     with pytest.raises(InputError, match="not JSON"):
         read_answer_file(files[0])
@@ -228,10 +250,9 @@ def work(tmp_path: Path) -> Path:
             replace(made, product=replace(made.product, path=path, title="夏季 <b>新款</b>"), captions=captions)
         )
     splits = {"train": records[2:], "val": records[:2]}
-    asked = {"engine": "rapidocr", "second": "v4", "annotations": "", "name": "mine"}
     products = [each.product for each in records]
     digests = {product.image_id: sha256_of(product.path) for product in products}
-    write_state(folder, Collection(asked, {}), products, digests, splits, splits)
+    write_state(folder, Collection(ASKED, {}), products, digests, splits, splits)
     return folder
 
 
@@ -239,10 +260,10 @@ def test_the_riskiest_image_is_asked_first(work: Path) -> None:
     """Reviewers who run out of time before they come to what was misread."""
     asked = questions(work)
     assert [image.product.image_id for image in asked] == ["a", "b"]
-    assert asked[0].risk == pytest.approx(0.999)
+    assert asked[0].risk == pytest.approx(5 / 6)
     assert [q.read for q in asked[0].questions] == TEXTS
     assert [image.product.image_id for image in questions(work, ["train"])] == ["t"]
-    assert [len(image.questions) for image in only(asked, {("b", 1, TEXTS[1])})] == [1]
+    assert [len(image.questions) for image in only(asked, {("b", asked[1].sha256, 1, TEXTS[1])})] == [1]
     with pytest.raises(InputError, match="no image in split 'other'"):
         questions(work, ["other"])
 
@@ -254,8 +275,7 @@ def test_a_differing_second_reading_is_the_greatest_risk(work: Path) -> None:
     made = replace(one(image_id="z"), captions=(caption, *one().captions[1:]))
     product = replace(made.product, path=asked[0].product.path)
     records = [replace(made, product=product)]
-    collection = Collection({"engine": "", "second": "", "annotations": ""}, {})
-    write_state(work, collection, [product], {}, {"val": records}, {"val": records})
+    write_state(work, Collection(ASKED, {}), [product], {}, {"val": records}, {"val": records})
     assert questions(work)[0].questions[0].risk == 1
 
 
@@ -286,16 +306,36 @@ def test_label_studio_gives_back_what_it_was_given(work: Path, tmp_path: Path) -
     results[3]["value"]["text"] = ["透气不闷"]  # the text of the second caption
     del results[4:]  # the third rectangle, and its text
     results.append({"id": "new", "value": {"x": 1, "y": 1, "width": 5, "height": 5, "rectanglelabels": ["keep"]}})
-    files, new, problems = answers_in(export, "export.json")
-    assert (len(files), new, problems) == (1, 1, [])
-    known = [(i.product.image_id, q.line, q.read) for i in asked for q in i.questions]
-    answers, problems = check_answers(files[0], "export.json", known, RULES)
+    found = read_export(export, "export.json")
+    assert (len(found.files), found.new, found.problems) == (1, 1, [])
+    known = [(i.product.image_id, i.sha256, q.line, q.read) for i in asked for q in i.questions]
+    answers, problems = check_answers(found.files[0], "export.json", RULES)
     assert problems == []
     assert answers is not None
     assert answers.reviewer == "li@example.org"
-    kept = {(i, line, read): Answer("keep", read) for i, line, read in known}
+    kept = {key: Answer("keep", key[3]) for key in known}
     kept[known[1]], kept[known[2]] = Answer("keep", "透气不闷"), DROP
     assert answers.given == kept
+
+
+def test_an_annotation_without_the_captions_is_a_mistake_and_the_last_of_several_counts(
+    work: Path, tmp_path: Path
+) -> None:
+    """Somebody who presses Submit before the predictions are shown, and a whole split that is gone."""
+    write_tasks(questions(work), tmp_path / "tasks")
+    tasks = json.loads((tmp_path / "tasks" / "tasks.json").read_text(encoding="utf-8"))
+    export = annotated(tasks)
+    export[0]["annotations"][0]["result"] = []
+    results = export[1]["annotations"][0]["result"]
+    export[1]["annotations"].append({"completed_by": 1, "result": results[:2]})
+    unlabelled = {"id": results[2]["id"], "value": {"x": 1, "y": 1, "width": 5, "height": 5}}
+    export[1]["annotations"].append({"completed_by": 2, "result": [unlabelled, *results[:2]]})
+    found = read_export(export, "export.json")
+    assert found.repeated == 1
+    assert len(found.problems) == 2
+    assert "task [0], annotation of 'Label Studio user 1': holds none of the captions" in found.problems[0]
+    assert f"rectangle of '{TEXTS[1]}' has the label None" in found.problems[1]
+    assert [answer["verdict"] for answer in found.files[0]["answers"]] == ["keep", "drop", "drop"]
 
 
 @given(JSON)
@@ -303,6 +343,5 @@ def test_any_export_is_read_without_a_traceback(content: Any) -> None:
     """A traceback on the export of another project."""
     task = {"data": {"questions": {"r": content}}, "annotations": [{"result": content, "completed_by": content}]}
     for tasks in ([content], [task], [{"data": content, "annotations": content}]):
-        files, _, _ = answers_in(tasks, "export.json")
-        for file in files:
-            check_answers(file, "export.json", KEYS, RULES)
+        for file in read_export(tasks, "export.json").files:
+            check_answers(file, "export.json", RULES)

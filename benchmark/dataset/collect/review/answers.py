@@ -5,19 +5,24 @@
 A file of answers is a JSON object:
 
     {"format": "caponimage-review/1", "reviewer": "Li",
-     "answers": [{"image_id": "0123", "line": 3, "read": "柔软亲肤", "verdict": "keep", "text": "柔软亲肤"}, ...]}
+     "answers": [{"image_id": "0123", "sha256": "5d41...", "line": 3, "read": "柔软亲肤", "verdict": "keep",
+                  "text": "柔软亲肤"}, ...]}
 
-`verdict` is "keep", "drop" (misread, cut off, no caption) or "product" (printed on the product); `text` is the text
-that is to stay, and is missing unless the verdict is "keep".
+`sha256` is that of the picture's bytes, since answers about another picture say nothing. `verdict` is "keep", "drop"
+(misread, cut off, no caption) or "product" (printed on the product); `text` is the text that is to stay, and is missing
+unless the verdict is "keep".
 
 Invariants:
 * everything in a file is untrusted, and all problems of all files are reported at once;
-* a question has one answer of one reviewer; questions without an answer are simply not reviewed.
+* a question has one answer of one reviewer, the last one given; questions without an answer are not reviewed;
+* answers stay when rules change: those about captions that are no longer there wait until they come back.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +42,10 @@ VERDICTS = (KEEP, DROP, PRODUCT)
 #: Bytes of a file of answers, and characters of a reviewer's name and of a text.
 MAX_FILE, MAX_NAME, MAX_TEXT = 1 << 28, 60, 200
 
-#: Image id, index of the line, and text as it was read: what an answer is about.
-Key = tuple[str, int, str]
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+#: Image id, SHA-256 of the picture's bytes, index of the line, text as it was read: what an answer is about.
+Key = tuple[str, str, int, str]
 
 
 @dataclass(frozen=True)
@@ -67,14 +74,14 @@ class Answers:
     given: Mapping[Key, Answer]
 
 
-def check_answers(content: Any, place: str, known: Iterable[Key], rules: Rules) -> tuple[Answers | None, list[str]]:
+def check_answers(content: Any, place: str, rules: Rules | None = None) -> tuple[Answers | None, list[str]]:
     """Check the content of a file of answers.
 
     Args:
         content: what JSON has given.
         place: name of the file, for messages.
-        known: every question that the collection has.
-        rules: those of the collection; a corrected text must be one that they would keep.
+        rules: those of the collection; a corrected text must be one that they would keep. None: texts are taken as they
+            stand.
 
     Returns:
         The answers, None if there are problems; and the problems.
@@ -83,6 +90,7 @@ def check_answers(content: Any, place: str, known: Iterable[Key], rules: Rules) 
         return None, [f"{place}: format is not {FORMAT!r}; expected the file that a review page saves"]
     problems: list[str] = []
     reviewer = content.get("reviewer")
+    reviewer = unicodedata.normalize("NFC", reviewer) if isinstance(reviewer, str) else reviewer
     if not isinstance(reviewer, str) or not is_reviewer(reviewer):
         problems.append(
             f"{place}: reviewer: got {reviewer!r:.80}, expected a name: at most {MAX_NAME} characters, all visible"
@@ -90,14 +98,10 @@ def check_answers(content: Any, place: str, known: Iterable[Key], rules: Rules) 
     answers = content.get("answers")
     if not isinstance(answers, list):
         return None, [*problems, f"{place}: answers: got {answers!r:.60}, expected a list"]
-    questions = set(known)
     given: dict[Key, Answer] = {}
     for i, entry in enumerate(answers):
         try:
             key, answer = _entry(entry, rules)
-            if key not in questions:
-                image_id, line, read = key
-                raise ValueError(f"no caption {read!r:.60} on line {line} of image {image_id!r:.80} in this collection")
             if given.setdefault(key, answer) is not answer:
                 raise ValueError("its caption has an answer before")
         except ValueError as error:
@@ -107,10 +111,10 @@ def check_answers(content: Any, place: str, known: Iterable[Key], rules: Rules) 
 
 def is_reviewer(name: str) -> bool:
     """Whether a text can be the name of a reviewer."""
-    return 0 < len(name) <= MAX_NAME and name == visible(name).strip()
+    return 0 < len(name) <= MAX_NAME and name.isprintable() and name == visible(name).strip()
 
 
-def _entry(entry: Any, rules: Rules) -> tuple[Key, Answer]:
+def _entry(entry: Any, rules: Rules | None) -> tuple[Key, Answer]:
     """What one entry is about, and what it says.
 
     Raises:
@@ -118,39 +122,48 @@ def _entry(entry: Any, rules: Rules) -> tuple[Key, Answer]:
     """
     if not isinstance(entry, dict):
         raise ValueError(f"got {entry!r:.60}, expected an object")
-    kinds = {"image_id": str, "line": int, "read": str, "verdict": str}
+    kinds = {"image_id": str, "sha256": str, "line": int, "read": str, "verdict": str}
     for name, kind in kinds.items():
-        if type(entry.get(name)) is not kind:
-            raise ValueError(
-                f"{name}: got {entry.get(name)!r:.60}, expected {'a whole number' if kind is int else 'a text'}"
-            )
-    key = (entry["image_id"], entry["line"], entry["read"])
+        if type(entry.get(name)) is not kind or _SURROGATE.search(str(entry[name])):
+            expected = "a whole number" if kind is int else "a text"
+            raise ValueError(f"{name}: got {entry.get(name)!r:.60}, expected {expected}")
+    key = (entry["image_id"], entry["sha256"], entry["line"], entry["read"])
     if entry["verdict"] not in VERDICTS:
         raise ValueError(f"verdict: got {entry['verdict']!r:.60}, expected one of {', '.join(VERDICTS)}")
     if entry["verdict"] != KEEP:
         return key, Answer(entry["verdict"])
     text = entry.get("text")
-    if not isinstance(text, str) or len(text) > MAX_TEXT:
-        raise ValueError(f"text: got {text!r:.60}, expected a text of at most {MAX_TEXT} characters")
-    text = normalise(text, rules.deleted)
-    if text != entry["read"] and (problem := text_problem(text, rules)):
+    if isinstance(text, str) and len(text) <= MAX_TEXT and rules is not None:
+        text = normalise(text, rules.deleted)
+    printable = isinstance(text, str) and (text == entry["read"] or (text.isprintable() and len(text) <= MAX_TEXT))
+    if not isinstance(text, str) or not printable:
+        raise ValueError(f"text: got {text!r:.60}, expected at most {MAX_TEXT} characters that can be printed")
+    if rules is not None and text != entry["read"] and (problem := text_problem(text, rules)):
         raise ValueError(f"text: {text!r:.60} cannot be a caption by the rules of this collection ({problem[0]})")
     return key, Answer(KEEP, text)
 
 
 def keep_answers(work: Path, answers: Sequence[Answers]) -> None:
-    """Keep answers in the working folder; those that a reviewer has given before are replaced."""
+    """Keep all answers of some reviewers in the working folder, in place of those that were kept of them."""
     folder = work / "review"
     folder.mkdir(parents=True, exist_ok=True)
     for each in answers:
         entries = [
-            {"image_id": image_id, "line": line, "read": read, "verdict": answer.verdict}
+            {"image_id": image_id, "sha256": sha256, "line": line, "read": read, "verdict": answer.verdict}
             | ({"text": answer.text} if answer.verdict == KEEP else {})
-            for (image_id, line, read), answer in sorted(each.given.items())
+            for (image_id, sha256, line, read), answer in sorted(each.given.items())
         ]
         content = {"format": FORMAT, "reviewer": each.reviewer, "answers": entries}
         with replace_when_complete(folder / f"{_file_name(each.reviewer)}.json") as partial:
             partial.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def digest_of(answers: Sequence[Answers]) -> str:
+    """SHA-256 of answers; empty if there are none."""
+    if not answers:
+        return ""
+    plain = [[each.reviewer, [[*key, a.verdict, a.text] for key, a in sorted(each.given.items())]] for each in answers]
+    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
 
 
 def _file_name(reviewer: str) -> str:
@@ -158,7 +171,7 @@ def _file_name(reviewer: str) -> str:
     return hashlib.sha256(reviewer.encode()).hexdigest()[:16]
 
 
-def kept_answers(work: Path, rules: Rules) -> list[Answers]:
+def kept_answers(work: Path) -> list[Answers]:
     """The answers that are kept in a working folder, in the order of the reviewers' names.
 
     Raises:
@@ -166,13 +179,7 @@ def kept_answers(work: Path, rules: Rules) -> list[Answers]:
     """
     found = []
     for path in sorted((work / "review").glob("*.json")):
-        content = read_answer_file(path)
-        entries = content.get("answers") if isinstance(content, dict) else None
-        keys = []
-        for entry in entries if isinstance(entries, list) else []:
-            if isinstance(entry, dict) and isinstance(entry.get("line"), int):
-                keys.append((str(entry.get("image_id")), entry["line"], str(entry.get("read"))))
-        answers, problems = check_answers(content, str(path), keys, rules)
+        answers, problems = check_answers(read_answer_file(path), str(path))
         if answers is None or path.stem != _file_name(answers.reviewer):
             first = problems[0] if problems else f"{path}: not the file of {answers.reviewer if answers else ''!r}"
             raise DamagedError(f"{first}; delete the file and import the answers again")

@@ -15,12 +15,14 @@ Invariants:
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from rich.progress import track
 
+from ....cli import stderr
 from ....errors import InputError
 from ....files import folder_when_complete
 from ....integrity import sha256_of
@@ -44,7 +46,6 @@ def write_pages(
     rules: Rules,
     *,
     name: str,
-    on_picture: Callable[[], None] = lambda: None,
 ) -> None:
     """Write the pages.
 
@@ -53,7 +54,6 @@ def write_pages(
         out: folder to write.
         rules: those of the collection; the page tells at once why a corrected text cannot be a caption.
         name: name of the collection.
-        on_picture: called after each picture.
 
     Raises:
         InputError: if a picture is no longer the one that was read.
@@ -61,11 +61,10 @@ def write_pages(
     with folder_when_complete(out) as folder:
         (folder / "images").mkdir()
         images = []
-        for i, image in enumerate(asked):
+        for i, image in enumerate(with_progress(asked)):
             path = f"images/{i}.jpg"
             size = save_picture(image, folder / path)
             images.append(_shown(image, path, size))
-            on_picture()
         content = {
             "format": FORMAT,
             "name": name,
@@ -87,6 +86,11 @@ def write_pages(
         for source in (_STYLE, *sorted(_PAGE.glob("review.*")), _PAGE / "index.html"):
             shutil.copyfile(source, folder / source.name)
         subset_font(set(json.dumps(images, ensure_ascii=False)) | {"中"}, folder / "chinese.woff")
+
+
+def with_progress(asked: Sequence[Asked]) -> Iterable[Asked]:
+    """The images, with a bar on the terminal that shows how many are done."""
+    return track(asked, "pictures", console=stderr, disable=not stderr.is_terminal)
 
 
 def save_picture(image: Asked, target: Path) -> tuple[int, int]:
@@ -113,6 +117,7 @@ def save_picture(image: Asked, target: Path) -> tuple[int, int]:
 def _shown(image: Asked, path: str, size: tuple[int, int]) -> dict[str, Any]:
     return {
         "id": image.product.image_id,
+        "sha256": image.sha256,
         "picture": path,
         "size": size,
         "split": image.split,

@@ -14,7 +14,7 @@ import numpy as np
 from ....errors import InputError
 from ..records import Box, Candidate, Listing
 from ..splits import TRAIN
-from ..state import read_captions
+from ..state import read_captions, splits_of
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,8 @@ class Asked:
 def questions(work: Path, splits: Sequence[str] | None = None) -> list[Asked]:
     """Everything that can be asked about some splits of a collection, the riskiest images first.
 
-    The risk of a caption is 1 if the second engine read something else; else it is the larger one of two shares: of
-    captions that the language model finds at least as likely, and of those that were read with at least as much
-    confidence. (The worst caption in either has the share 1, times 0.999 to come after a differing reading.)
+    The risk of a caption is 1 if the second engine read something else; else it is the larger one of two shares, both
+    below 1: of captions that the language model finds more likely, and of those that were read with more confidence.
 
     Args:
         work: the working folder.
@@ -77,15 +76,14 @@ def questions(work: Path, splits: Sequence[str] | None = None) -> list[Asked]:
         InputError: if there is no collection, no such split in it, or nothing to ask.
         DamagedError: if its files are damaged.
     """
-    images = read_captions(work)
-    present = sorted({image.split for image in images if image.split})
+    present = splits_of(work)
     if splits is None:
         splits = [name for name in present if name != TRAIN]
     if unknown := [name for name in splits if name not in present]:
         raise InputError(
             *(f"no image in split {name!r:.60}; expected one of {', '.join(present) or 'none'}" for name in unknown)
         )
-    chosen = [image for image in images if image.split in splits]
+    chosen = read_captions(work, splits)
     if not chosen:
         raise InputError(
             "no image is in another split than train, so there is nothing to review; name it: --split train"
@@ -112,24 +110,24 @@ def questions(work: Path, splits: Sequence[str] | None = None) -> list[Asked]:
     return sorted(asked, key=lambda image: (-image.risk, image.product.image_id))
 
 
-def only(asked: Iterable[Asked], wanted: Container[tuple[str, int, str]]) -> list[Asked]:
-    """The questions about some captions, given by image id, line and text as read; images without any are left out."""
+def only(asked: Iterable[Asked], wanted: Container[tuple[str, str, int, str]]) -> list[Asked]:
+    """The questions about some captions, given by what answers are about; images without any are left out."""
     left = []
     for image in asked:
-        kept = tuple(q for q in image.questions if (image.product.image_id, q.line, q.read) in wanted)
+        kept = tuple(q for q in image.questions if (image.product.image_id, image.sha256, q.line, q.read) in wanted)
         left += [replace(image, questions=kept)] if kept else []
     return left
 
 
 def _shares(values: Sequence[float | None]) -> list[float]:
-    """For each value the share of all that are at least as high; 0 where there is none."""
+    """For each value the share of all that are higher; 0 where there is none."""
     known = np.sort([value for value in values if value is not None])
     return [
-        0.0 if value is None else 1 - float(np.searchsorted(known, value, side="left")) / len(known) for value in values
+        0.0 if value is None else 1 - float(np.searchsorted(known, value, side="right")) / len(known)
+        for value in values
     ]
 
 
 def _risk(caption: Candidate, unlikely: float, unsure: float) -> float:
-    if caption.second is not None and caption.second != caption.text:
-        return 1.0
-    return 0.999 * max(unlikely, unsure)
+    differs = caption.second is not None and caption.second != caption.text
+    return 1.0 if differs else max(unlikely, unsure)

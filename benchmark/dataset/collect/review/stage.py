@@ -1,7 +1,7 @@
 """Apply the answers of reviewers to the captions of a collection.
 
 Invariants:
-* a caption that nobody was asked about stays as it is;
+* a caption that nobody was asked about stays as it is, and answers about another picture of the same id do not count;
 * the commonest answer wins: equal verdicts and texts count together; where two are equally common, the caption goes,
   since nobody could say which one is right;
 * each caption either stays or has exactly one `Drop`, and so has each image.
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ....agreement import krippendorff_alpha
+from ..normalise import normalise
 from ..records import Candidate, Drop, Record
 from ..rules import Rules
 from ..select import TOO_FEW_CAPTIONS, Problem, drop_image, text_problem
@@ -71,9 +72,9 @@ def review(splits: Mapping[str, Sequence[Record]], answers: Sequence[Answers], r
         of_split = Counter[str]()
         left[split] = []
         for record in records:
-            kept, gone = [], []
+            decided: list[tuple[Candidate, Candidate | Problem]] = []
             for caption in record.captions:
-                key = (record.image_id, caption.line, caption.text)
+                key = (record.image_id, record.reading.sha256, caption.line, caption.text)
                 given = {each.reviewer: each.given[key] for each in answers if key in each.given}
                 if given:
                     used.add(key)
@@ -81,18 +82,22 @@ def review(splits: Mapping[str, Sequence[Record]], answers: Sequence[Answers], r
                     of_split.update(given.keys())
                     verdicts.append([_number(given.get(each.reviewer)) for each in answers])
                     same += len(given) > 1 and len(set(given.values())) == 1
-                equal = Counter(other.text for other in record.captions if other is not caption)
-                decided = _decide(caption, list(given.values()), rules, equal)
-                if isinstance(decided, Candidate):
-                    corrected += decided.text != caption.text
-                    kept.append(decided)
+                decided.append((caption, _decide(caption, list(given.values()), rules)))
+            texts = Counter(after.text for _, after in decided if isinstance(after, Candidate))
+            kept, gone = [], []
+            for caption, after in decided:
+                if isinstance(after, Candidate) and after.text != caption.text:
+                    after = text_problem(after.text, rules, texts[after.text]) or after
+                if isinstance(after, Candidate):
+                    corrected += after.text != caption.text
+                    kept.append(after)
                 else:
-                    gone.append(Drop(STAGE, record.image_id, caption.line, caption.text, *decided))
-            after: Record | None = replace(record, captions=tuple(kept))
-            if after is not None and gone and len(kept) < rules.min_captions:
-                after, gone = drop_image(STAGE, after, (TOO_FEW_CAPTIONS, len(kept), rules.min_captions), gone)
+                    gone.append(Drop(STAGE, record.image_id, caption.line, caption.text, *after))
+            whole: Record | None = replace(record, captions=tuple(kept))
+            if whole is not None and gone and len(kept) < rules.min_captions:
+                whole, gone = drop_image(STAGE, whole, (TOO_FEW_CAPTIONS, len(kept), rules.min_captions), gone)
             drops += gone
-            left[split] += [after] if after else []
+            left[split] += [whole] if whole else []
         if of_split:
             asked[split] = sum(len(record.captions) for record in records)
             present.update(of_split.elements())
@@ -130,10 +135,8 @@ def _winner(given: Sequence[Answer]) -> tuple[Answer, int] | None:
     return None if others and others[0][1] == votes else (answer, votes)
 
 
-def _decide(
-    caption: Candidate, given: Sequence[Answer], rules: Rules, others_say: Mapping[str, int]
-) -> Candidate | Problem:
-    """The caption as reviewers want it, or why it goes; `others_say` counts the other captions of its image."""
+def _decide(caption: Candidate, given: Sequence[Answer], rules: Rules) -> Candidate | Problem:
+    """The caption as reviewers want it, or why it goes."""
     if not given:
         return caption
     winner = _winner(given)
@@ -142,9 +145,8 @@ def _decide(
     answer, votes = winner
     if answer.verdict != KEEP:
         return REASONS[answer.verdict], votes, len(given)
-    if answer.text == caption.text:
-        return caption
-    return text_problem(answer.text, rules, 1 + others_say.get(answer.text, 0)) or replace(caption, text=answer.text)
+    text = normalise(answer.text, rules.deleted)
+    return caption if text == caption.text else replace(caption, text=text)
 
 
 def told(reviewed: Reviewed) -> str:

@@ -251,7 +251,7 @@ function reveal() {
 function save() {
   const given = asked.images.flatMap((image, i) => image.captions.flatMap(({line, read}, k) => {
     const [verdict, text = read] = answers[i][k] ?? [];
-    return verdict ? [{image_id: image.id, line, read, verdict, ...(verdict === "keep" && {text})}] : [];
+    return verdict ? [{image_id: image.id, sha256: image.sha256, line, read, verdict, ...(verdict === "keep" && {text})}] : [];
   }));
   const content = {format: asked.format, reviewer, review: asked.review, answers: given};
   const link = document.createElement("a");
@@ -344,7 +344,8 @@ function started(yes) {
   byId("who").hidden = yes;
   for (const part of ["reviewing", "help", "review"]) byId(part).hidden = !yes;
   document.querySelector(".files").hidden = !yes;
-  if (!yes) byId("name").focus();
+  if (yes) byId("name").blur(); // a field that is hidden would take the next keys
+  else byId("name").focus();
 }
 
 function questions(content) { // called by questions.js
@@ -353,7 +354,7 @@ function questions(content) { // called by questions.js
   byId("collection").textContent = asked.name;
   byId("progress").max = Math.max(total, 1);
   if (!total) return tell("trouble", "There is nothing to review.");
-  const visible = (name) => name.replace(INVISIBLE, "").trim();
+  const visible = (name) => name.normalize("NFC").replace(INVISIBLE, "").trim();
   byId("name").maxLength = asked.max_name;
   byId("name").value = visible(String(recall(`${STORE} reviewer`) ?? ""));
   byId("who").onsubmit = (event) => {
