@@ -60,7 +60,7 @@ def test_what_one_reviewer_says_is_done() -> None:
     assert (done.answered, done.corrected, done.twice, done.captions) == (3, 1, 0, {"val": 3})
     assert told(done) == (
         "1 person looked at captions of val: Li (3). 3 of 3 captions were looked at, 0 of them by two or more; "
-        "1 were dropped and 1 corrected."
+        "dropped: 1, corrected: 1."
     )
 
 
@@ -316,6 +316,20 @@ def test_label_studio_gives_back_what_it_was_given(work: Path, tmp_path: Path) -
     kept = {key: Answer("keep", key[3]) for key in known}
     kept[known[1]], kept[known[2]] = Answer("keep", "透气不闷"), DROP
     assert answers.given == kept
+
+
+def test_label_studio_accepts_the_tasks(work: Path, tmp_path: Path) -> None:
+    """Tasks that the tool refuses or shows without captions; its own package checks them where it is installed."""
+    interface = pytest.importorskip("label_studio_sdk.label_interface", reason="Label Studio's package is missing")
+    write_tasks(questions(work), tmp_path / "tasks")
+    config = interface.LabelInterface((tmp_path / "tasks" / "config.xml").read_text(encoding="utf-8"))
+    config.validate()
+    for task in json.loads((tmp_path / "tasks" / "tasks.json").read_text(encoding="utf-8")):
+        [prediction] = task.pop("predictions")
+        assert config.validate_task(task)
+        assert config.validate_prediction(prediction, return_errors=True) == []
+        prediction["result"][0]["type"] = "rectangle"
+        assert config.validate_prediction(prediction, return_errors=True)
 
 
 def test_an_annotation_without_the_captions_is_a_mistake_and_the_last_of_several_counts(

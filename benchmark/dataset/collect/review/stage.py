@@ -161,7 +161,7 @@ def told(reviewed: Reviewed) -> str:
         f"{n_reviewers} {'person' if n_reviewers == 1 else 'people'} looked at captions of "
         f"{' and '.join(reviewed.captions)}: {who}.",
         f"{reviewed.answered:,} of {total:,} captions were looked at, {reviewed.twice:,} of them by two or more; "
-        f"{by_people:,} were dropped and {reviewed.corrected:,} corrected.",
+        f"dropped: {by_people:,}, corrected: {reviewed.corrected:,}.",
     ]
     if reviewed.twice:
         alpha = "not defined" if np.isnan(reviewed.alpha) else f"{reviewed.alpha:.2f}"
