@@ -31,6 +31,7 @@ from reference_model.registry import network
 if TYPE_CHECKING:  # torch takes seconds to import, and most of what is asked of a folder needs none
     from torch import nn
 
+    from benchmark.dataset.store import Split
     from reference_model.processor import Processor
     from reference_model.training.vocabulary import Vocabulary
 
@@ -98,6 +99,24 @@ def check_results(folder: Path, split: str) -> None:
     for path in (receipt, predictions):
         if path.name in (noted := made_by(folder).get("results", {})) and sha256_of(path) != noted[path.name]:
             raise DamagedError(f"{path}: was damaged or changed after it was written")
+
+
+def check_data(folder: Path, train: "Split") -> None:
+    """Refuse a run that was trained on other data.
+
+    The name of a run's folder tells its configuration and seed alone, so data sets need folders of runs of their own.
+
+    Raises:
+        InputError: if its training split is not `train`.
+    """
+    content = read_json(folder / "config.json") if (folder / "config.json").exists() else {}
+    here = train.fingerprint.hexdigest()
+    there = content.get("fingerprint", here)
+    if there != here:
+        raise InputError(
+            f"{folder} was trained on other data: {content.get('data')}, fingerprint {there:.12}, "
+            f"here {train.dataset}, {here:.12}; keep runs of other data apart: --runs DIR (stored results: --results DIR)"
+        )
 
 
 def note_results(folder: Path) -> None:

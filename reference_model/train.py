@@ -115,12 +115,13 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
 
     Raises:
         Interrupted: if a signal asked to stop; everything is saved then, and the same call goes on.
-        InputError: if another process trains in the folder, or its files are damaged or of another run.
+        InputError: if another process trains in the folder, or its files are damaged, of another run or of other data.
     """
-    from reference_model.run_folder import is_complete, made_by, run_folder
+    from reference_model.run_folder import check_data, is_complete, made_by, run_folder
     from reference_model.training.distributed import join_world
 
     folder, version = run_folder(runs, config, seed), network(config.system).version
+    check_data(folder, splits["train"])
     if not is_complete(folder):
         with join_world() as world, _alone(folder, world):
             if not is_complete(folder):  # another training may have ended meanwhile

@@ -21,6 +21,7 @@ from benchmark.errors import InputError
 from benchmark.files import folder_when_complete
 from benchmark.predictions import read_predictions, write_predictions
 from benchmark.shell import quoted
+from reference_model import run_folder
 from reference_model.config import Config
 from reference_model.run_folder import is_complete, made_by, note, read_config, read_json
 
@@ -159,19 +160,8 @@ def store(run: Run, splits: dict[str, Split], results: Path = RESULTS) -> Path:
 
 
 def check_data(run: Run, train: Split) -> None:
-    """Refuse a run that was trained on other data.
-
-    Raises:
-        InputError: if its training split is not `train`.
-    """
-    here = train.fingerprint.hexdigest()
-    there = run.content.get("fingerprint", here)
-    if there != here:
-        raise InputError(
-            f"{run.folder} was trained on other data: {run.content.get('data')}, fingerprint {there:.12}, "
-            f"here {train.dataset}, {here:.12}; "
-            "keep runs of other data apart: --runs DIR (stored results: --results DIR)"
-        )
+    """Refuse a run that was trained on other data; see `run_folder.check_data`."""
+    run_folder.check_data(run.folder, train)
 
 
 def _tail(path: Path, size: int = 4096) -> str:

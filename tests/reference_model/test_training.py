@@ -521,6 +521,8 @@ def test_a_complete_run_is_left_alone(splits: Splits, tmp_path: Path, capsys: py
     assert {"scores.val.json", "scores.test.json", "preds.val.jsonl", "preds.test.jsonl"} <= {p.name for p in files}
     assert train(config, splits, seed=1, runs=tmp_path) == folder
     assert capsys.readouterr().err == f"complete: {folder}\n"
+    with pytest.raises(InputError, match=r"other data.*--runs"):  # of another shop, say, by the same command
+        train(config, {**splits, "train": splits["val"]}, seed=1, runs=tmp_path)
     assert files == {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
