@@ -115,7 +115,8 @@ def check_data(folder: Path, train: "Split") -> None:
     if there != here:
         raise InputError(
             f"{folder} was trained on other data: {content.get('data')}, fingerprint {there:.12}, "
-            f"here {train.dataset}, {here:.12}; keep runs of other data apart: --runs DIR (stored results: --results DIR)"
+            f"here {train.dataset}, {here:.12}; "
+            "keep runs of other data apart: --runs DIR (stored results: --results DIR)"
         )
 
 

@@ -121,12 +121,12 @@ def train(config: Config, splits: dict[str, Split], *, seed: int, runs: Path) ->
     from reference_model.training.distributed import join_world
 
     folder, version = run_folder(runs, config, seed), network(config.system).version
-    check_data(folder, splits["train"])
     if not is_complete(folder):
         with join_world() as world, _alone(folder, world):
             if not is_complete(folder):  # another training may have ended meanwhile
                 _train(config, splits, seed, folder, world)
                 return folder
+    check_data(folder, splits["train"])
     made = made_by(folder).get("version", "unknown")
     other = f" (made by version {made} of {config.system}, which now has version {version})"
     cli.note(f"complete: {folder}{other if made != version else ''}")
