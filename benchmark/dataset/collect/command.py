@@ -92,6 +92,8 @@ def collect_command(
             problems.append(f"--split {text:.60}: expected NAME=SHARE, such as test=0.1")
         if not is_split_name(split):
             problems.append(f"--split {text:.60}: {split!r} cannot be the name of a split, expected letters and digits")
+    if out.name in ("", ".."):
+        out = out.resolve()
     if problem := taken(out):
         problems.append(problem)
     if problems:
@@ -145,7 +147,7 @@ def explain_command(
     drawn = drawing(open_seen(kept.product.path), reading, kept.captions)
     with replace_when_complete(out) as partial:
         drawn.save(partial, format="PNG")
-    cli.say_written(out, f": green lines became captions of {kept.split}" if kept.split else ": the picture went")
+    cli.say_written(out, f": green lines became captions of {kept.split}" if kept.captions else ": the picture went")
 
 
 def _readings_again(work: Path, collection: "Collection", product: "Listing", sha256: str) -> "Reading":

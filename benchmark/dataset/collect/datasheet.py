@@ -92,8 +92,8 @@ def _sections(facts: Facts) -> dict[str, list[tuple[str, str]]]:
             ("Is any information missing?", _missing(records)),
             (
                 "Are there recommended splits?",
-                f"Yes: {sizes}. Images that share captions or pictures are in one split; it follows from a hash of the "
-                "smallest image id of such a group.",
+                f"Yes: {sizes}. Images whose pictures look alike, and those that a dropped repeat links, are in one "
+                "split; it follows from a hash of the smallest image id of such a group.",
             ),
             (
                 "Are there errors, noise, or redundancies?",

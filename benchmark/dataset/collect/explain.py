@@ -22,10 +22,10 @@ def fates(reading: Reading, captions: Sequence[Candidate], drops: Sequence[Drop]
     """
     told: dict[int, list[str]] = {i: [] for i in range(len(reading.lines))}
     for caption in captions:
-        told[caption.line].append(f"caption {caption.text}")
+        told.setdefault(caption.line, []).append(f"caption {caption.text}")
     for drop in drops:
         if drop.line != WHOLE:
-            told[drop.line].append(reason_of(drop))
+            told.setdefault(drop.line, []).append(reason_of(drop))
     whole = next((reason_of(drop) for drop in drops if drop.line == WHOLE), "no candidate")
     return {line: "; ".join(words) or f"went with its picture ({whole})" for line, words in told.items()}
 

@@ -10,6 +10,7 @@ from random import Random
 
 import numpy as np
 
+from ...errors import InputError
 from ...rendering import mask_boxes
 from .engines import Engine
 from .normalise import normalise
@@ -61,14 +62,20 @@ def look_again(
     """
     drawn = Random(seed).sample(range(len(records)), min(images, len(records)))
     readable: list[tuple[str, str]] = []
-    captions = 0
+    captions = failed = 0
     for i in sorted(drawn):
         record = records[i]
         width, height = record.reading.width, record.reading.height
         ratios = [(x1 / width, y1 / height, x2 / width, y2 / height) for x1, y1, x2, y2 in masks(record)]
         picture = mask_boxes(open_seen(record.product.path), ratios)
-        found = [normalise(line.text, deleted) for line in engine.read(np.asarray(picture))]
+        try:
+            found = [normalise(line.text, deleted) for line in engine.read(np.asarray(picture))]
+        except InputError:
+            raise  # the engine cannot be used at all
+        except Exception:  # what engines raise for one picture may be anything; it was not looked at, then
+            failed += 1
+            continue
         readable += [(record.image_id, c.text) for c in record.captions if any(c.text in text for text in found)]
         captions += len(record.captions)
         on_pictures(1)
-    return Guarded(len(drawn), captions, tuple(readable))
+    return Guarded(len(drawn) - failed, captions, tuple(readable))

@@ -75,6 +75,7 @@ class _Account:
     first: dict[str, str] = field(default_factory=dict)
 
     def drop(self, name: str, place: str, reason: str, number: float | None = None, limit: float | None = None) -> None:
+        name, place = (text.encode("utf-8", "backslashreplace").decode() for text in (name, place))
         self.drops.append(Drop(STAGE, _short(name), WHOLE, place, reason, number, limit))
 
     def repair(self, what: str, place: str) -> None:
@@ -206,6 +207,8 @@ class _Folder:
             return "path cannot be opened"
         if not path.is_relative_to(self.real):
             return "path leads out of the folder of the pictures"
+        if any("\ud800" <= c <= "\udfff" for c in str(path)):
+            return "name is not UTF-8; rename it"
         return path if stat.S_ISREG(state.st_mode) else "path is no file"
 
 
@@ -224,9 +227,11 @@ def _listed(table: Path, folder: _Folder, account: _Account) -> Iterator[_Found]
         for other in row.others:
             if not (downloaded and other in _DOWNLOADED):
                 account.repair(f"column {_short(other)!r}, which is not known, left out", row.place)
-        if told["status"] not in ("", "success"):
-            account.drop(name, row.place, f"status is {_short(told['status'])!r}, not 'success'")
+        if downloaded and told["status"] != "success":
+            account.drop(name, f"{row.place}: {_short(told['status'])}", "status is not 'success'")
             continue
+        if told["status"] and not downloaded:
+            account.repair("column 'status', which is not known, left out", row.place)
         path = _place_of(told, table, folder)
         if isinstance(path, str):
             account.drop(name, f"{row.place}: {_short(told['path'])}".removesuffix(": "), path)

@@ -71,7 +71,7 @@ def collect(
         on_stage: called with the name of each stage as it begins.
 
     Raises:
-        InputError: if no image is left, or a language model or lexicon cannot be used.
+        InputError: if reviewers have left no image, or a language model or lexicon cannot be used.
     """
     account = Account()
     account.begin(MANIFEST, n_products + len(unusable), n_products, 0, unusable)
@@ -82,26 +82,16 @@ def collect(
         account.include(part.account)
 
     on_stage("redundant")
-    links: list[tuple[str, str]] = []
-    unique = selected
-    if rules.redundancy or rules.near_duplicates >= 0:
-        same = None if rules.near_duplicates < 0 else rules.near_duplicates
-        unique, drops, links = redundant_stage(
-            selected,
-            rules.redundancy or None,
-            rules.redundancy_rounding,
-            same=same,
-            alike=None if same is None else max(8, same),
-        )
-        account.add("redundant", selected, unique, drops)
+    same = None if rules.near_duplicates < 0 else rules.near_duplicates
+    # What looks alike shares a split under all rules, also those that drop nothing for it.
+    unique, drops, links = redundant_stage(
+        selected, rules.redundancy or None, rules.redundancy_rounding, same=same, alike=max(8, same or 0)
+    )
+    account.add("redundant", selected, unique, drops)
 
     on_stage("clean")
     cleaning = clean(unique, rules, groups=_group_names(links))
     account.add("clean", unique, cleaning.records, cleaning.drops)
-    if not cleaning.records:
-        commonest = ", ".join(reason for stage in account.stages for reason in list(stage.images_by_reason)[:1])
-        raise InputError(f"no image is left of {n_products}; the commonest reasons: {commonest}")
-
     on_stage("split")
     where = linked_splits([record.image_id for record in cleaning.records], links, shares, seed)
     splits: dict[str, list[Record]] = {"train": [], **{name: [] for name in shares}}

@@ -102,7 +102,7 @@ class Rules:
     # Redundant images.
     redundancy: Share = 0.7  # share of an image's captions that another one has, too; 0: off
     redundancy_rounding: Literal["ceil", "round"] = "ceil"  # `round` is released: 1 of 2 captions is enough
-    near_duplicates: Annotated[int, Range(-1, 64)] = 3  # bits in which two pictures may differ; -1: off
+    near_duplicates: Annotated[int, Range(-1, 15)] = 3  # bits in which two pictures may differ; -1: off
 
     # Cleaning.
     confidence: Share = 0.8  # least confidence of the engine; 0: off

@@ -6,18 +6,20 @@ whole, and only if a second look finds no caption on masked pictures.
 
 import json
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ... import cli
 from ...errors import InputError
-from ...files import replace_when_complete
+from ...files import check_outputs, replace_when_complete
 from ...version import __version__
 from ..description import read_description
+from ..schema import is_data_set_name
 from .account import funnel, reasons
 from .annotated import annotated
 from .choose import Chosen, choose, choose_all
@@ -38,7 +40,8 @@ from .records import Drop, Listing
 from .review.answers import digest_of, kept_answers
 from .review.stage import told
 from .rules import Rules, describe, signature, to_dict
-from .state import Collection, read_collection, write_state
+from .splits import assign_splits
+from .state import FILE, Collection, read_collection, write_state
 from .write import write_data_set
 
 #: Pictures that the guard reads again.
@@ -133,8 +136,7 @@ class CollectRun:
             InputError: if there is no picture, none is left, masked pictures still show captions, or the data set would
                 take the place of something else.
         """
-        if problem := taken(self.out):
-            raise InputError(problem)
+        self._check()
         products, unusable = read_manifest(self.pictures, self.table)
         if not products:
             commonest = Counter(drop.reason for drop in unusable).most_common(5)
@@ -171,10 +173,52 @@ class CollectRun:
         with replace_when_complete(self.work / "funnel.png") as partial:
             funnel_picture(found.account.stages).save(partial, format="PNG")
         funnel(found.account.stages).show(cli.stdout)
+        if not found.n_images:
+            self._give_up(found, summary, products, total)
         if self.at_most is None:
             self._finish(found, summary.digests, products)
         else:
             self._show(found, products, total, summary)
+
+    def _give_up(self, found: Collected, summary: Summary, products: list[Listing], total: int) -> NoReturn:
+        """Show why no image is left; what a working folder says of a data set that is there stays as it is."""
+        if not (self.work / FILE).exists():
+            self._keep(found, summary.digests, products)
+        if self.at_most is None:
+            reasons(found.account.stages).show(cli.stdout)
+        else:
+            self._show(found, products, total, summary)
+        commonest = [reason for stage in found.account.stages for reason in list(stage.images_by_reason)[:1]]
+        raise InputError(f"no image is left of {total:,}; the commonest reasons: {', '.join(commonest)}")
+
+    def _check(self) -> None:
+        """Refuse, before anything is read, what could only fail or destroy something at the end.
+
+        Raises:
+            InputError: with everything that is wrong.
+        """
+        problems = [problem] if (problem := taken(self.out)) else []
+        out, work = self.out.resolve(), self.work.resolve()
+        if work.is_relative_to(out):
+            problems.append(f"--work {self.work}: lies in --out, which is replaced as a whole; take another folder")
+        if self.second and self.second == self.engine and not self.annotations:
+            problems.append(
+                f"--second {self.second}: is the first engine, too, so it would prove nothing; take another"
+            )
+        if not is_data_set_name(self.name):
+            problems.append(f"--name: got {self.name!r:.110}, expected at most 100 characters without / and \\")
+        given = [self.pictures, self.table, Path(self.annotations.partition(":")[2]) if self.annotations else None]
+        for check in (
+            lambda: check_outputs({"--out": self.out, "--work": self.work}, given),
+            lambda: assign_splits([], [], self.shares),
+            lambda: read_expressions(self.rules.lexicon),
+        ):
+            try:
+                check()
+            except InputError as error:
+                problems += error.problems
+        if problems:
+            raise InputError(*problems)
 
     def _read(self, products: list[Listing], share: Share) -> Summary:
         with ProgressReport() as progress:
@@ -210,13 +254,23 @@ class CollectRun:
             "review_sha256": digest_of(kept_answers(self.work)),
         }
 
+    def _keep(self, found: Collected, digests: Mapping[str, str], products: list[Listing]) -> None:
+        """Write the account, and what `explain` and a review need."""
+        found.account.write(self.work)
+        collection = Collection(self.asked(), self._signature())
+        write_state(self.work, collection, products, digests, found.read, found.splits)
+
     def _finish(self, found: Collected, digests: Mapping[str, str], products: list[Listing]) -> None:
         signed = self._signature()
-        found.account.write(self.work)
-        write_state(self.work, Collection(self.asked(), signed), products, digests, found.read, found.splits)
+        self._keep(found, digests, products)
         if found.reviewed is not None:
             cli.note(told(found.reviewed))
         guarded = self._guard(found)
+        filled_in = self.out / "DATASHEET.md"
+        if filled_in.is_file():
+            kept = self.work / "DATASHEET.before.md"
+            shutil.copyfile(filled_in, kept)
+            cli.note(f"the datasheet that was there is kept as {kept}; take over from it what you have answered")
         cli.note(f"writing {found.n_images:,} pictures")
         write_data_set(
             self.out,

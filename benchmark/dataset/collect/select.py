@@ -63,7 +63,7 @@ def select(
     for candidate, discount in zip(record.captions, discounts, strict=True):
         problem: Problem | None = ("discount", None, None) if discount else None
         problem = problem or text_problem(candidate.text, rules, counts[candidate.text])
-        problem = problem or _place_problem(candidate, min(record.reading.width, record.reading.height), rules)
+        problem = problem or _place_problem(candidate, record.reading.width, record.reading.height, rules)
         if problem:
             drops.append(Drop(STAGE, record.image_id, candidate.line, candidate.text, *problem))
         else:
@@ -163,16 +163,18 @@ def _excluded(rules: Rules) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(compatible(rules.refused)), frozenset(normalise(text, rules.deleted) for text in rules.watermarks)
 
 
-def _place_problem(candidate: Candidate, short_side: int, rules: Rules) -> Problem | None:
+def _place_problem(candidate: Candidate, width: int, height: int, rules: Rules) -> Problem | None:
     """Why a text in that place can be no caption; None if it can."""
     x1, y1, x2, y2 = candidate.box
     if not (x1 < x2 and y1 < y2):  # also true for coordinates that are no numbers
         return "box without area", None, None
+    if not (max(x1, 0) < min(x2, width) and max(y1, 0) < min(y2, height)):
+        return "outside the picture", None, None
     if candidate.vertical and not rules.allow_vertical:
         return "vertical", None, None
     if not candidate.vertical and not abs(candidate.angle) <= rules.slant:
         return "slanted", abs(candidate.angle), rules.slant
-    share = text_height(candidate) / short_side
+    share = text_height(candidate) / min(width, height)
     if share < rules.size:
         return "too small", share, rules.size
     return None

@@ -8,6 +8,8 @@ Invariants:
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,7 +71,7 @@ def write_data_set(
             target = images / f"{record.image_id}.png"
             work.append(_Picture(record.product.path, record.reading.sha256, target, side, filled))
         sizes: dict[str, tuple[int, int]] = {}
-        with Workers(jobs) as pool:
+        with _memory_told(), Workers(jobs) as pool:
             stored = pool.map(_store, work, chunksize=_CHUNK)
             for record, size in track(
                 zip(records, stored, strict=True), "pictures", len(work), console=stderr, disable=not stderr.is_terminal
@@ -83,6 +85,17 @@ def write_data_set(
             summaries[split] = {**writer.summary(), "pictures": True}
         extra(folder)
         write_description(folder, name=name, synthetic=False, splits=summaries, collected=dict(signature))
+
+
+@contextmanager
+def _memory_told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool:
+        raise InputError(
+            "a process that made pictures small has ended, as it does when memory is short; run the same command again "
+            "with fewer --jobs"
+        ) from None
 
 
 def masks(record: Record) -> list[tuple[int, int, int, int]]:

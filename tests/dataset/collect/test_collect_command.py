@@ -266,3 +266,42 @@ def test_a_working_folder_of_somebody_else_is_refused(pictures: Path, tmp_path: 
         assert "run collect again" in re.sub(r"\s+", " ", refused.stderr)
         assert "Traceback" not in refused.stderr
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_places_that_would_destroy_something_are_refused_before_reading(pictures: Path, tmp_path: Path) -> None:
+    """Readings of hours in a folder that is replaced at the end; a data set that is read as pictures the next time."""
+    log = tmp_path / "log"
+    log.touch()
+    out, inside = tmp_path / "mine", pictures / "mine"
+    for places in (("-o", out, "--work", out), ("-o", out, "--work", out / "work"), ("-o", inside)):
+        refused = run("collect", "--pictures", pictures, *places, *ENGINES, *settings(*RULES), log=log)
+        assert refused.returncode == 2
+        assert "Traceback" not in refused.stderr
+    late = ["--name", "a/b", "--split", "train=0.5", "--set", "lexicon=none.txt", "--second", "fake_engine:first"]
+    refused = run("collect", "--pictures", pictures, "-o", out, *ENGINES, *settings(*RULES), *late, log=log)
+    for word in ("--name", "train", "none.txt", "--second"):
+        assert word in refused.stderr
+    assert log.read_text() == ""
+    assert not out.exists()
+    assert run("collect", "--pictures", pictures, "-o", ".", *ENGINES, log=log, folder=tmp_path).returncode == 2
+
+
+def test_a_first_run_that_leaves_nothing_tells_why(pictures: Path, tmp_path: Path) -> None:
+    """A shop with foreign texts that only learns that nothing is left."""
+    out, log = tmp_path / "mine", tmp_path / "log"
+    refused = run("collect", "--pictures", pictures, "-o", out, *ENGINES, "--set", "language_model=off", log=log)
+    assert refused.returncode == 2
+    assert "no image is left of 11" in refused.stderr
+    assert "digit" in refused.stdout
+    told = run("explain", f"{out}.work", "shoe-3", "--out", tmp_path / "x.png", log=log)
+    assert "digit" in re.sub(r"\s+", " ", told.stdout)
+
+
+def test_answers_in_a_datasheet_are_kept(pictures: Path, tmp_path: Path) -> None:
+    """A datasheet that somebody has filled in, and the next run has replaced."""
+    out, log = tmp_path / "mine", tmp_path / "log"
+    command = ["collect", "--pictures", pictures, "-o", out, *ENGINES, *settings(*RULES)]
+    assert run(*command, log=log).returncode == 0
+    (out / "DATASHEET.md").write_text("Who created it? We.", encoding="utf-8")
+    assert run(*command, log=log).returncode == 0
+    assert (tmp_path / "mine.work" / "DATASHEET.before.md").read_text(encoding="utf-8") == "Who created it? We."

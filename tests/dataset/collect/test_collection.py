@@ -277,3 +277,30 @@ def test_croissant_names_files_by_their_content(products: list[Listing], tmp_pat
     path.write_text(json.dumps(content))
     row = next(iter(mlcroissant.Dataset(str(path)).records("train")))
     assert row["train/image_id"].decode() == found.splits["train"][0].image_id
+
+
+def test_alike_pictures_share_a_split_under_all_rules(products: list[Listing]) -> None:
+    """Pictures of one product in train and in test, because no rule drops them."""
+    readings = {
+        p.image_id: replace(r, hash=0x123456789ABCDEF0) for p, r in zip(products, map_of(products), strict=True)
+    }
+    rules = parse("near_duplicates=-1 redundancy=0 language_model=off second_reading=false")
+    shares = {"val": 0.3, "test": 0.3}
+    found = collect(len(products), [], [choose(products, readings, 0.0, rules)], rules, shares)
+    assert len(found.splits) == 1
+    assert found.n_images == len(products)
+
+
+def map_of(products: list[Listing]) -> list[Reading]:
+    """A reading with captions of its own for each product."""
+    names = "甲乙丙丁戊己庚辛壬癸子丑"
+    return [reading(i, f"{names[i]}很柔软", f"{names[i]}很轻盈") for i in range(len(products))]
+
+
+def test_a_box_outside_the_picture_is_a_drop(products: list[Listing]) -> None:
+    """One wrong row of annotations that ends a whole run at its last step."""
+    outside = Line("轻盈保暖", 1.0, ((310.0, 10.0), (390.0, 10.0), (390.0, 40.0), (310.0, 40.0)))
+    read = replace(reading(1, "柔软亲肤", "透气排汗"), lines=(line("柔软亲肤", 0), line("透气排汗", 1), outside))
+    found = choose(products[1:2], {"p01": read}, 0.0, RULES)
+    assert [caption.text for caption in found.records[0].captions] == ["柔软亲肤", "透气排汗"]
+    assert found.account.stages[1].lines_by_reason == {"outside the picture": 1}
