@@ -59,6 +59,9 @@ def look_again(
         images: number of pictures to look at, drawn at random.
         seed: what the draw depends on.
         on_pictures: called with the number of pictures that were just read.
+
+    Raises:
+        InputError: if the engine cannot be used, or fails on every picture; a few are just not looked at.
     """
     drawn = Random(seed).sample(range(len(records)), min(images, len(records)))
     readable: list[tuple[str, str]] = []
@@ -78,4 +81,6 @@ def look_again(
         readable += [(record.image_id, c.text) for c in record.captions if any(c.text in text for text in found)]
         captions += len(record.captions)
         on_pictures(1)
+    if failed and failed == len(drawn):
+        raise InputError(f"engine {engine.name} failed on all {failed:,} masked pictures, so nobody has looked at them")
     return Guarded(len(drawn) - failed, captions, tuple(readable))

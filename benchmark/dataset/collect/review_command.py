@@ -129,7 +129,7 @@ def import_command(
             if export.new:
                 cli.note(f"{path}: {export.new:,} rectangles drawn new are left out: their texts have no mask")
             if export.repeated:
-                cli.note(f"{path}: of {export.repeated + 1:,} annotations by one author the last one counts")
+                cli.note(f"{path}: left out {export.repeated:,} annotations, since their author made a later one")
         for file in files:
             checked, wrong = check_answers(file, str(path), run.rules)
             problems += wrong

@@ -189,7 +189,7 @@ class CollectRun:
         else:
             self._show(found, products, total, summary)
         commonest = [reason for stage in found.account.stages for reason in list(stage.images_by_reason)[:1]]
-        raise InputError(f"no image is left of {total:,}; the commonest reasons: {', '.join(commonest)}")
+        raise InputError(f"no image is left of {len(products):,}; the commonest reasons: {', '.join(commonest)}")
 
     def _check(self) -> None:
         """Refuse, before anything is read, what could only fail or destroy something at the end.
@@ -254,15 +254,15 @@ class CollectRun:
             "review_sha256": digest_of(kept_answers(self.work)),
         }
 
-    def _keep(self, found: Collected, digests: Mapping[str, str], products: list[Listing]) -> None:
-        """Write the account, and what `explain` and a review need."""
+    def _keep(self, found: Collected, digests: Mapping[str, str], products: list[Listing]) -> dict[str, Any]:
+        """Write the account, and what `explain` and a review need; returns the signature that stands there."""
+        signed = self._signature()
         found.account.write(self.work)
-        collection = Collection(self.asked(), self._signature())
-        write_state(self.work, collection, products, digests, found.read, found.splits)
+        write_state(self.work, Collection(self.asked(), signed), products, digests, found.read, found.splits)
+        return signed
 
     def _finish(self, found: Collected, digests: Mapping[str, str], products: list[Listing]) -> None:
-        signed = self._signature()
-        self._keep(found, digests, products)
+        signed = self._keep(found, digests, products)
         if found.reviewed is not None:
             cli.note(told(found.reviewed))
         guarded = self._guard(found)

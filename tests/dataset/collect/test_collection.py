@@ -304,3 +304,26 @@ def test_a_box_outside_the_picture_is_a_drop(products: list[Listing]) -> None:
     found = choose(products[1:2], {"p01": read}, 0.0, RULES)
     assert [caption.text for caption in found.records[0].captions] == ["柔软亲肤", "透气排汗"]
     assert found.account.stages[1].lines_by_reason == {"outside the picture": 1}
+
+
+class Fails(Reader):
+    """A reader that fails on its first pictures."""
+
+    def __init__(self, pictures: int) -> None:
+        self.left = pictures
+
+    def read(self, picture: np.ndarray) -> list[Line]:
+        """All lines."""
+        self.left -= 1
+        if self.left >= 0:
+            raise RuntimeError("this picture is too much for it")
+        return super().read(picture)
+
+
+def test_a_guard_that_fails_on_a_picture_has_not_looked_at_it(products: list[Listing]) -> None:
+    """A traceback after hours; or a guard that has seen nothing, and lets everything pass."""
+    splits = collected(products, readings_of(products)).splits
+    records = [record for split in splits.values() for record in split]
+    assert look_again(records, Fails(1), "").images == len(records) - 1
+    with pytest.raises(InputError, match="nobody has looked"):
+        look_again(records, Fails(len(records)), "")
