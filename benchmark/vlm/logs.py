@@ -1,0 +1,149 @@
+"""From a log of Inspect to predictions: replies are read again, so a better parser needs no new requests."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.log import EvalLog, EvalSample, read_eval_log, read_eval_log_samples
+
+from ..dataset.store import Split
+from ..errors import InputError
+from .reply import Failure, UnusableReplyError
+from .scorer import read_output
+from .session import Prices
+from .task import tokens
+
+
+@dataclass
+class Replies:
+    """What the replies of a log give.
+
+    Attributes:
+        header: what the log says of the run.
+        captions: one for each box of the split; None if it has none.
+        failures: reason for each request without captions: its id, its boxes by index in the split.
+        asked: boxes of the split that were asked for.
+        tokens_in, tokens_out: tokens of all replies of the log, also of those that were there before.
+    """
+
+    header: EvalLog
+    captions: list[str | None]
+    failures: dict[str, tuple[Failure, list[int]]] = field(default_factory=dict)
+    asked: list[int] = field(default_factory=list)
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the task said of itself; see `task.about_task`."""
+        return self.header.eval.metadata or {}
+
+    @property
+    def unanswered(self) -> list[int]:
+        """Boxes that were asked for and have no caption."""
+        return [box for box in self.asked if self.captions[box] is None]
+
+    def failed_boxes(self) -> dict[str, int]:
+        """Number of boxes without a caption, by reason."""
+        count: Counter[str] = Counter()
+        for failure, boxes in self.failures.values():
+            count[failure.value] += len(boxes)
+        return dict(count.most_common())
+
+    def unanswered_lines(self, most: int = 20) -> list[str]:
+        """A line for each request without captions, and the number of those that are not shown."""
+        lines = [
+            f"{request}: {len(boxes)} boxes, {failure.value}" for request, (failure, boxes) in self.failures.items()
+        ]
+        return lines[:most] + ([f"and {len(lines) - most:,} more requests"] if len(lines) > most else [])
+
+    def describe(self, prices: Prices) -> dict[str, Any]:
+        """What a reader of the predictions must know of how they came about."""
+        run = self.header.eval
+        config = run.model_generate_config.model_dump(exclude_none=True)
+        plan = self.header.plan.config.model_dump(exclude_none=True)
+        return {
+            "format": "caponimage-vlm/1",
+            "model": run.model,
+            "base_url": run.model_base_url,
+            "date": str(run.created)[:10],
+            "inspect": run.packages.get("inspect_ai", ""),
+            **self.about,
+            "parameters": {**plan, **config},
+            "boxes": len(self.asked),
+            "unanswered": len(self.unanswered),
+            "failures": self.failed_boxes(),
+            "tokens": {"in": self.tokens_in, "out": self.tokens_out},
+            "prices_per_million": {"in": prices.into, "out": prices.out},
+            "price": prices.of(self.tokens_in, self.tokens_out),
+        }
+
+
+def read_header(path: Path) -> EvalLog:
+    """Read what a log says of its run.
+
+    Raises:
+        InputError: if it is no log of this task.
+    """
+    try:
+        header = read_eval_log(str(path), header_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected a log of Inspect (.eval)") from None
+    except Exception as error:  # a zip archive, JSON and a schema, each with errors of its own
+        raise InputError(f"{path}: not a log of Inspect ({type(error).__name__}: {str(error)[:200]})") from None
+    missing = [name for name in ("split", "fingerprint", "prompt") if name not in (header.eval.metadata or {})]
+    if missing:
+        raise InputError(f"{path} is a log of the task {header.eval.task}, expected caponimage/caption")
+    return header
+
+
+def read_replies(path: Path, open_split: Callable[[str], Split]) -> tuple[Split, Replies]:
+    """Read all replies of a log, and the captions in them.
+
+    Args:
+        path: log of Inspect.
+        open_split: function that opens the split of that name.
+
+    Raises:
+        InputError: if it is no log of this task, or of other data.
+    """
+    header = read_header(path)
+    about = header.eval.metadata or {}
+    split = open_split(about["split"])
+    if split.fingerprint.hexdigest() != about["fingerprint"]:
+        raise InputError(
+            f"{path} is of other data: split {about['split']!r} of {about['data']!r} with fingerprint "
+            f"{about['fingerprint'][:12]}, got {split.fingerprint.hexdigest()[:12]} of {split.dataset!r}; try --data"
+        )
+    replies = Replies(header, [None] * split.n_boxes)
+    for sample in _samples(path):
+        _read_sample(sample, split, replies)
+    replies.asked.sort()
+    return split, replies
+
+
+def _samples(path: Path) -> Iterator[EvalSample]:
+    """The samples of a log one by one, without what only a viewer needs."""
+    unused = {"events", "store", "attachments", "messages"}
+    return read_eval_log_samples(str(path), all_samples_required=False, exclude_fields=unused)
+
+
+def _read_sample(sample: EvalSample, split: Split, replies: Replies) -> None:
+    about = sample.metadata
+    boxes = [int(split.offsets[split.position(about["image_id"])]) + box for box in about["boxes"]]
+    replies.asked += boxes
+    tokens_in, tokens_out = tokens(sample.output)
+    replies.tokens_in += tokens_in
+    replies.tokens_out += tokens_out
+    try:
+        captions = read_output(sample.output, about["boxes"])
+    except UnusableReplyError as error:
+        failure = error.failure
+        if sample.error and "NotAskedError" in sample.error.traceback:
+            failure = Failure.not_asked
+        replies.failures[str(sample.id)] = (failure, boxes)
+        return
+    for box, text in zip(boxes, captions, strict=True):
+        replies.captions[box] = text

@@ -1,0 +1,82 @@
+"""What a run leaves: predictions, what is to be known of them, and a draft of an entry's metadata.
+
+Invariant: a box without a caption is written only where that was asked for (`allow_missing`), and is counted then.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ..dataset.store import Split
+from ..errors import InputError
+from ..files import is_stream, replace_when_complete
+from ..predictions import write_predictions
+
+
+def about_path(output: Path) -> Path:
+    """The file beside predictions that says how they came about."""
+    return output.with_name(f"{output.name}.about.json")
+
+
+def write_captions(output: Path, split: Split, captions: Sequence[str | None], asked: Sequence[int]) -> None:
+    """Write the captions of the boxes that were asked for; a box without one has an empty caption.
+
+    Args:
+        output: prediction file to write.
+        split: split of the captions.
+        captions: one for each box of the split.
+        asked: boxes that were asked for; if these are not all, the file is no whole prediction file.
+    """
+    if len(asked) == split.n_boxes:
+        write_predictions(output, split, [caption or "" for caption in captions])
+        return
+    images = split.image_of_box
+    with replace_when_complete(output) as partial, partial.open("wb") as file:
+        for box in asked:
+            image = int(images[box])
+            line = {
+                "image_id": split.image_ids[image],
+                "box": box - int(split.offsets[image]),
+                "caption": captions[box] or "",
+            }
+            file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def write_about(output: Path, about: Mapping[str, Any]) -> Path | None:
+    """Write what is to be known of predictions beside them; nothing beside a stream."""
+    if is_stream(output):
+        return None
+    path = about_path(output)
+    with replace_when_complete(path) as partial:
+        partial.write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def write_metadata(path: Path, about: Mapping[str, Any]) -> None:
+    """Write a draft of metadata.yaml: what the run knows is filled in, the rest is for its author.
+
+    Raises:
+        InputError: if the file exists.
+    """
+    from ..leaderboard.metadata import template
+
+    if path.exists() or path.is_symlink():
+        raise InputError(f"{path} exists and is not overwritten; name another file")
+    model = str(about["model"])
+    temperature = about["parameters"].get("temperature", "the provider's")
+    unanswered = f", {about['unanswered']} of {about['boxes']} boxes unanswered" if about["unanswered"] else ""
+    values = {
+        "name": model.rpartition("/")[2][:60],
+        "date": about["date"],
+        "uses_external_data": True,
+        "external_data": f"whatever {model} was trained on"[:200],
+        "pretrained_from": [model[:200]],
+        "hardware": "none: nothing was trained",
+        "seeds": [1],
+        "decoding": f"prompt {about['prompt']} ({about['prompt_hash']}), temperature {temperature}{unanswered}"[:200],
+    }
+    with replace_when_complete(path) as partial:
+        partial.write_text(template(values), encoding="utf-8", newline="\n")

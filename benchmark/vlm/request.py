@@ -1,0 +1,213 @@
+"""What is asked for: the requests of a split, with the text and the picture of each.
+
+Invariants:
+* a request is made of the row without its captions, so no text of it can tell one;
+* the picture is that of `hidden_picture`, in which every text rectangle is filled; frames are drawn on top of that;
+* the same row and prompt give the same bytes, which is what the cache of replies recognises a request by.
+"""
+
+import base64
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from pylopdf_fonts_zh_cn import sans_path
+
+from ..dataset.hidden import hidden_picture, hidden_row
+from ..dataset.schema import AnnotationRow
+from ..dataset.store import Split
+from ..errors import InputError
+from .prompt import Prompt
+
+_RED = (230, 20, 30)
+_WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: some boxes of one image.
+
+    Attributes:
+        id: name of the request: the image, with the box if there is a request for each.
+        image: index of the image in its split.
+        image_id: id of the image.
+        boxes: the boxes that are asked for, by their index in the image.
+    """
+
+    id: str
+    image: int
+    image_id: str
+    boxes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one side says: a text and perhaps a picture.
+
+    Attributes:
+        text: text of the turn.
+        picture: PNG file; None if there is none.
+    """
+
+    text: str
+    picture: bytes | None = None
+
+    @property
+    def picture_url(self) -> str:
+        """The picture as a data URL."""
+        return f"data:image/png;base64,{base64.b64encode(self.picture or b'').decode()}"
+
+
+def requests(split: Split, prompt: Prompt, images: int | None = None) -> list[Asked]:
+    """The requests of the first images of a split, or of all."""
+    offsets = split.offsets.tolist()
+    asked: list[Asked] = []
+    for image, image_id in enumerate(split.image_ids[:images]):
+        boxes = range(offsets[image + 1] - offsets[image])
+        if prompt.settings.unit == "image":
+            asked.append(Asked(image_id, image, image_id, tuple(boxes)))
+        else:
+            asked += [Asked(f"{image_id}#{box}", image, image_id, (box,)) for box in boxes]
+    return asked
+
+
+class Writer:
+    """Writes requests of one split with one prompt."""
+
+    def __init__(self, split: Split, prompt: Prompt, train: Split | None = None) -> None:
+        """Draw the examples.
+
+        Args:
+            split: split that is asked about.
+            prompt: prompt of the requests.
+            train: split of the examples; needed if the prompt has any.
+
+        Raises:
+            InputError: if the split has no pictures though they are to be sent, or there are no examples.
+        """
+        self.split, self.prompt = split, prompt
+        self._settings = prompt.settings
+        self._aspects = split.aspect_ratios
+        if self.shows_pictures and not split.image_path(split.image_ids[0]).is_file():
+            raise InputError(
+                f"data set {split.dataset!r} has no pictures in {split.picture_folder}; add them, or leave them out: "
+                "--without image"
+            )
+        self.train = train
+        if self._settings.shots and (train is None or not train.has_references):
+            raise InputError("examples are drawn from the train split, which has no captions here; try --shots 0")
+
+    @property
+    def shows_pictures(self) -> bool:
+        """Whether pictures are sent."""
+        return "image" not in self._settings.without
+
+    @cached_property
+    def example_ids(self) -> list[str]:
+        """Images of the train split that are shown as examples, drawn by the seed."""
+        if self.train is None or not self._settings.shots:
+            return []
+        n = self.train.n_images
+        drawn = np.random.default_rng(self._settings.seed).permutation(n)[: self._settings.shots]
+        return [self.train.image_ids[i] for i in drawn.tolist()]
+
+    @cached_property
+    def examples(self) -> list[tuple[Turn, Turn]]:
+        """Examples from the train split: question and answer of each."""
+        if self.train is None:
+            return []
+        writer = Writer(self.train, self.prompt, self.train)
+        found = []
+        for image_id in self.example_ids:
+            image = self.train.position(image_id)
+            [row] = self.train.rows(only=range(image, image + 1))
+            boxes = range(len(row["boxes"])) if self._settings.unit == "image" else range(1)
+            asked = Asked(image_id, image, image_id, tuple(boxes))
+            captions = row["captions"] or []
+            answer = {str(box + 1): captions[box] for box in asked.boxes}
+            found.append((writer.turn(asked), Turn(json.dumps(answer, ensure_ascii=False))))
+        return found
+
+    def row(self, asked: Asked) -> AnnotationRow:
+        """The row of a request's image, without captions."""
+        [row] = self.split.rows(only=range(asked.image, asked.image + 1))
+        return hidden_row(row)
+
+    def turn(self, asked: Asked) -> Turn:
+        """The question of a request."""
+        row = self.row(asked)
+        picture = self.picture(asked, row) if self.shows_pictures else None
+        return Turn("\n".join(self.lines(asked, row)), picture)
+
+    def picture(self, asked: Asked, row: AnnotationRow) -> bytes:
+        """The picture of a request as a PNG file: every text filled, then perhaps frames with numbers."""
+        picture = hidden_picture(self.split, row).convert("RGB")
+        if self._settings.marks:
+            told = range(len(row["boxes"])) if self._settings.neighbours else asked.boxes
+            draw_marks(picture, {box + 1: row["boxes"][box] for box in told})
+        file = io.BytesIO()
+        picture.save(file, "PNG")
+        return file.getvalue()
+
+    def lines(self, asked: Asked, row: AnnotationRow) -> Iterator[str]:
+        """The text of a request, line by line."""
+        texts, settings = self.prompt.texts, self._settings
+        if self.shows_pictures:
+            yield texts["picture"]
+        if "text" not in settings.without:
+            yield texts["title"].format(title=row["title"])
+            yield texts["attributes"].format(attributes=row["attributes"])
+        if settings.system:
+            sides = {"width": row["width"], "height": row["height"]}
+            yield self.prompt.systems[settings.system].format(**sides)
+        if settings.marks:
+            yield self.prompt.systems["marks"]
+        yield texts["boxes"].format(count=len(asked.boxes))
+        yield from (self._box(asked, row, box, length=settings.tells_length) for box in asked.boxes)
+        others = [box for box in range(len(row["boxes"])) if box not in asked.boxes]
+        if settings.neighbours and others and "location" not in settings.without:
+            yield texts["neighbours"].format(count=len(others))
+            yield from (self._box(asked, row, box, length=False) for box in others)
+        example = {str(box + 1): texts["sample"] for box in asked.boxes}
+        ask = texts["ask_image" if settings.unit == "image" else "ask_box"]
+        yield ask.format(example=json.dumps(example, ensure_ascii=False))
+
+    def _box(self, asked: Asked, row: AnnotationRow, box: int, *, length: bool) -> str:
+        texts = self.prompt.texts
+        line = texts["box"].format(number=box + 1)
+        if self._settings.system:
+            size = (row["width"], row["height"])
+            line += texts["place"].format(place=place(row["boxes"][box], size, self._settings.system))
+        if length:
+            aspect = float(self._aspects[int(self.split.offsets[asked.image]) + box])
+            line += texts["length"].format(characters=characters(aspect))
+        return line
+
+
+def characters(aspect_ratio: float) -> int:
+    """Number of square characters that a box holds: its short side is as high as they are (paper, section 5.4)."""
+    return max(1, round(aspect_ratio))
+
+
+def place(box: Sequence[float], size: tuple[int, int], system: str) -> str:
+    """A box as text, in one of `COORDINATES`."""
+    if system == "ratio":
+        return "[" + ", ".join(f"{value:.3f}" for value in box) + "]"
+    sides = (1000, 1000) * 2 if system == "thousand" else size * 2
+    return str([round(value * side) for value, side in zip(box, sides, strict=True)])
+
+
+def draw_marks(picture: Image.Image, boxes: dict[int, list[float]]) -> None:
+    """Draw a frame around each box and its number in the corner, in place."""
+    draw = ImageDraw.Draw(picture)
+    for number, (x1, y1, x2, y2) in boxes.items():
+        left, top = int(x1 * picture.width), int(y1 * picture.height)
+        right, bottom = int(x2 * picture.width), int(y2 * picture.height)
+        draw.rectangle((left, top, right, bottom), outline=_RED, width=max(1, min(picture.size) // 200))
+        size = max(10, min(bottom - top - 2, min(picture.size) // 16))
+        font = ImageFont.truetype(sans_path(), size, layout_engine=ImageFont.Layout.BASIC)
+        draw.text((left + 2, top), str(number), _WHITE, font, stroke_width=1, stroke_fill=_RED)

@@ -1,0 +1,215 @@
+"""The task for Inspect: `inspect eval caponimage/caption --model PROVIDER/MODEL -T split=val`.
+
+Invariants:
+* pictures are made when a request is sent, so a split of any size takes the memory of the requests in flight;
+* replies are kept in Inspect's cache only if the task was told so (`keep`), and no unusable one is final there: it
+  stays as one attempt, and the next run reads past it and asks again. A better parser finds it there, too.
+"""
+
+from itertools import count
+from typing import Any
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.event import ModelEvent
+from inspect_ai.log import transcript
+from inspect_ai.model import (
+    CachePolicy,
+    ChatMessage,
+    ChatMessageAssistant,
+    ChatMessageSystem,
+    ChatMessageUser,
+    ContentImage,
+    ContentText,
+    GenerateConfig,
+    ModelOutput,
+    ResponseSchema,
+    get_model,
+)
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.util import JSONSchema
+
+from ..dataset import open_dataset, open_split
+from ..dataset.store import Split
+from ..version import __version__
+from .prompt import Prompt, read_prompt, settings_from
+from .reply import Failure, UnusableReplyError
+from .request import Asked, Turn, Writer, requests
+from .scorer import captions_scorer, failures, read_output
+from .session import current
+
+#: Raised when the same settings would send or read something else.
+VERSION = 1
+
+#: Longest reply in tokens: a model that thinks needs thousands, and a reply that is cut is lost.
+REPLY_TOKENS = 4096
+
+
+@task
+def caption(
+    data: str | None = None,
+    split: str = "test",
+    images: int | None = None,
+    prompt: str = "zh",
+    unit: str = "image",
+    coordinates: str = "thousand+marks",
+    length: bool = True,
+    neighbours: bool = False,
+    without: str = "",
+    shots: int = 0,
+    seed: int = 1,
+    structured: bool = False,
+    keep: bool = False,
+) -> Task:
+    """Caption the boxes of a split.
+
+    Args:
+        data: data set folder, or mini. Default: the environment variable CAPONIMAGE_DATA, else mini.
+        split: name of the split.
+        images: number of images, the first ones of the split; by default all.
+        prompt: name of a prompt that comes with this package, or a TOML file.
+        unit: image or box, see `prompt.Settings` for this and the following.
+        coordinates: how places are told.
+        length: whether the length that a box holds is told.
+        neighbours: whether a request for one box tells the other boxes.
+        without: inputs that are left out, joined by commas.
+        shots: number of examples from the train split.
+        seed: seed of these.
+        structured: whether replies are bound to a JSON schema.
+        keep: whether replies are kept in Inspect's cache, and those that are there are not asked for again.
+    """
+    given = {
+        "unit": unit, "coordinates": coordinates, "length": length, "neighbours": neighbours, "without": without,
+        "shots": shots, "seed": seed, "structured": structured,
+    }  # fmt: skip
+    opened = open_split(data, split)
+    writer = Writer(opened, read_prompt(str(prompt), settings_from(given)), open_dataset(data).get("train"))
+    return task_of(writer, images, keep=keep)
+
+
+def task_of(writer: Writer, images: int | None = None, *, keep: bool = False) -> Task:
+    """The task of a writer's split and prompt; see `caption`."""
+    split, prompt = writer.split, writer.prompt
+    samples = [_sample(split, asked) for asked in requests(split, prompt, images)]
+    return Task(
+        dataset=MemoryDataset(samples, name=f"{split.dataset}-{split.name}"),
+        solver=_solver(writer, keep=keep),
+        scorer=captions_scorer(),
+        metrics=None if split.has_references else [failures()],
+        config=GenerateConfig(temperature=0.0, top_p=1.0, max_tokens=REPLY_TOKENS),
+        fail_on_error=False,
+        score_on_error=True,
+        version=VERSION,
+        metadata=about_task(writer),
+    )
+
+
+def about_task(writer: Writer) -> dict[str, Any]:
+    """What a log must say for its replies to become predictions: data, split and prompt."""
+    split, prompt = writer.split, writer.prompt
+    return {
+        "caponimage": __version__,
+        "data": split.dataset,
+        "split": split.name,
+        "fingerprint": split.fingerprint.hexdigest(),
+        "prompt": prompt.id,
+        "prompt_hash": prompt.hash,
+        "unit": prompt.settings.unit,
+        "coordinates": prompt.settings.coordinates,
+        "examples": writer.example_ids,
+    }
+
+
+def _sample(split: Split, asked: Asked) -> Sample:
+    first = int(split.offsets[asked.image])
+    places = [first + box for box in asked.boxes]
+    metadata: dict[str, Any] = {"image": asked.image, "image_id": asked.image_id, "boxes": list(asked.boxes)}
+    if split.has_references:
+        metadata["references"] = [split.captions[at] for at in places]
+        metadata["aspect_ratios"] = [float(split.aspect_ratios[at]) for at in places]
+    target = "\n".join(metadata.get("references", ()))
+    return Sample(id=asked.id, input=asked.id, target=target, metadata=metadata)
+
+
+def _solver(writer: Writer, *, keep: bool) -> Solver:
+    @solver(name="ask")
+    def build() -> Solver:
+        async def solve(state: TaskState, generate: Generate) -> TaskState:
+            about = state.metadata
+            asked = Asked(str(state.sample_id), about["image"], about["image_id"], tuple(about["boxes"]))
+            session = current.get()
+            if session:
+                session.admit()
+            failure: Failure | None = Failure.no_reply
+            try:
+                state.messages = messages(writer, asked)
+                state.output = await _reply(state.messages, asked, writer.prompt, keep=keep)
+                state.messages.append(state.output.message)
+                read_output(state.output, asked.boxes)
+                failure = None
+            except UnusableReplyError as error:
+                failure = error.failure
+            finally:
+                if session:
+                    session.finished(failure)
+            return state
+
+        return solve
+
+    return build()
+
+
+async def _reply(messages: list[ChatMessage], asked: Asked, prompt: Prompt, *, keep: bool) -> ModelOutput:
+    """The first usable reply that is kept, or else a new one."""
+    schema = response_schema(asked) if prompt.settings.structured else None
+    for attempt in count():
+        policy = CachePolicy(expiry=None, scopes={"attempt": str(attempt)}) if keep else False
+        output = await get_model().generate(messages, config=GenerateConfig(response_schema=schema), cache=policy)
+        kept = _was_kept()
+        if kept:
+            try:
+                read_output(output, asked.boxes)
+            except UnusableReplyError:
+                continue
+        if session := current.get():
+            session.answered(*tokens(output), kept=kept)
+        if output.empty:
+            raise UnusableReplyError(Failure.no_reply)
+        return output
+    raise AssertionError  # the loop has no end of its own
+
+
+def tokens(output: ModelOutput) -> tuple[int, int]:
+    """Tokens that went in, read from a provider's own cache or not, and those that came out, thoughts included."""
+    used = output.usage
+    return (used.total_tokens - used.output_tokens, used.output_tokens) if used else (0, 0)
+
+
+def _was_kept() -> bool:
+    """Whether the last reply came from the cache."""
+    calls = (event for event in reversed(transcript().events) if isinstance(event, ModelEvent))
+    return next((call.cache == "read" for call in calls), False)
+
+
+def messages(writer: Writer, asked: Asked) -> list[ChatMessage]:
+    """The messages of a request: instruction, examples, question."""
+    sent: list[ChatMessage] = [ChatMessageSystem(content=writer.prompt.texts["system"])]
+    for question, answer in writer.examples:
+        sent += [_user(question), ChatMessageAssistant(content=answer.text)]
+    return [*sent, _user(writer.turn(asked))]
+
+
+def _user(turn: Turn) -> ChatMessage:
+    if turn.picture is None:
+        return ChatMessageUser(content=turn.text)
+    return ChatMessageUser(content=[ContentImage(image=turn.picture_url, detail="high"), ContentText(text=turn.text)])
+
+
+def response_schema(asked: Asked) -> ResponseSchema:
+    """The schema of a reply: an object with one text for the number of each box."""
+    names = [str(box + 1) for box in asked.boxes]
+    text = JSONSchema(type="string")
+    schema = JSONSchema(
+        type="object", properties=dict.fromkeys(names, text), required=names, additionalProperties=False
+    )
+    return ResponseSchema(name="captions", json_schema=schema, strict=True)
