@@ -127,7 +127,8 @@ def run_command(
         "max_tokens": reply_tokens, "temperature": temperature, "max_connections": connections,
         "max_samples": connections, "max_retries": retries, "timeout": timeout,
     }  # fmt: skip
-    log = ask(writer, open_model(model, base_url), session, work, limit, **options)
+    task = {"data": data, "split": split, "images": limit, "prompt": prompt, **told}
+    log = ask(task, open_model(model, base_url), session, work, **options)
     cli.note(f"log: {log} (`inspect view --log-dir {quoted(log.parent)}` shows it)")
     if session.stopped:
         cli.note(f"stopped asking: {session.stopped}")

@@ -13,7 +13,6 @@ from ..errors import InputError
 from .reply import Failure, UnusableReplyError
 from .scorer import read_output
 from .session import Prices
-from .task import tokens
 
 
 @dataclass
@@ -25,7 +24,7 @@ class Replies:
         captions: one for each box of the split; None if it has none.
         failures: reason for each request without captions: its id, its boxes by index in the split.
         asked: boxes of the split that were asked for.
-        tokens_in, tokens_out: tokens of all replies of the log, also of those that were there before.
+        tokens_in, tokens_out: tokens of all attempts that led to these replies, also of unusable ones and earlier runs.
     """
 
     header: EvalLog
@@ -134,9 +133,9 @@ def _read_sample(sample: EvalSample, split: Split, replies: Replies) -> None:
     about = sample.metadata
     boxes = [int(split.offsets[split.position(about["image_id"])]) + box for box in about["boxes"]]
     replies.asked += boxes
-    tokens_in, tokens_out = tokens(sample.output)
-    replies.tokens_in += tokens_in
-    replies.tokens_out += tokens_out
+    used = about.get("tokens", {})
+    replies.tokens_in += used.get("in", 0)
+    replies.tokens_out += used.get("out", 0)
     try:
         captions = read_output(sample.output, about["boxes"])
     except UnusableReplyError as error:

@@ -56,7 +56,7 @@ _NUMBERS = ("box", "id", "number", "index", "box_id", "编号", "文本框", "�
 _CAPTIONS = ("caption", "text", "content", "文案", "内容", "文本")
 _NUMBER = re.compile(r"\D{0,12}?(\d{1,4})\D{0,2}")
 _WIDE = str.maketrans("“”＂｛｝［］：，０１２３４５６７８９", '"""{}[]:,0123456789')
-_WRAPPING = ("“”", "‘’", "「」", "『』", "【】", '""', "''", "``", "＂＂")
+_WRAPPING = [tuple(pair) for pair in ("“”", "‘’", "「」", "『』", "【】", '""', "''", "``", "＂＂")]
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -107,9 +107,9 @@ def _captions(said: str, numbers: list[int]) -> list[str]:
                 return _assigned(value, numbers)
             except UnusableReplyError as error:
                 failures.append(error)
-    for error in failures:
-        if error.failure is not Failure.unparsable:
-            raise error
+    for failed in failures:
+        if failed.failure is not Failure.unparsable:
+            raise failed
     if _REFUSAL.search(said):
         raise UnusableReplyError(Failure.refused)
     plain = _FENCE.sub("", said).strip()
@@ -187,7 +187,7 @@ def _tidy(caption: str) -> str:
     """A caption on one line, without quotes around it and the full stop behind it."""
     if _HALF_PAIR.search(caption):
         raise UnusableReplyError(Failure.unparsable)
-    caption = tidy_caption(caption)
+    caption = tidy_caption(visible(caption))
     while True:
         before = caption
         for left, right in _WRAPPING:

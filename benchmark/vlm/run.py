@@ -7,6 +7,7 @@ as final there as a good one. So every start runs the whole task again, and what
 
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,9 +18,8 @@ from rich.text import Text
 
 from ..errors import InputError
 from ..locks import locked
-from .request import Writer
 from .session import Session
-from .task import task_of
+from .task import caption
 
 #: Name of the service in Inspect's model name where only an address was given: its key is in `ENDPOINT_API_KEY`.
 SERVICE = "endpoint"
@@ -52,15 +52,14 @@ def open_model(name: str, base_url: str | None) -> Model:
         raise InputError(f"--model {name}: {words[:400]}") from None
 
 
-def ask(writer: Writer, model: Model, session: Session, work: Path, images: int | None, **options: Any) -> Path:
+def ask(told: Mapping[str, Any], model: Model, session: Session, work: Path, **options: Any) -> Path:
     """Ask for the captions of a split, but for what is kept in the working folder.
 
     Args:
-        writer: writer of the requests.
+        told: arguments of the task, see `task.caption`.
         model: model that is asked.
         session: what this run may spend; it shows how far the run is.
         work: working folder of this run and of those before it.
-        images: number of images, the first ones; None for all.
         options: settings of replies and connections, by Inspect's names.
 
     Returns:
@@ -81,7 +80,7 @@ def ask(writer: Writer, model: Model, session: Session, work: Path, images: int 
             raise InputError(f"another process works in {work}; wait for it, or take another --work")
         with session:
             [log] = inspect_eval(
-                task_of(writer, images, keep=True),
+                caption(**told, keep=True),
                 model=model,
                 display="none",
                 log_dir=str(logs),

@@ -84,18 +84,12 @@ def caption(
     }  # fmt: skip
     opened = open_split(data, split)
     writer = Writer(opened, read_prompt(str(prompt), settings_from(given)), open_dataset(data).get("train"))
-    return task_of(writer, images, keep=keep)
-
-
-def task_of(writer: Writer, images: int | None = None, *, keep: bool = False) -> Task:
-    """The task of a writer's split and prompt; see `caption`."""
-    split, prompt = writer.split, writer.prompt
-    samples = [_sample(split, asked) for asked in requests(split, prompt, images)]
+    samples = [_sample(opened, asked) for asked in requests(opened, writer.prompt, images)]
     return Task(
-        dataset=MemoryDataset(samples, name=f"{split.dataset}-{split.name}"),
+        dataset=MemoryDataset(samples, name=f"{opened.dataset}-{opened.name}"),
         solver=_solver(writer, keep=keep),
         scorer=captions_scorer(),
-        metrics=None if split.has_references else [failures()],
+        metrics=None if opened.has_references else [failures()],
         config=GenerateConfig(temperature=0.0, top_p=1.0, max_tokens=REPLY_TOKENS),
         fail_on_error=False,
         score_on_error=True,
@@ -143,7 +137,7 @@ def _solver(writer: Writer, *, keep: bool) -> Solver:
             failure: Failure | None = Failure.no_reply
             try:
                 state.messages = messages(writer, asked)
-                state.output = await _reply(state.messages, asked, writer.prompt, keep=keep)
+                state.output = await _reply(state, asked, writer.prompt, keep=keep)
                 state.messages.append(state.output.message)
                 read_output(state.output, asked.boxes)
                 failure = None
@@ -159,20 +153,25 @@ def _solver(writer: Writer, *, keep: bool) -> Solver:
     return build()
 
 
-async def _reply(messages: list[ChatMessage], asked: Asked, prompt: Prompt, *, keep: bool) -> ModelOutput:
-    """The first usable reply that is kept, or else a new one."""
+async def _reply(state: TaskState, asked: Asked, prompt: Prompt, *, keep: bool) -> ModelOutput:
+    """The first usable reply that is kept, or else a new one; the tokens of all attempts are noted in the sample."""
+    used = state.metadata["tokens"] = {"in": 0, "out": 0}
     schema = response_schema(asked) if prompt.settings.structured else None
     for attempt in count():
         policy = CachePolicy(expiry=None, scopes={"attempt": str(attempt)}) if keep else False
-        output = await get_model().generate(messages, config=GenerateConfig(response_schema=schema), cache=policy)
+        config = GenerateConfig(response_schema=schema)
+        output = await get_model().generate(state.messages, config=config, cache=policy)
         kept = _was_kept()
+        tokens_in, tokens_out = tokens(output)
+        used["in"] += tokens_in
+        used["out"] += tokens_out
         if kept:
             try:
                 read_output(output, asked.boxes)
             except UnusableReplyError:
                 continue
         if session := current.get():
-            session.answered(*tokens(output), kept=kept)
+            session.answered(tokens_in, tokens_out, kept=kept)
         if output.empty:
             raise UnusableReplyError(Failure.no_reply)
         return output

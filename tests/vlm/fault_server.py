@@ -139,7 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, status: int, value: object, headers: Mapping[str, str] | None = None) -> None:
         content = json.dumps(value).encode()
         self.send_response(status)
-        for key, text in {"content-type": "application/json", "content-length": str(len(content)), **(headers or {})}.items():
+        about = {"content-type": "application/json", "content-length": str(len(content))}
+        for key, text in {**about, **(headers or {})}.items():
             self.send_header(key, text)
         self.end_headers()
         self.wfile.write(content)
