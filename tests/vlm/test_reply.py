@@ -66,7 +66,9 @@ def test_what_leaves_a_doubt_has_a_name(reply: str, stop: str, failure: Failure)
     assert refused.value.failure is failure
 
 
-@pytest.mark.parametrize("reply", ["好用", "“好用”。", '{"4": "好用"}', '{"1": "好用"}', '{"caption": "好用"}', '["好用"]'])
+@pytest.mark.parametrize(
+    "reply", ["好用", "“好用”。", '{"4": "好用"}', '{"1": "好用"}', '{"caption": "好用"}', '["好用"]']
+)
 def test_a_request_for_one_box(reply: str) -> None:
     """A single caption that is refused for its key, though there is no other box that it could belong to."""
     assert read_reply(reply, [3]) == ["好用"]
