@@ -1,13 +1,14 @@
 """From a log of Inspect to predictions: replies are read again, so a better parser needs no new requests."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from inspect_ai.log import EvalLog, EvalSample, read_eval_log, read_eval_log_samples
 
+from ..dataset import open_split
 from ..dataset.store import Split
 from ..errors import InputError
 from .reply import Failure, UnusableReplyError
@@ -98,19 +99,19 @@ def read_header(path: Path) -> EvalLog:
     return header
 
 
-def read_replies(path: Path, open_split: Callable[[str], Split]) -> tuple[Split, Replies]:
+def read_replies(path: Path, data: str | None) -> tuple[Split, Replies]:
     """Read all replies of a log, and the captions in them.
 
     Args:
         path: log of Inspect.
-        open_split: function that opens the split of that name.
+        data: data set folder, or mini. Default: what the run was given.
 
     Raises:
         InputError: if it is no log of this task, or of other data.
     """
     header = read_header(path)
     about = header.eval.metadata or {}
-    split = open_split(about["split"])
+    split = open_split(data or header.eval.task_args.get("data"), about["split"])
     if split.fingerprint.hexdigest() != about["fingerprint"]:
         raise InputError(
             f"{path} is of other data: split {about['split']!r} of {about['data']!r} with fingerprint "

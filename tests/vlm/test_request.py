@@ -83,7 +83,7 @@ def test_captions_change_nothing_that_is_asked(splits: dict[str, Split], setting
 
 
 def test_what_is_left_out_is_not_told(splits: dict[str, Split]) -> None:
-    """A row without locations whose lengths or frames tell them, and one without product info that names the product."""
+    """A row without locations whose lengths or frames tell them, or one without info that names the product."""
     split = splits["test"]
     [asked, *_] = requests(split, writer(splits, Settings()).prompt)
     told = writer(splits, Settings()).turn(asked).text
