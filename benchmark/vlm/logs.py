@@ -1,5 +1,6 @@
 """From a log of Inspect to predictions: replies are read again, so a better parser needs no new requests."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from .reply import Failure, UnusableReplyError
 from .scorer import read_output
 from .session import Prices
 
+#: The line of a traceback that names an error, and characters of it that are shown.
+_CAUSE = re.compile(r"^(?!.*RetryError)[\w.]*Error: (.+)$", re.MULTILINE)
+_ERROR = 200
+
 
 @dataclass
 class Replies:
@@ -23,7 +28,8 @@ class Replies:
     Attributes:
         header: what the log says of the run.
         captions: one for each box of the split; None if it has none.
-        failures: reason for each request without captions: its id, its boxes by index in the split.
+        failures: reason for each request without captions, and its boxes by index in the split.
+        errors: what the engine said of requests without a reply.
         asked: boxes of the split that were asked for.
         tokens_in, tokens_out: tokens of all attempts that led to these replies, also of unusable ones and earlier runs.
     """
@@ -31,6 +37,7 @@ class Replies:
     header: EvalLog
     captions: list[str | None]
     failures: dict[str, tuple[Failure, list[int]]] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
     asked: list[int] = field(default_factory=list)
     tokens_in: int = 0
     tokens_out: int = 0
@@ -55,7 +62,9 @@ class Replies:
     def unanswered_lines(self, most: int = 20) -> list[str]:
         """A line for each request without captions, and the number of those that are not shown."""
         lines = [
-            f"{request}: {len(boxes)} boxes, {failure.value}" for request, (failure, boxes) in self.failures.items()
+            f"{request}: {len(boxes)} boxes, {failure.value}"
+            + (f" ({error})" if (error := self.errors.get(request)) else "")
+            for request, (failure, boxes) in self.failures.items()
         ]
         return lines[:most] + ([f"and {len(lines) - most:,} more requests"] if len(lines) > most else [])
 
@@ -141,8 +150,11 @@ def _read_sample(sample: EvalSample, split: Split, replies: Replies) -> None:
         captions = read_output(sample.output, about["boxes"])
     except UnusableReplyError as error:
         failure = error.failure
-        if sample.error and "NotAskedError" in sample.error.traceback:
-            failure = Failure.not_asked
+        if sample.error:
+            # The error that led to the last one: what Inspect raises in the end tells only that it gave up.
+            causes = _CAUSE.findall(sample.error.traceback) or [" ".join(sample.error.message.split())]
+            replies.errors[str(sample.id)] = causes[-1][:_ERROR]
+            failure = Failure.not_asked if "NotAskedError" in sample.error.traceback else failure
         replies.failures[str(sample.id)] = (failure, boxes)
         return
     for box, text in zip(boxes, captions, strict=True):

@@ -43,6 +43,9 @@ def open_model(name: str, base_url: str | None) -> Model:
         if not name.startswith("openai-api/"):
             name = f"openai-api/{SERVICE}/{name}"
             os.environ.setdefault(f"{SERVICE.upper()}_API_KEY", "none")  # servers of one's own take any
+    # Installed for editing, this package has a second name, by which Inspect finds it and cannot load it beside ours.
+    entry_points = logging.getLogger("inspect_ai._util.entrypoints")
+    entry_points.addFilter(lambda record: "caponimage.vlm" not in record.getMessage())
     try:
         return get_model(name, base_url=base_url)
     except ModuleNotFoundError:
