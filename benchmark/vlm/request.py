@@ -23,6 +23,9 @@ from ..dataset.store import Split
 from ..errors import InputError
 from .prompt import Prompt
 
+#: Rows that are read at a time, and how often that many are kept: requests come about in order.
+_BLOCK, _BLOCKS = 64, 8
+
 _RED = (230, 20, 30)
 _WHITE = (255, 255, 255)
 
@@ -92,6 +95,7 @@ class Writer:
         self.split, self.prompt = split, prompt
         self._settings = prompt.settings
         self._aspects = split.aspect_ratios
+        self._blocks: dict[int, list[AnnotationRow]] = {}
         if self.shows_pictures and not split.image_path(split.image_ids[0]).is_file():
             raise InputError(
                 f"data set {split.dataset!r} has no pictures in {split.picture_folder}; add them, or leave them out: "
@@ -133,9 +137,14 @@ class Writer:
         return found
 
     def row(self, asked: Asked) -> AnnotationRow:
-        """The row of a request's image, without captions."""
-        [row] = self.split.rows(only=range(asked.image, asked.image + 1))
-        return hidden_row(row)
+        """The row of a request's image, without captions; rows are read in blocks, and the last blocks are kept."""
+        block, place = divmod(asked.image, _BLOCK)
+        if block not in self._blocks:
+            while len(self._blocks) >= _BLOCKS:
+                del self._blocks[next(iter(self._blocks))]
+            only = range(block * _BLOCK, min((block + 1) * _BLOCK, self.split.n_images))
+            self._blocks[block] = [hidden_row(row) for row in self.split.rows(only=only)]
+        return self._blocks[block][place]
 
     def turn(self, asked: Asked) -> Turn:
         """The question of a request."""

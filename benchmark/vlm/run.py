@@ -82,7 +82,7 @@ def ask(told: Mapping[str, Any], model: Model, session: Session, work: Path, **o
         if lock is None:
             raise InputError(f"another process works in {work}; wait for it, or take another --work")
         with session:
-            [log] = inspect_eval(
+            made = inspect_eval(
                 caption(**told, keep=True),
                 model=model,
                 display="none",
@@ -95,8 +95,9 @@ def ask(told: Mapping[str, Any], model: Model, session: Session, work: Path, **o
                 adaptive_connections=False,
                 **options,
             )
-    if log.status == "cancelled":
+    if not made or made[0].status == "cancelled":  # Ctrl-C, which Inspect keeps to itself
         raise KeyboardInterrupt
+    [log] = made
     if log.status != "success":
         why = log.error.message if log.error else f"its status is {log.status}"
         raise InputError(f"Inspect stopped: {why[:400]}; the log is {log.location}")

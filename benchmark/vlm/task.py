@@ -134,15 +134,17 @@ def _solver(writer: Writer, *, keep: bool) -> Solver:
             session = current.get()
             if session:
                 session.admit()
-            failure: Failure | None = Failure.no_reply
+            failure: Failure | None = None
             try:
                 state.messages = messages(writer, asked)
                 state.output = await _reply(state, asked, writer.prompt, keep=keep)
                 state.messages.append(state.output.message)
                 read_output(state.output, asked.boxes)
-                failure = None
             except UnusableReplyError as error:
                 failure = error.failure
+            except Exception:
+                failure = Failure.no_reply
+                raise
             finally:
                 if session:
                     session.finished(failure)

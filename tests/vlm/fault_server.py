@@ -65,8 +65,7 @@ class FaultServer:
         self._go = threading.Event()
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"faults": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", 0), handler)
 
     @property
     def url(self) -> str:
@@ -111,6 +110,13 @@ class FaultServer:
         self.held.set()
         held.wait(60)
         return name, "drop"
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients that were killed do not wait for their answers."""
 
 
 class _Handler(BaseHTTPRequestHandler):
