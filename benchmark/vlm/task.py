@@ -34,7 +34,7 @@ from ..dataset.store import Split
 from ..version import __version__
 from .prompt import Prompt, read_prompt, settings_from
 from .reply import Failure, UnusableReplyError
-from .request import Asked, Turn, Writer, requests
+from .request import CaptionRequest, Turn, Writer, requests
 from .scorer import captions_scorer, failures, read_output
 from .session import current
 
@@ -114,7 +114,7 @@ def about_task(writer: Writer) -> dict[str, Any]:
     }
 
 
-def _sample(split: Split, asked: Asked) -> Sample:
+def _sample(split: Split, asked: CaptionRequest) -> Sample:
     first = int(split.offsets[asked.image])
     places = [first + box for box in asked.boxes]
     metadata: dict[str, Any] = {"image": asked.image, "image_id": asked.image_id, "boxes": list(asked.boxes)}
@@ -130,7 +130,7 @@ def _solver(writer: Writer, *, keep: bool) -> Solver:
     def build() -> Solver:
         async def solve(state: TaskState, generate: Generate) -> TaskState:
             about = state.metadata
-            asked = Asked(str(state.sample_id), about["image"], about["image_id"], tuple(about["boxes"]))
+            asked = CaptionRequest(str(state.sample_id), about["image"], about["image_id"], tuple(about["boxes"]))
             session = current.get()
             if session:
                 session.admit()
@@ -155,7 +155,7 @@ def _solver(writer: Writer, *, keep: bool) -> Solver:
     return build()
 
 
-async def _reply(state: TaskState, asked: Asked, prompt: Prompt, *, keep: bool) -> ModelOutput:
+async def _reply(state: TaskState, asked: CaptionRequest, prompt: Prompt, *, keep: bool) -> ModelOutput:
     """The first usable reply that is kept, or else a new one; the tokens of all attempts are noted in the sample."""
     used = state.metadata["tokens"] = {"in": 0, "out": 0}
     schema = response_schema(asked) if prompt.settings.structured else None
@@ -192,7 +192,7 @@ def _was_kept() -> bool:
     return next((call.cache == "read" for call in calls), False)
 
 
-def messages(writer: Writer, asked: Asked) -> list[ChatMessage]:
+def messages(writer: Writer, asked: CaptionRequest) -> list[ChatMessage]:
     """The messages of a request: instruction, examples, question."""
     sent: list[ChatMessage] = [ChatMessageSystem(content=writer.prompt.texts["system"])]
     for question, answer in writer.examples:
@@ -206,7 +206,7 @@ def _user(turn: Turn) -> ChatMessage:
     return ChatMessageUser(content=[ContentImage(image=turn.picture_url, detail="high"), ContentText(text=turn.text)])
 
 
-def response_schema(asked: Asked) -> ResponseSchema:
+def response_schema(asked: CaptionRequest) -> ResponseSchema:
     """The schema of a reply: an object with one text for the number of each box."""
     names = [str(box + 1) for box in asked.boxes]
     text = JSONSchema(type="string")
