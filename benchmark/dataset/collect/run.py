@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from rich.filesize import decimal
+
 from ... import cli
 from ...errors import InputError
 from ...files import check_outputs, replace_when_complete
@@ -36,7 +38,7 @@ from .opening import open_seen
 from .pipeline import Collected, collect
 from .reading import Share, Summary, read_all
 from .reading_files import load_readings
-from .reading_progress import ProgressReport
+from .reading_progress import ProgressReport, duration
 from .records import Drop, Listing
 from .review.answers import digest_of, kept_answers
 from .review.stage import told
@@ -376,12 +378,12 @@ class CollectRun:
         size = images * _PNG_BYTES * (self.side / 256) ** 2
         if summary.read:  # counted for each engine, as is the work that the whole would be
             readers = 2 if self.second else 1
-            hours = summary.seconds / summary.read * readers * total / 3600
-            time = f"reading all {total:,} would take about {hours:.1f} h here"
+            time = duration(summary.seconds / summary.read * readers * total)
+            time = f"reading all {total:,} would take about {time} here"
         else:
             time = f"nothing was read anew, so the time for all {total:,} is not known"
         cli.say(
-            f"looked at {len(products):,} pictures; {time}, and about {images:,.0f} images about {size / 1e9:.2f} GB; "
+            f"looked at {len(products):,} pictures; {time}, and about {images:,.0f} images about {decimal(int(size))}; "
             f"look at {sheet}"
         )
 
