@@ -23,7 +23,6 @@ from benchmark.leaderboard.metadata import Metadata, read_metadata
 from benchmark.leaderboard.new_entry import fill_entry
 from benchmark.scoring.evaluation import evaluate
 from benchmark.shell import quoted
-from reference_model.config import Config
 from reference_model.registry import PROFILES
 from reports.experiments import TABLE2, TableRow
 from reports.runs.stored import RESULTS, Run, check_data, find_runs
@@ -68,15 +67,15 @@ def main(
         raise InputError(f"--date: got {date!r:.40}, expected YYYY-MM-DD") from None
     days = {about.name: about.date for about in _own_entries(submissions)}
     checker = Checker(splits)
-    for label, config, runs in found:
+    for label, row, runs in found:
         name = f"{label} (scaled down)" if profile != "paper" else label
-        about = _metadata(name, config, runs, splits["train"], days.get(name, day), contact)
+        about = _metadata(name, row, profile, runs, splits["train"], days.get(name, day), contact)
         made = _make(about, runs, splits, submissions, checker, again=name in days)
         cli.say(f"{made}: {len(runs)} seeds")
 
 
-def _rows(profile: str, results: Path) -> Iterator[tuple[str, Config, list[Run]]]:
-    """Label, configuration, and stored runs by seed, of each distinct configuration of Table 2."""
+def _rows(profile: str, results: Path) -> Iterator[tuple[str, TableRow, list[Run]]]:
+    """Label, a row, and stored runs by seed, of each distinct configuration of Table 2."""
     by_hash: dict[str, list[TableRow]] = {}
     for row in TABLE2:
         if row.variant:
@@ -85,13 +84,16 @@ def _rows(profile: str, results: Path) -> Iterator[tuple[str, Config, list[Run]]
         config = rows[0].config(profile)
         runs = [run for run in find_runs([results / profile], config) if run.complete]
         if runs:
-            yield " = ".join(row.label for row in rows), config, sorted(runs, key=lambda run: run.content["seed"])
+            yield " = ".join(row.label for row in rows), rows[0], sorted(runs, key=lambda run: run.content["seed"])
 
 
-def _metadata(name: str, config: Config, runs: list[Run], train: Split, day: datetime.date, contact: str) -> Metadata:
+def _metadata(
+    name: str, row: TableRow, profile: str, runs: list[Run], train: Split, day: datetime.date, contact: str
+) -> Metadata:
     from reference_model.measure import count_parameters
     from reference_model.training.vocabulary import Vocabulary
 
+    config = row.config(profile)
     parameters, _ = count_parameters(config, len(Vocabulary.of_split(train, config.inputs.vocabulary)))
     own_backbone = config.inputs.image and config.model.backbone_weights == "mini"
     machines = sorted({str(run.made_by.get("machine", "unknown machine")) for run in runs})
@@ -101,7 +103,7 @@ def _metadata(name: str, config: Config, runs: list[Run], train: Split, day: dat
         contact=contact,
         organisation=AUTHORS,
         paper_url=_PAPER,
-        training_command="\n".join(run.made_by["command"] for run in runs if "command" in run.made_by) or None,
+        training_command="\n".join(_command(row, profile, run) for run in runs),
         license="Apache-2.0",
         date=day,
         uses_external_data=own_backbone,
@@ -116,6 +118,13 @@ def _metadata(name: str, config: Config, runs: list[Run], train: Split, day: dat
         attempts=_ATTEMPTS,
         open_weights=False,
     )
+
+
+def _command(row: TableRow, profile: str, run: Run) -> str:
+    """The command of a run; one that was not started by `reports.reproduce` has not noted it."""
+    settings = row.settings(profile)
+    made = ["python -m reference_model.train", row.variant, *settings, "--profile", profile]
+    return str(run.made_by.get("command", " ".join([*made, "--seed", str(run.content["seed"])])))
 
 
 def _make(

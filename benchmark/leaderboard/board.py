@@ -35,8 +35,12 @@ METRICS = tuple(metric.name for metric in BOARD)
 #: Metrics of the human row: references measured against themselves say nothing about accuracy.
 HUMAN_METRICS = ("Div@1", "Div@2")
 
-Division = Literal["all", "closed", "open"]
-DIVISIONS: tuple[Division, ...] = ("all", "closed", "open")
+Division = Literal["closed", "open"]
+DIVISIONS: tuple[Division, ...] = ("closed", "open")
+
+#: What a ranking may be of: all entries, those of a division, or those that were trained or prompted.
+View = Literal["all", "closed", "open", "trained", "prompted"]
+VIEWS: tuple[View, ...] = ("all", *DIVISIONS, "trained", "prompted")
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,15 @@ class Listed:
         """The division: `open` with external data, else `closed`."""
         return "open" if self.metadata is not None and self.metadata.uses_external_data else "closed"
 
+    @property
+    def prompted(self) -> bool:
+        """Whether a model was asked, with a prompt, instead of trained."""
+        return self.metadata is not None and self.metadata.prompt is not None
+
+    def is_in(self, view: View) -> bool:
+        """Whether a ranking of this kind has this row."""
+        return view in ("all", self.division, "prompted" if self.prompted else "trained")
+
 
 @dataclass(frozen=True)
 class Refused:
@@ -183,15 +196,21 @@ class Board:
         """The tests of all pairs of entries, by split."""
         return {name: Comparison([entry.on(name) for entry in self.entries], HEADLINE) for name in self.splits}
 
-    def ranked(self, split: str, division: Division = "all") -> list[tuple[Place, Listed]]:
-        """Entries of a division, best first."""
-        return self._rankings[split, division]
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The rankings that tell something: trained and prompted systems apart only if there are both."""
+        prompted = {entry.prompted for entry in self.entries}
+        return VIEWS if prompted == {True, False} else VIEWS[: 1 + len(DIVISIONS)]
+
+    def ranked(self, split: str, view: View = "all") -> list[tuple[Place, Listed]]:
+        """Entries of a view, best first."""
+        return self._rankings[split, view]
 
     @cached_property
-    def _rankings(self) -> dict[tuple[str, Division], list[tuple[Place, Listed]]]:
+    def _rankings(self) -> dict[tuple[str, View], list[tuple[Place, Listed]]]:
         found = {}
-        for division in DIVISIONS:
-            chosen = [i for i, entry in enumerate(self.entries) if division in ("all", entry.division)]
+        for view in VIEWS:
+            chosen = [i for i, entry in enumerate(self.entries) if entry.is_in(view)]
             for split, comparison in self.comparisons.items():
-                found[split, division] = [(place, self.entries[place.system]) for place in rank(comparison, chosen)]
+                found[split, view] = [(place, self.entries[place.system]) for place in rank(comparison, chosen)]
         return found

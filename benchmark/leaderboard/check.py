@@ -290,6 +290,13 @@ class Checker:
             else:
                 report.captions[seed, split] = captions
                 report.hashes[seed, split] = caption_hashes(captions)
+        said = report.metadata.unanswered_boxes if report.metadata else None
+        empty = sum(not caption.strip() for captions in report.captions.values() for caption in captions)
+        if said is not None and said != empty and not problems:
+            problems.append(
+                f"{entry.path / 'metadata.yaml'}: unanswered_boxes: got {said:,}, but {empty:,} captions are empty; "
+                "a box without an answer has an empty caption, and no other box"
+            )
         return problems
 
     def _receipts(self, entry: Entry, report: Report, beside: Path) -> list[str]:

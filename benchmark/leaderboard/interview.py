@@ -17,7 +17,16 @@ from .metadata import MAINTAINERS, Metadata, example_of
 
 _CONFIG = ConfigDict(str_strip_whitespace=True)
 #: Fields that are asked for, and then required, only if another field has a true value; by field.
-_ONLY_IF = {"external_data": "uses_external_data", "code_commit": "code_url"}
+_ONLY_IF = {
+    "external_data": "uses_external_data",
+    "code_commit": "code_url",
+    "provider": "prompt",
+    "unanswered_boxes": "prompt",
+}
+#: Fields that are asked for only if another field has a value, and may be left empty then.
+_MAYBE_IF = {"tokens_per_image": "prompt", "cost_per_1000_images": "prompt"}
+#: Fields that are required if another field has no value.
+_UNLESS = {"n_params": "prompt"}
 
 
 @dataclass
@@ -38,9 +47,11 @@ class Interview:
         """Ask for every field that applies, and keep the answers."""
         for name, about in Metadata.model_fields.items():
             condition = _ONLY_IF.get(name)
-            if name in MAINTAINERS or (condition and not self.answers[condition]):
+            asked_with = condition or _MAYBE_IF.get(name)
+            if name in MAINTAINERS or (asked_with and not self.answers[asked_with]):
                 continue
-            must = about.is_required() or condition is not None
+            without = name in _UNLESS and not self.answers[_UNLESS[name]]
+            must = about.is_required() or condition is not None or without
             how = "Press Enter to leave it empty. " if not must else ""
             how = "One per line; an empty line ends the list. " if _is_list(about) else how
             how = "Answer yes or no. " if about.annotation is bool else how

@@ -149,8 +149,36 @@ class Metadata(BaseModel):
         "Pretrained parts that the system starts from; [] if none.", ["ResNet-50"], max_length=50
     )
     trained_on_val_or_test: Flag = _field("Whether val or test, inputs or references, were trained on.", False)
-    n_params: Integer = _field(
-        "Number of parameters, summed over all stages and including frozen ones.", 71_000_000, ge=0, le=10**14
+    prompt: Text | None = _field(
+        "Identifier and hash of the prompt, if the system was prompted and not trained.",
+        "zh/image/thousand+marks/length (0123456789abcdef)",
+        default=None,
+    )
+    provider: Text | None = _field(
+        "Who ran the model that was prompted: a provider, or `own server`; needed with prompt.",
+        "own server",
+        default=None,
+    )
+    unanswered_boxes: Integer | None = _field(
+        "Number of boxes, over all files, without a usable answer of that model, so that their captions are empty; "
+        "needed with prompt.",
+        12,
+        default=None,
+        ge=0,
+        le=10**9,
+    )
+    tokens_per_image: Number | None = _field(
+        "Tokens in and out for each image, with prompt.", 1250.5, default=None, ge=0, le=1e9, allow_inf_nan=False
+    )
+    cost_per_1000_images: Number | None = _field(
+        "Price of 1,000 images in US dollars, with prompt.", 1.75, default=None, ge=0, le=1e9, allow_inf_nan=False
+    )
+    n_params: Integer | None = _field(
+        "Number of parameters, summed over all stages and including frozen ones; needed unless there is a prompt.",
+        71_000_000,
+        default=None,
+        ge=0,
+        le=10**14,
     )
     hardware: Text = _field("Hardware of the training.", "1 x H100")
     gpu_hours: Number | None = _field(
@@ -171,8 +199,23 @@ class Metadata(BaseModel):
             raise ValueError("external_data: name the data if uses_external_data is true, and only then")
         if self.code_url and not self.code_commit:
             raise ValueError("code_commit: missing; code_url needs the commit that was run")
+        if self.prompt is None:
+            if self.n_params is None:
+                raise ValueError("n_params: missing; a system without a prompt needs it")
+            if told := [name for name in PROMPTED if getattr(self, name) is not None]:
+                raise ValueError(f"prompt: missing; {', '.join(told)}: given, as only a prompted system has")
+        else:
+            if missing := [name for name in ("provider", "unanswered_boxes") if getattr(self, name) is None]:
+                raise ValueError(f"{missing[0]}: missing; a system with a prompt needs it")
+            if not self.uses_external_data:
+                raise ValueError(
+                    "uses_external_data: expected true, since the model that is prompted was trained on it"
+                )
         return self
 
+
+#: Fields that only systems with a prompt have, beside it.
+PROMPTED = ("provider", "unanswered_boxes", "tokens_per_image", "cost_per_1000_images")
 
 #: Fields that only maintainers set.
 MAINTAINERS = ("checked", "reproduced")

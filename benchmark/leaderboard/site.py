@@ -34,7 +34,7 @@ from ..metrics.corpus import Corpus
 from ..metrics.length_fit import BIN_EDGES
 from ..site.browser import link, write_browser
 from . import tables
-from .board import DIVISIONS, METRICS, Board, Division, Listed
+from .board import METRICS, Board, Listed, View
 from .statistics_cache import sample_images
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def _write_pages(board: Board, folder: Path, types: str | None) -> None:
     site = Site(folder, "CapOnImage leaderboard", "; ".join(board.notes), navigation, [_HERE / "templates"])
     shutil.copytree(_HERE / "static", folder / "static", dirs_exist_ok=True)
     for split in EVALUATED_SPLITS:
-        for division in DIVISIONS:
-            _write_ranking(site, board, split, division)
+        for view in board.views:
+            _write_ranking(site, board, split, view)
         _write_slices(site, board, split)
         _write_browser(site, board, split)
     score = type_scorer(board.splits["test"], types) if types and board.public else lambda entry: None
@@ -99,23 +99,23 @@ def _write_pages(board: Board, folder: Path, types: str | None) -> None:
     site.finish()
 
 
-def _ranking_place(split: str, division: Division) -> str:
+def _ranking_place(split: str, view: View) -> str:
     """Path of a ranking's page in the site."""
-    if (split, division) == ("test", "all"):
+    if (split, view) == ("test", "all"):
         return "index.html"
-    return f"{split}.html" if division == "all" else f"{split}-{division}.html"
+    return f"{split}.html" if view == "all" else f"{split}-{view}.html"
 
 
-def _write_ranking(site: "Site", board: Board, split: str, division: Division) -> None:
-    views = [(tables.title(s, d), _ranking_place(s, d)) for s in reversed(EVALUATED_SPLITS) for d in DIVISIONS]
-    place = _ranking_place(split, division)
+def _write_ranking(site: "Site", board: Board, split: str, view: View) -> None:
+    views = [(tables.title(s, v), _ranking_place(s, v)) for s in reversed(EVALUATED_SPLITS) for v in board.views]
+    place = _ranking_place(split, view)
     site.page(
         place,
         "board.html.j2",
-        heading="Leaderboard" if place == "index.html" else tables.title(split, division),
+        heading="Leaderboard" if place == "index.html" else tables.title(split, view),
         about=_ABOUT,
         views=views,
-        ranking=tables.ranking_grid(board, split, division),
+        ranking=tables.ranking_grid(board, split, view),
         signature=board.signatures[split],
         history=tables.history_grid(board.entries),
         refused=tables.refused_grid(board),

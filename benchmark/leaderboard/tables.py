@@ -24,8 +24,9 @@ from ..metrics import BOARD, HEADLINE
 from ..scoring.evaluation import METRIC_VERSION
 from ..scoring.receipt import other_versions
 from ..scoring.withheld import rounded
-from .board import DIVISIONS, METRICS, Board, Division, Listed, Place
+from .board import DIVISIONS, METRICS, Board, Listed, Place, View
 from .gather import claimed_score, inner
+from .metadata import PROMPTED
 from .result import printable
 
 RULE = (
@@ -36,26 +37,47 @@ RULE = (
 PAPER_TITLE = "Table 2 of the paper: reported, not re-scored"
 PAPER_NOTE = "These numbers are for other data: never compare them with the ones above."
 
+PROMPTED_RULE = (
+    "unanswered: boxes of all files for which the model that was prompted gave no usable answer, so their captions are "
+    "empty; the price is what the authors say"
+)
+
+#: Columns of the CSV about prompted systems, by their fields of the metadata.
+_PROMPTED_CSV = ("prompt", *PROMPTED)
+
 _TONES: dict[str, Tone] = {"reproduced": "good", "self-scored": "open"}
 
 
-def title(split: str, division: Division = "all") -> str:
+def title(split: str, view: View = "all") -> str:
     """Title of a ranking."""
-    return f"{split}, {'all entries' if division == 'all' else f'{division} division'}"
+    kind = {"all": "all entries", "closed": "closed division", "open": "open division"}.get(view, f"{view} systems")
+    return f"{split}, {kind}"
 
 
-def ranking_grid(board: Board, split: str, division: Division = "all", metrics: Sequence[str] = METRICS) -> Grid:
+def ranking_grid(board: Board, split: str, view: View = "all", metrics: Sequence[str] = METRICS) -> Grid:
     """The ranking: entries best first, reference rows placed by their scores, CIDEr with its 95 % interval."""
     columns = ["system", "rank", "group", *metrics, "seeds", "parameters", "division", "status"]
-    grid = Grid(title(split, division), columns, notes=[RULE])
-    for place, system in lines(board, split, division):
-        grid.add(*_row(board, split, place, system, metrics))
+    prompted = any(entry.prompted for _, entry in board.ranked(split, view))
+    more = ["unanswered", "$ / 1,000 images"] if prompted else []
+    grid = Grid(title(split, view), [*columns, *more], notes=[RULE, *([PROMPTED_RULE] if prompted else [])])
+    for place, system in lines(board, split, view):
+        asked = _of_prompted(board, system) if prompted else []
+        grid.add(*_row(board, split, place, system, metrics), *asked)
     return grid
 
 
-def lines(board: Board, split: str, division: Division) -> list[tuple[Place | None, Listed]]:
+def _of_prompted(board: Board, system: Listed) -> list[Content]:
+    """Boxes that a prompted model left without an answer, in per cent, and what it costs; nothing for other rows."""
+    about = system.metadata
+    if about is None or about.unanswered_boxes is None:
+        return [None, None]
+    boxes = len(about.seeds) * sum(split.n_boxes for split in board.splits.values())
+    return [Cell(100 * about.unanswered_boxes / boxes, "{:.2f} %"), number(about.cost_per_1000_images)]
+
+
+def lines(board: Board, split: str, view: View) -> list[tuple[Place | None, Listed]]:
     """Ranked entries and reference rows (without a place), from the best CIDEr down, the human row first."""
-    found: list[tuple[Place | None, Listed]] = list(board.ranked(split, division))
+    found: list[tuple[Place | None, Listed]] = list(board.ranked(split, view))
     human = [(None, system) for system in board.reference_rows if HEADLINE not in system.shows]
     for system in board.reference_rows:
         if HEADLINE in system.shows:
@@ -78,7 +100,9 @@ def _row(board: Board, split: str, place: Place | None, system: Listed, metrics:
         return [named(system), None, None, *cells, None, None, None, "for scale"]
     rank = Cell(place.best, place.range)
     status = Cell(system.status, tone=_TONES.get(system.status, ""))
-    return [named(system), rank, place.group, *cells, len(about.seeds), count(about.n_params), system.division, status]
+    parameters = None if about.n_params is None else count(about.n_params)
+    division = f"{system.division}, prompted" if system.prompted else system.division
+    return [named(system), rank, place.group, *cells, len(about.seeds), parameters, division, status]
 
 
 def entry_place(system: Listed) -> str:
@@ -209,8 +233,8 @@ def markdown(board: Board) -> str:
     text = ["# Leaderboard", *(f"**{note}**" for note in board.notes)]
     for split in reversed(EVALUATED_SPLITS):
         text += [f"## {split}", f"`{board.signatures[split]}`", ranking_grid(board, split).markdown()]
-        for division in DIVISIONS[1:]:
-            short = ranking_grid(board, split, division, [HEADLINE])
+        for view in board.views[1:]:
+            short = ranking_grid(board, split, view, [HEADLINE])
             short.notes = []
             text.append(short.markdown())
     text += ["## Paper", *(paper_grid(split).markdown() for split in reversed(EVALUATED_SPLITS))]
@@ -224,26 +248,29 @@ def markdown(board: Board) -> str:
 def board_csv(board: Board) -> str:
     """The board as CSV, one line for each system and split, at full precision; only entries have ranks."""
     head = ["split", "kind", "name", "label", "rank_best", "rank_worst", "tie_group", "division", "division_rank_best"]
-    head += ["division_rank_worst", "status", "seeds", "parameters", f"{HEADLINE}_low", f"{HEADLINE}_high"]
+    head += ["division_rank_worst", "status", "seeds", "parameters", *_PROMPTED_CSV]
+    head += [f"{HEADLINE}_low", f"{HEADLINE}_high"]
     head += [column for metric in METRICS for column in (metric, f"{metric}_sd")] + ["signature"]
     return csv_text(head, (row for split in board.splits for row in _csv_rows(board, split)))
 
 
 def _csv_rows(board: Board, split: str) -> Iterator[list[object]]:
-    within = {system.name: place for d in DIVISIONS[1:] for place, system in board.ranked(split, d)}
+    within = {system.name: place for d in DIVISIONS for place, system in board.ranked(split, d)}
     for place, system in lines(board, split, "all"):
         scores = [system.score(split, metric) if metric in system.shows else (None, None) for metric in METRICS]
-        cells: list[object] = [split, "scale", system.name, system.label, *[""] * 11]
+        cells: list[object] = [split, "scale", system.name, system.label, *[""] * (11 + len(_PROMPTED_CSV))]
         if place is not None and system.metadata is not None:
             own = within[system.name]
             cells = [split, "entry", system.name, system.label, place.best, place.worst, place.group, system.division]
-            cells += [own.best, own.worst, system.status, len(system.metadata.seeds), system.metadata.n_params]
+            about = system.metadata
+            cells += [own.best, own.worst, system.status, len(about.seeds), about.n_params]
+            cells += [getattr(about, name) for name in _PROMPTED_CSV]
             interval = board.comparisons[split].interval(place.system)
             cells += interval if board.public else rounded(interval)
         yield [*cells, *(value for pair in scores for value in pair), board.signatures[split]]
     for label, printed in paper.table2_rows():
         cells = [value for metric in METRICS for value in (printed[split].get(metric), None)]
-        yield [split, "reported, not re-scored", "", label, *[""] * 11, *cells, ""]
+        yield [split, "reported, not re-scored", "", label, *[""] * (11 + len(_PROMPTED_CSV)), *cells, ""]
 
 
 def slices_csv(board: Board) -> str:

@@ -96,6 +96,28 @@ def test_rows_for_scale_divisions_and_what_is_not_ranked(board: Board) -> None:
     assert "trained on val or test" in peeked.reasons[0]
 
 
+def test_prompted_systems_stand_apart(made: Path, splits: dict[str, Split], tmp_path: Path) -> None:
+    """Trained and prompted systems in one list without a word, or failures and prices that nobody sees."""
+    folder = Path(shutil.copytree(made, tmp_path / "submissions"))
+    about = {"uses_external_data": True, "external_data": "the web", "prompt": "zh/image (0123)", "n_params": None}
+    about |= {"provider": "own server", "unanswered_boxes": 0, "cost_per_1000_images": 1.25}
+    add_entry(folder, splits, "Asked", 0.6, **about)
+    board = gather(folder, splits)
+    assert [system.label for _, system in board.ranked("test", "prompted")] == ["Asked"]
+    assert "Asked" not in [system.label for _, system in board.ranked("test", "trained")]
+    text = markdown(board)
+    assert "test, prompted systems" in text
+    assert "0.00 % | 1.25" in text
+    assert "open, prompted" in text
+    rows = list(csv.DictReader(io.StringIO(board_csv(board))))
+    asked = next(row for row in rows if row["label"] == "Asked")
+    good = next(row for row in rows if row["label"] == "Good")
+    assert (asked["prompt"], asked["cost_per_1000_images"], asked["parameters"]) == ("zh/image (0123)", "1.25", "")
+    assert (good["prompt"], good["status"], good["seeds"]) == ("", "self-scored", "2")
+    write_board(board, tmp_path / "board", types=None)
+    assert "Asked" in (tmp_path / "board" / "test-prompted.html").read_text(encoding="utf-8")
+
+
 def test_only_what_is_new_is_scored(
     submissions: Path, splits: dict[str, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -244,6 +244,18 @@ def test_one_caption_everywhere_is_told(checker: Checker, entry: Path, splits: d
     assert "seed 1: 100% of the test boxes have the same caption" in report.notes
 
 
+def test_boxes_without_an_answer_are_those_with_an_empty_caption(
+    checker: Checker, splits: dict[str, Split], tmp_path: Path
+) -> None:
+    """Failures of a prompted model that its authors do not tell."""
+    about = {"uses_external_data": True, "external_data": "the web", "prompt": "zh (0123)", "provider": "own server"}
+    for said, expected in ((0, 0), (3, 1)):
+        entry = add_entry(tmp_path / str(said), splits, "Asked", 0.2, unanswered_boxes=said, **about)
+        problems = [problem for name, problem in checker.check(entry).failures if name == "predictions"]
+        assert len(problems) == expected, problems
+    assert "unanswered_boxes: got 3, but 0 captions are empty" in problems[0]
+
+
 def test_readme_and_date_follow_metadata(checker: Checker, entry: Path) -> None:
     """A page that says other things than the metadata that was checked."""
     (entry / "README.md").write_text("# the best <script>")

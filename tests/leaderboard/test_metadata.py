@@ -75,6 +75,34 @@ def test_all_problems_at_once_with_lines(tmp_path: Path) -> None:
         assert part in text
 
 
+PROMPTED = {"prompt": "zh (0123)", "provider": "own server", "unanswered_boxes": "3"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"n_params": ""}, "n_params: missing"),
+        ({"provider": "own server"}, "prompt: missing; provider"),
+        (PROMPTED, "uses_external_data: expected true"),
+        (PROMPTED | {"provider": "", "uses_external_data": "true", "external_data": "web"}, "provider: missing"),
+        (PROMPTED | {"unanswered_boxes": "", "uses_external_data": "true", "external_data": "web"}, "unanswered_boxes"),
+    ],
+)
+def test_trained_and_prompted_systems_tell_different_things(tmp_path: Path, changes: dict[str, str], part: str) -> None:
+    """A trained system without its size, or a prompted one that does not say how often its model failed."""
+    values = dict(line.split(": ", 1) for line in GOOD.splitlines()) | changes
+    [problem] = problems_of(tmp_path, "".join(f"{name}: {value}\n" for name, value in values.items()))
+    assert part in problem
+
+
+def test_a_prompted_system_needs_no_size(tmp_path: Path) -> None:
+    """A model behind a provider, whose size nobody knows, refused for that."""
+    more = PROMPTED | {"uses_external_data": "true", "external_data": "web", "n_params": "", "tokens_per_image": "12.5"}
+    values = dict(line.split(": ", 1) for line in GOOD.splitlines()) | more
+    metadata = read(tmp_path, "".join(f"{name}: {value}\n" for name, value in values.items()))
+    assert (metadata.n_params, metadata.unanswered_boxes, metadata.tokens_per_image) == (None, 3, 12.5)
+
+
 @pytest.mark.parametrize(
     ("line", "part"),
     [

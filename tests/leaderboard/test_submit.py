@@ -16,7 +16,7 @@ from benchmark.leaderboard import new_entry
 from benchmark.leaderboard.check import Checker
 from benchmark.leaderboard.entries import expected_files
 from benchmark.leaderboard.interview import Interview
-from benchmark.leaderboard.metadata import read_metadata, template
+from benchmark.leaderboard.metadata import Metadata, read_metadata, template
 from benchmark.predictions import write_predictions
 
 METADATA = """\
@@ -159,7 +159,8 @@ ANSWERS = {
     "uses_external_data": ["maybe", "no"],
     "pretrained_from": [""],
     "trained_on_val_or_test": ["n"],
-    "n_params": ["-1", "many", "71000000"],
+    "prompt": [""],
+    "n_params": ["-1", "many", "", "71000000"],
     "hardware": ["yes"],
     "gpu_hours": ["inf", "12.5"],
     "seeds": ["1", "1", "", "1", "2", ""],
@@ -195,7 +196,7 @@ def test_questions_and_answers_make_metadata(tmp_path: Path) -> None:
     interview = Interview(desk.ask, desk.show)
     interview.run()
     assert desk.left() == []
-    assert desk.refused == 14
+    assert desk.refused == 15
     path = tmp_path / "metadata.yaml"
     path.write_text(template(interview.answers))
     metadata = read_metadata(path)
@@ -212,6 +213,18 @@ def test_external_data_is_asked_for_where_it_is_used() -> None:
     interview.run()
     assert desk.left() == ["code_commit"]
     assert interview.answers["external_data"] == "LAION-5B"
+
+
+def test_a_prompted_system_is_asked_for_what_only_it_has() -> None:
+    """Metadata of a model behind a provider that is refused for its number of parameters, which nobody knows."""
+    told = {"prompt": ["zh (0123)"], "provider": ["", "own server"], "unanswered_boxes": ["-1", "0"], "n_params": [""]}
+    told |= {"tokens_per_image": [""], "cost_per_1000_images": ["1.5"]}
+    desk = Answers(ANSWERS | told | {"uses_external_data": ["yes"], "external_data": ["whatever"]})
+    interview = Interview(desk.ask, desk.show)
+    interview.run()
+    assert desk.left() == []
+    metadata = Metadata(**interview.answers)
+    assert (metadata.provider, metadata.unanswered_boxes, metadata.n_params) == ("own server", 0, None)
 
 
 def test_init_interactive_keeps_what_was_answered_when_interrupted(tmp_path: Path) -> None:

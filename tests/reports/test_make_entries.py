@@ -33,7 +33,8 @@ def stored(results: Path, splits: dict[str, Split], variant: str, seed: int) -> 
     for name in ("val", "test"):
         captions = splits[name].captions
         write_results(folder, splits[name], captions[turn:] + captions[:turn], ".gz")
-    (folder / "made_by.json").write_text(json.dumps({"command": f"train {variant} {seed}", "machine": "Linux x86_64"}))
+    command = {"command": f"train {variant} {seed}"} if variant != "no-image" else {}  # noted by `reproduce` alone
+    (folder / "made_by.json").write_text(json.dumps(command | {"machine": "Linux x86_64"}))
 
 
 def test_entries_pass_and_take_in_more_seeds(tmp_path: Path, splits: dict[str, Split]) -> None:
@@ -55,6 +56,7 @@ def test_entries_pass_and_take_in_more_seeds(tmp_path: Path, splits: dict[str, S
     assert make("2027-02-28") == first, "an entry keeps its day"
     both, blind = (read_metadata(path / "metadata.yaml") for path in first)
     assert (both.seeds, both.training_command) == ([1, 2], "train baseline 1\ntrain baseline 2")
+    assert blind.training_command == "python -m reference_model.train no-image --profile mini --seed 1"
     assert both.authors == [AUTHORS]
     assert (both.uses_external_data, blind.uses_external_data) == (True, False)
     assert both.n_params > blind.n_params > 0

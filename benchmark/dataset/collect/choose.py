@@ -100,10 +100,11 @@ def _read(
 def _without_lines(record: Record) -> Record:
     """The record with what later stages need of its lines, in place of the lines themselves."""
     reading = record.reading
-    boxes = (hull(line.corners, reading.width, reading.height) for line in reading.lines)
+    corners = (*(line.corners for line in reading.lines), *reading.others)
+    boxes = (hull(each, reading.width, reading.height) for each in corners)
     masks = array("i", [place for x1, y1, x2, y2 in boxes if x1 < x2 and y1 < y2 for place in (x1, y1, x2, y2)])
     contacts = tuple(kind for line in reading.lines for kind in contact_details(line.text))
-    return replace(record, reading=replace(reading, lines=()), masks=masks, contacts=contacts)
+    return replace(record, reading=replace(reading, lines=(), others=()), masks=masks, contacts=contacts)
 
 
 @dataclass(frozen=True)

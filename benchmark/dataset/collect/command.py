@@ -133,14 +133,20 @@ def explain_command(
     """
     from ...files import check_outputs, replace_when_complete
     from .account import drops_of
-    from .explain import drawing, table
+    from .explain import drawing, reason_of, table
     from .opening import open_seen
-    from .state import read_collection, read_kept
+    from .state import CAPTIONS, read_collection, read_kept
 
-    collection, kept = read_collection(work), read_kept(work, image)
+    collection, kept, drops = read_collection(work), read_kept(work, image), drops_of(work, image)
+    if kept is None:
+        if not drops:
+            raise InputError(f"no image {image!r:.80} in the collection; its ids stand in {work / CAPTIONS}")
+        for drop in drops:
+            cli.say(f"{image} was not read: {reason_of(drop)}")
+        return
     check_outputs({"--out": out}, [kept.product.path])
     reading = _readings_again(work, collection, kept.product, kept.sha256)
-    table(image, reading, kept.captions, drops_of(work, image)).show(cli.stdout)
+    table(image, reading, kept.captions, drops).show(cli.stdout)
     if reading.problem:
         cli.say(f"the picture cannot be used: {reading.problem}")
         return

@@ -28,6 +28,7 @@ class Facts:
         signature: everything that decided what is in the data set, as in `dataset.json`.
         guard: what the second look at masked pictures found, in words.
         reviewed: who reviewed which split and how much of it changed, in words; empty if nobody did.
+        before: text of the datasheet that was there before, whose answers to open questions are taken over.
     """
 
     name: str
@@ -36,23 +37,39 @@ class Facts:
     signature: Mapping[str, Any]
     guard: str
     reviewed: str = ""
+    before: str = ""
 
 
 def datasheet(facts: Facts) -> str:
     """The datasheet as Markdown."""
     open_questions: list[str] = []
     parts = [f"# Datasheet of {_plain(facts.name)}", "", "After Gebru et al., *Datasheets for datasets* (2018)."]
-    for heading, questions in _sections(facts).items():
+    sections = _sections(facts)
+    known = [question for questions in sections.values() for question, _ in questions]
+    for heading, questions in sections.items():
         parts += ["", f"## {heading}"]
-        for question, answer in questions:
+        for question, filled_in in questions:
+            answer = filled_in or _answer_before(facts.before, question, known)
             if not answer:
                 open_questions.append(f"{heading}: {question}")
-            parts += ["", f"**{question}** {answer or TO_ANSWER}"]
+            parts += ["", f"{_asked(question)} {answer or TO_ANSWER}"]
     parts += ["", "## What each stage passed on", "", funnel(facts.stages).markdown().rstrip()]
     parts += ["", "## Every reason", "", reasons(facts.stages).markdown().rstrip()]
     parts += ["", "## Open questions", ""]
     parts += [f"* {question}" for question in open_questions] or ["None."]
     return "\n".join(parts) + "\n"
+
+
+def _answer_before(before: str, question: str, known: Sequence[str]) -> str:
+    """What somebody has answered to a question in a datasheet of before, which may be several paragraphs."""
+    _, found, rest = before.partition(f"\n{_asked(question)}")
+    ends = [rest.find(f"\n{mark}") for mark in ("## ", *map(_asked, known))]
+    answer = rest[: min((end for end in ends if end >= 0), default=len(rest))].strip()
+    return answer if found and not answer.startswith(TO_ANSWER) else ""
+
+
+def _asked(question: str) -> str:
+    return f"**{question}**"
 
 
 def _sections(facts: Facts) -> dict[str, list[tuple[str, str]]]:

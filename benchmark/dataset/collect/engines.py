@@ -29,6 +29,10 @@ from .records import Box, Line
 NAMES = ("rapidocr", "v4", "faster-paddle")
 DEFAULT = "rapidocr"
 
+#: Longest side in pixels at which rapidocr reads; larger pictures are made small first, since its detector takes
+#: memory with their area. Text of the least height of a caption then has 70 pixels.
+MAX_SIDE = 2000
+
 #: An engine of another model generation, for the second reading.
 SECOND = "v4"
 
@@ -100,6 +104,7 @@ class _RapidOCR:
         self._paths = {setting: str(path) for setting, path in paths.items() if path is not None}
         self._settings = {
             "Global.text_score": 0.0,
+            "Global.max_side_len": MAX_SIDE,
             "Global.use_cls": False,
             "Global.return_word_box": True,
             "Global.return_single_char_box": True,

@@ -1,6 +1,6 @@
 """Why each line of one picture stayed or went: as a table and as a drawing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from PIL import Image, ImageDraw
 
@@ -8,7 +8,8 @@ from ...grid import Cell, Content, Grid, number
 from .geometry import hull
 from .records import WHOLE, Candidate, Drop, Reading
 
-KEPT, GONE = (30, 150, 70), (210, 50, 40)  # colours of lines that became captions, and of others
+#: Colours of lines that became captions, of other lines, and of what the second engine alone has found.
+KEPT, GONE, OTHER = (30, 150, 70), (210, 50, 40), (110, 110, 110)
 _TAG = 14  # pixels of a tag's height
 
 
@@ -49,6 +50,8 @@ def table(image_id: str, reading: Reading, captions: Sequence[Candidate], drops:
         _, top, _, bottom = hull(line.corners, reading.width, reading.height)
         cells: list[Content] = [Cell(line.text), number(line.score), number((bottom - top) / short, 3)]
         grid.add(str(i), *cells, Cell("-" if line.second is None else line.second), Cell(fate[i]))
+    if reading.others:
+        grid.notes.append(f"{len(reading.others)} more that the second engine alone has found are masked, too")
     for drop in drops:
         if drop.line == WHOLE:
             grid.notes.append(f"the picture went: {reason_of(drop)}")
@@ -56,11 +59,17 @@ def table(image_id: str, reading: Reading, captions: Sequence[Candidate], drops:
 
 
 def drawing(picture: Image.Image, reading: Reading, captions: Sequence[Candidate]) -> Image.Image:
-    """The picture with every line framed and numbered, green where a caption came of it, red elsewhere."""
+    """The picture with every line framed and numbered, green where a caption came of it, red elsewhere.
+
+    What the second engine alone has found is framed in grey: it is masked, and has no number.
+    """
     drawn = picture.convert("RGB")
     pen = ImageDraw.Draw(drawn)
     kept = {caption.line for caption in captions}
     width = max(1, min(drawn.size) // 250)
+    for other in reading.others:
+        outline = [(float(x), float(y)) for x, y in other]
+        pen.line([*outline, outline[0]], fill=OTHER, width=width)
     for i, line in enumerate(reading.lines):
         colour = KEPT if i in kept else GONE
         corners = [(float(x), float(y)) for x, y in line.corners]
@@ -72,21 +81,24 @@ def drawing(picture: Image.Image, reading: Reading, captions: Sequence[Candidate
     return drawn
 
 
-def contact_sheet(pictures: Sequence[tuple[str, Image.Image]], *, columns: int = 5, side: int = 220) -> Image.Image:
+def contact_sheet(pictures: Iterable[tuple[str, Image.Image]], *, columns: int = 5, side: int = 220) -> Image.Image:
     """Pictures side by side with their ids below.
 
     Args:
-        pictures: id and drawing of each.
+        pictures: id and drawing of each; no two of them are in memory at once.
         columns: pictures in a row.
         side: longest side of a picture on the sheet, in pixels.
     """
-    rows = -(-len(pictures) // columns)
+    thumbnails = []
+    for image_id, picture in pictures:
+        thumbnail = picture.copy()
+        thumbnail.thumbnail((side, side))
+        thumbnails.append((image_id, thumbnail))
+    rows = -(-len(thumbnails) // columns)
     cell = side + 8
     sheet = Image.new("RGB", (columns * cell + 8, max(1, rows) * (cell + _TAG + 4) + 8), "white")
     pen = ImageDraw.Draw(sheet)
-    for i, (image_id, picture) in enumerate(pictures):
-        thumbnail = picture.copy()
-        thumbnail.thumbnail((side, side))
+    for i, (image_id, thumbnail) in enumerate(thumbnails):
         x, y = 8 + (i % columns) * cell, 8 + (i // columns) * (cell + _TAG + 4)
         sheet.paste(thumbnail, (x, y))
         pen.text((x, y + side + 2), image_id[:34], fill=(60, 60, 60))

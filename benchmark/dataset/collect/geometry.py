@@ -14,6 +14,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Literal
 
+import numpy as np
+
 from .records import Box, Candidate, Line, Quadrilateral
 
 #: What stands between captions on one line, after NFKC; the last is what engines make of a vertical bar.
@@ -37,6 +39,9 @@ _MOST = 0.25
 
 #: What another line must share with a line to be read in its place, by area: of the smaller one, and of both together.
 _WITHIN, _SAME_PLACE = 0.5, 0.3
+
+#: A detection is covered by another one that has this share of its area.
+COVERED = 0.9
 
 #: A line that lies in another by less than this is cut to its characters inside.
 _WHOLE = 0.8
@@ -62,6 +67,20 @@ def hull(corners: Quadrilateral, width: int, height: int) -> tuple[int, int, int
         min(max(math.ceil(x2), 0), width),
         min(max(math.ceil(y2), 0), height),
     )
+
+
+def covered(box: tuple[int, int, int, int], others: np.ndarray) -> bool:
+    """Whether one of some boxes covers a box, but for a margin that an engine may leave and another not.
+
+    Args:
+        box: x1, y1, x2, y2 of `hull`; an empty one is covered.
+        others: boxes as rows, shape (n, 4).
+    """
+    x1, y1, x2, y2 = box
+    across = np.minimum(others[:, 2], x2) - np.maximum(others[:, 0], x1)
+    down = np.minimum(others[:, 3], y2) - np.maximum(others[:, 1], y1)
+    common = np.where((across > 0) & (down > 0), across * down, 0).max(initial=0)
+    return bool(common >= COVERED * (x2 - x1) * (y2 - y1))
 
 
 def shrunk(corners: Quadrilateral, margin: float) -> Box:

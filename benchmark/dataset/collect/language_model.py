@@ -10,6 +10,7 @@ Invariants:
 
 import hashlib
 import importlib
+import importlib.util
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -63,12 +64,49 @@ class LanguageModel(Protocol):
         ...
 
 
+def check_model(rules: Rules) -> None:
+    """Refuse a language model that cannot be there, without loading it, since it is needed after hours of reading.
+
+    Raises:
+        InputError: if its file, folder or package is missing.
+    """
+    kind, _, place = rules.language_model.partition(":")
+    path = Path(place)
+    if kind == "kenlm":
+        if not path.is_file():
+            raise InputError(f"language_model: {path} is no file, expected a model of KenLM over characters")
+        _find(
+            "kenlm",
+            "kenlm:FILE needs the package kenlm, which is not installed; try `pip install kenlm`, or "
+            "language_model=ngram",
+        )
+    if kind == "hf":
+        if not path.is_dir():
+            raise InputError(
+                f"language_model: {path} is no folder, expected one with a causal language model and its tokenizer "
+                "(the authors took uer/gpt2-chinese-cluecorpussmall); "
+                "try language_model=hf:FOLDER, or language_model=ngram lm_cut=share"
+            )
+        for name in ("torch", "transformers"):
+            _find(
+                name,
+                f"hf:FOLDER needs {name}, which is not installed; try `pip install 'caponimage[types]'`, or "
+                "language_model=ngram",
+            )
+
+
+def _find(package: str, missing: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise InputError(f"language_model: {missing}")
+
+
 def open_model(rules: Rules) -> LanguageModel | None:
     """The language model that rules name; None if they name none.
 
     Raises:
         InputError: if its file, folder or package is missing or cannot be used.
     """
+    check_model(rules)
     kind, _, place = rules.language_model.partition(":")
     if kind == "off":
         return None
@@ -186,22 +224,14 @@ class KenlmFile:
     """An n-gram model of KenLM over characters: mean natural log-probability of the characters and the end.
 
     Args:
-        path: file of the model, in ARPA or KenLM's own form, whose words are single characters.
+        path: file of the model, in ARPA or KenLM's own form, whose words are single characters; see `check_model`.
 
     Raises:
-        InputError: if the file cannot be used or the package is missing.
+        InputError: if the file cannot be used.
     """
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise InputError(f"language_model: {path} is no file, expected a model of KenLM over characters")
-        try:
-            kenlm: Any = importlib.import_module("kenlm")
-        except ModuleNotFoundError:
-            raise InputError(
-                "language_model: kenlm:FILE needs the package kenlm, which is not installed; "
-                "try `pip install kenlm`, or language_model=ngram"
-            ) from None
+        kenlm: Any = importlib.import_module("kenlm")
         try:
             self._model = kenlm.Model(str(path))
         except (OSError, RuntimeError) as error:
@@ -221,27 +251,16 @@ class CausalFolder:
     caption that is a single token has no such place: it scores 0.
 
     Args:
-        path: the folder, as `save_pretrained` makes it, tokenizer included.
+        path: the folder, as `save_pretrained` makes it, tokenizer included; see `check_model`.
 
     Raises:
-        InputError: if the folder cannot be used or a package is missing.
+        InputError: if the folder cannot be used.
     """
 
     def __init__(self, path: Path) -> None:
-        if not path.is_dir():
-            raise InputError(
-                f"language_model: {path} is no folder, expected one with a causal language model and its tokenizer "
-                "(the authors took uer/gpt2-chinese-cluecorpussmall); "
-                "try language_model=hf:FOLDER, or language_model=ngram lm_cut=share"
-            )
-        try:
-            import torch
-            from transformers import AutoModelForCausalLM, AutoTokenizer
-        except ModuleNotFoundError as error:
-            raise InputError(
-                f"language_model: hf:FOLDER needs {error.name}, which is not installed; "
-                "try `pip install 'caponimage[types]'`, or language_model=ngram"
-            ) from None
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
         options = {"local_files_only": True, "trust_remote_code": False}
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(str(path), **options)

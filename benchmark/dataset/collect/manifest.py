@@ -3,6 +3,8 @@
 Invariants:
 * no file is opened outside the folder of the pictures, whatever a table says: no `..`, no link that leads out of it;
 * ids are unique and safe as names of files; the order is theirs, so it does not depend on that of the input;
+* an id that no row asks for follows from the picture's place in the folder, so a picture that is added changes the id
+  of another one only if both have one name but for the ending, in one folder;
 * accounts close: every row of the table, and every picture of the folder, is a product or a drop with its place;
 * what is repaired or left empty is told, and counted.
 """
@@ -49,6 +51,9 @@ _WANTED = frozenset(name for names in _NAMES.values() for name in names)
 #: Further columns of img2dataset, which are not worth telling.
 _DOWNLOADED = {"error_message", "width", "height", "original_width", "original_height", "exif", "sha256", "md5"}
 
+#: Stands between the folders and the name of a picture in its id.
+_BETWEEN = "--"
+
 _MAX_ROWS = 20_000_000
 
 #: Kinds of repairs that are told one by one, such as names of columns, of which a table may hold any number.
@@ -57,11 +62,19 @@ _MAX_KINDS = 100
 
 @dataclass
 class _Found:
-    """A picture on its way to a product; `wanted` is the id that its row asks for."""
+    """A picture on its way to a product.
+
+    Attributes:
+        place: where it was told of.
+        path: the file.
+        name: the id that its place in the folder suggests; empty if none.
+        wanted: the id that its row asks for; empty if none.
+        texts: texts of its row.
+    """
 
     place: str
     path: Path
-    stem: str
+    name: str
     wanted: str
     texts: dict[str, str]
 
@@ -125,7 +138,7 @@ def read_manifest(
     account = _Account()
     if products is None:
         folder = _Folder(pictures or Path(), account)
-        found = [_Found(str(path), path, path.stem, "", {}) for path in folder.files]
+        found = [_Found(str(path), path, folder.name_of(path), "", {}) for path in folder.files]
         for picture in found:
             account.repair("pictures without a title", picture.place)
     else:
@@ -182,6 +195,15 @@ class _Folder:
         for path in self.files:
             found.setdefault(path.stem, []).append(path)
         return found
+
+    def name_of(self, path: Path) -> str:
+        """The id that a picture's place suggests: folders and name without ending, such as shop--0123; empty if none.
+
+        No two places have the same, but for endings: where hyphens would make it so, there is none.
+        """
+        parts = path.relative_to(self.real).with_suffix("").parts
+        unclear = any(_BETWEEN in part or part != part.strip("-") for part in parts)
+        return "" if unclear else _BETWEEN.join(parts)
 
     def _unreadable(self, error: OSError) -> None:
         self._account.repair("folders that cannot be read", str(error.filename))
@@ -241,7 +263,8 @@ def _listed(table: Path, folder: _Folder, account: _Account) -> Iterator[_Found]
         texts["attributes"] = _text("attributes", joined(values["attributes"]), row.place, account)
         if not texts["title"]:
             account.repair("rows without a title", row.place)
-        yield _Found(row.place, path, path.stem, told["image_id"], texts)
+        name = path.stem if downloaded else folder.name_of(path)  # keys of img2dataset are unique
+        yield _Found(row.place, path, name, told["image_id"], texts)
 
 
 def _first(row: SourceRow, names: tuple[str, ...]) -> Any:
@@ -275,22 +298,24 @@ def _once(found: list[_Found], account: _Account) -> Iterator[_Found]:
     for picture in found:
         size = picture.path.stat().st_size
         if picture.path in seen:
-            account.drop(picture.wanted or picture.stem, picture.place, "picture is in an earlier row, too")
+            account.drop(picture.wanted or picture.path.stem, picture.place, "picture is in an earlier row, too")
         elif size > MAX_BYTES:
-            account.drop(picture.wanted or picture.stem, picture.place, "picture has too many bytes", size, MAX_BYTES)
+            account.drop(
+                picture.wanted or picture.path.stem, picture.place, "picture has too many bytes", size, MAX_BYTES
+            )
         else:
             yield picture
         seen[picture.path] = picture.place
 
 
 def _with_ids(pictures: Iterator[_Found], account: _Account) -> Iterator[tuple[_Found, str]]:
-    """Give every picture its id: as asked for, else of its name, else of its bytes; ids that are asked for go first."""
+    """Give every picture its id: as asked for, else of its place, else of its bytes; ids asked for go first."""
     taken: set[str] = set()
     others: list[tuple[_Found, str]] = []
     for picture in pictures:
         wanted = picture.wanted
         if not wanted:
-            others.append((picture, picture.stem))
+            others.append((picture, picture.name))
         elif not is_image_id(wanted):
             others.append((picture, re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9_.\-]+", "-", wanted)).strip("-._")))
         elif wanted in taken:
@@ -306,7 +331,7 @@ def _with_ids(pictures: Iterator[_Found], account: _Account) -> Iterator[tuple[_
                 with picture.path.open("rb") as file:
                     image_id = f"sha256-{hashlib.file_digest(file, 'sha256').hexdigest()[:32]}"
             except OSError as error:
-                account.drop(picture.stem, picture.place, f"picture cannot be read ({error.strerror})")
+                account.drop(picture.path.stem, picture.place, f"picture cannot be read ({error.strerror})")
                 continue
         if image_id in taken:
             account.drop(image_id, picture.place, "picture has the bytes of another one")

@@ -18,7 +18,7 @@ MAX_TEXT = 1000
 
 #: Contact details by their kind, in texts after NFKC and without white space.
 _CONTACTS = {
-    "phone number": re.compile(r"(?<!\d)1[3-9]\d-?\d{4}-?\d{4}(?!\d)"),
+    "phone number": re.compile(r"(?<!\d)(?:\+?86-?)?1[3-9]\d-?\d{4}-?\d{4}(?!\d)"),
     "WeChat": re.compile(r"微信|wechat|weixin", re.IGNORECASE),
     "QQ": re.compile(r"(?<![a-z])QQ(?![a-z])", re.IGNORECASE),
     "web address": re.compile(r"https?|www\.", re.IGNORECASE),

@@ -11,17 +11,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...errors import DamagedError, InputError
 from ...files import replace_when_complete
 from .engines import Engine
-from .geometry import second_reading
+from .geometry import covered, hull, second_reading
 from .records import Line, Reading
 
 #: Version of what a shard holds, and of how it is made from what an engine reads.
 FORMAT = 1
+
+#: Least confidence of what only the second engine has found. Below it are shapes that it takes for a character: on
+#: real pictures without text, boxes of up to half the picture, which would be masked for nothing.
+LIKELY = 0.5
 
 _ADVICE = "delete it, and its pictures are read again"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -92,7 +97,9 @@ def reading_batches(folder: Path, engine: Engine, second: Engine | None = None) 
 
 
 def load_batch(batch: ReadingBatch) -> dict[str, Reading]:
-    """The readings of a batch, by the SHA-256 of each picture's bytes; a second reading fills `Line.second`.
+    """The readings of a batch, by the SHA-256 of each picture's bytes.
+
+    A second reading fills `Line.second`, and `Reading.others` with what it found beside these lines.
 
     Raises:
         DamagedError: if a file is not what was once written.
@@ -104,10 +111,20 @@ def load_batch(batch: ReadingBatch) -> dict[str, Reading]:
         for digest, other in _load(path, wanted - done).items():
             done.add(digest)
             if not other.problem:
-                first = readings[digest]
-                lines = tuple(replace(line, second=second_reading(line, other.lines)) for line in first.lines)
-                readings[digest] = replace(first, lines=lines)
+                readings[digest] = _with_second(readings[digest], other)
     return readings
+
+
+def _with_second(first: Reading, second: Reading) -> Reading:
+    width, height = first.width, first.height
+    boxes = np.array([hull(line.corners, width, height) for line in first.lines]).reshape(-1, 4)
+    others = tuple(
+        line.corners
+        for line in second.lines
+        if line.score >= LIKELY and not covered(hull(line.corners, width, height), boxes)
+    )
+    lines = tuple(replace(line, second=second_reading(line, second.lines)) for line in first.lines)
+    return replace(first, lines=lines, others=others)
 
 
 def load_readings(

@@ -87,11 +87,12 @@ class ProgressReport:
         if rate:
             told.append(rate)
         if progress.left:
-            told.append(f"about {_duration(progress.left)} left")
+            told.append(f"about {duration(progress.left)} left")
         note(", ".join(told))
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in words, in seconds, minutes or hours."""
     minutes = round(seconds / 60)
     if minutes < 2:
         return f"{seconds:.0f} seconds"

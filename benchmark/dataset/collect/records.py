@@ -68,6 +68,7 @@ class Reading:
         lines: every detection, low scores among them, in the engine's order.
         hash: perceptual hash of the picture without its texts, 64 bits.
         problem: why the picture cannot be used, in words; empty if it can.
+        others: corners of what the second engine alone has found, and probably is text: masked, and never a caption.
     """
 
     sha256: str
@@ -76,6 +77,7 @@ class Reading:
     lines: tuple[Line, ...] = ()
     hash: int = 0
     problem: str = ""
+    others: tuple[Quadrilateral, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,8 @@ class Record:
         product: its row of the manifest.
         reading: what was read on it.
         captions: its candidates that are left, in reading order.
-        masks: x1, y1, x2, y2 in whole pixels of the box around each line's corners, one after the other: what must not
-            be seen. Empty until lines are chosen.
+        masks: x1, y1, x2, y2 in whole pixels of the box around the corners of each detection of both engines, one after
+            the other: what must not be seen. Empty until lines are chosen.
         contacts: the kind of each contact detail on its lines. Empty until lines are chosen.
     """
 

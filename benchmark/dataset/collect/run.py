@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from rich.filesize import decimal
+
 from ... import cli
 from ...errors import InputError
 from ...files import check_outputs, replace_when_complete
@@ -30,12 +32,13 @@ from .explain import contact_sheet, drawing
 from .expressions import LABELS, read_expressions
 from .funnel import funnel_picture
 from .guard import MOST, look_again
+from .language_model import check_model
 from .manifest import read_manifest
 from .opening import open_seen
 from .pipeline import Collected, collect
 from .reading import Share, Summary, read_all
 from .reading_files import load_readings
-from .reading_progress import ProgressReport
+from .reading_progress import ProgressReport, duration
 from .records import Drop, Listing
 from .review.answers import digest_of, kept_answers
 from .review.stage import told
@@ -46,6 +49,9 @@ from .write import write_data_set
 
 #: Pictures that the guard reads again.
 GUARDED = 200
+
+#: Characters of a datasheet.
+_MAX_DATASHEET = 1 << 20
 
 #: Bytes of a stored PNG whose short side is 256 pixels, measured on real posters.
 _PNG_BYTES = 140_000
@@ -139,9 +145,7 @@ class CollectRun:
         self._check()
         products, unusable = read_manifest(self.pictures, self.table)
         if not products:
-            commonest = Counter(drop.reason for drop in unusable).most_common(5)
-            told = ", ".join(f"{reason} {n:,}" for reason, n in commonest) or "none"
-            raise InputError(f"no picture among what was given; the reasons: {told}")
+            raise InputError(f"no picture among what was given; the reasons: {_commonest(unusable)}")
         total = len(products)
         if self.at_most is not None:
             products, unusable = products[:: -(-total // self.at_most)], []
@@ -152,7 +156,14 @@ class CollectRun:
         lost: list[Drop] = []
         if self.annotations:
             readings, lost = annotated(products, self.annotations)
+            if self.at_most is not None:  # only these were asked about
+                known = {product.image_id for product in products}
+                lost = [drop for drop in lost if drop.image_id in known]
             products = [product for product in products if product.image_id in readings]
+            if not products:
+                raise InputError(
+                    f"{self.annotations}: no picture of those given is annotated in it; the reasons: {_commonest(lost)}"
+                )
             digests = {image_id: reading.sha256 for image_id, reading in readings.items()}
             summary = Summary(digests)
             chosen: Iterable[Chosen] = [choose(products, readings, 0.0, self.rules)]
@@ -170,8 +181,9 @@ class CollectRun:
             on_stage=cli.note,
         )
         self.work.mkdir(parents=True, exist_ok=True)
-        with replace_when_complete(self.work / "funnel.png") as partial:
-            funnel_picture(found.account.stages).save(partial, format="PNG")
+        if self.at_most is None:
+            with replace_when_complete(self.work / "funnel.png") as partial:
+                funnel_picture(found.account.stages).save(partial, format="PNG")
         funnel(found.account.stages).show(cli.stdout)
         if not found.n_images:
             self._give_up(found, summary, products, total)
@@ -205,6 +217,11 @@ class CollectRun:
             problems.append(
                 f"--second {self.second}: is the first engine, too, so it would prove nothing; take another"
             )
+        if self.second and self.annotations:  # it looks at masked pictures, at the end
+            try:
+                open_engine(self.second)
+            except InputError as error:
+                problems += [f"{problem}; or --second none" for problem in error.problems]
         if not is_data_set_name(self.name):
             problems.append(f"--name: got {self.name!r:.110}, expected at most 100 characters without / and \\")
         given = [self.pictures, self.table, Path(self.annotations.partition(":")[2]) if self.annotations else None]
@@ -212,6 +229,7 @@ class CollectRun:
             lambda: check_outputs({"--out": self.out, "--work": self.work}, given),
             lambda: assign_splits([], [], self.shares),
             lambda: read_expressions(self.rules.lexicon),
+            lambda: None if self.share else check_model(self.rules),
         ):
             try:
                 check()
@@ -266,11 +284,7 @@ class CollectRun:
         if found.reviewed is not None:
             cli.note(told(found.reviewed))
         guarded = self._guard(found)
-        filled_in = self.out / "DATASHEET.md"
-        if filled_in.is_file():
-            kept = self.work / "DATASHEET.before.md"
-            shutil.copyfile(filled_in, kept)
-            cli.note(f"the datasheet that was there is kept as {kept}; take over from it what you have answered")
+        before = self._datasheet_before()
         cli.note(f"writing {found.n_images:,} pictures")
         write_data_set(
             self.out,
@@ -280,7 +294,7 @@ class CollectRun:
             jobs=self.jobs,
             fill=self.rules.fill,
             signature=signed,
-            extra=lambda folder: self._write_papers(folder, found, signed, guarded),
+            extra=lambda folder: self._write_papers(folder, found, signed, guarded, before),
         )
         sizes = ", ".join(f"{name} {len(records):,}" for name, records in found.splits.items())
         cli.say(
@@ -288,10 +302,23 @@ class CollectRun:
             f"`python -m benchmark.dataset explain {self.work} ID`"
         )
 
-    def _write_papers(self, folder: Path, found: Collected, signed: Mapping[str, Any], guarded: str) -> None:
+    def _datasheet_before(self) -> str:
+        """Keep the datasheet that is there, which somebody may have filled in; returns its text."""
+        there = self.out / "DATASHEET.md"
+        if not there.is_file():
+            return ""
+        kept = self.work / "DATASHEET.before.md"
+        shutil.copyfile(there, kept)
+        cli.note(f"answers to open questions of the datasheet are taken over; as it was, it is kept as {kept}")
+        with kept.open(encoding="utf-8", errors="replace") as file:
+            return file.read(_MAX_DATASHEET)
+
+    def _write_papers(
+        self, folder: Path, found: Collected, signed: Mapping[str, Any], guarded: str, before: str
+    ) -> None:
         """Write the papers that go with the data set into its folder."""
         reviewed = "" if found.reviewed is None else told(found.reviewed)
-        facts = Facts(self.name, found.splits, found.account.stages, signed, guarded, reviewed)
+        facts = Facts(self.name, found.splits, found.account.stages, signed, guarded, reviewed, before)
         (folder / "DATASHEET.md").write_text(datasheet(facts), encoding="utf-8")
         licences = Counter(record.product.licence for records in found.splits.values() for record in records)
         content = croissant(
@@ -336,13 +363,14 @@ class CollectRun:
             readings, _ = annotated(products, self.annotations)
         else:
             wanted = set(summary.digests.values())
-            readings = summary.by_image(load_readings(self.work, open_engine(self.engine), wanted=wanted))
+            second = open_engine(self.second) if self.second else None
+            readings = summary.by_image(load_readings(self.work, open_engine(self.engine), second, wanted))
         captions = {r.image_id: r.captions for records in found.splits.values() for r in records}
-        drawn = [
+        drawn = (
             (p.image_id, drawing(open_seen(p.path), readings[p.image_id], captions.get(p.image_id, ())))
             for p in products
             if not readings[p.image_id].problem
-        ]
+        )
         sheet = self.work / "contact_sheet.png"
         with replace_when_complete(sheet) as partial:
             contact_sheet(drawn).save(partial, format="PNG")
@@ -350,14 +378,19 @@ class CollectRun:
         size = images * _PNG_BYTES * (self.side / 256) ** 2
         if summary.read:  # counted for each engine, as is the work that the whole would be
             readers = 2 if self.second else 1
-            hours = summary.seconds / summary.read * readers * total / 3600
-            time = f"reading all {total:,} would take about {hours:.1f} h here"
+            time = duration(summary.seconds / summary.read * readers * total)
+            time = f"reading all {total:,} would take about {time} here"
         else:
             time = f"nothing was read anew, so the time for all {total:,} is not known"
         cli.say(
-            f"looked at {len(products):,} pictures; {time}, and about {images:,.0f} images about {size / 1e9:.2f} GB; "
+            f"looked at {len(products):,} pictures; {time}, and about {images:,.0f} images about {decimal(int(size))}; "
             f"look at {sheet}"
         )
+
+
+def _commonest(drops: list[Drop]) -> str:
+    """The commonest reasons with their numbers, in words."""
+    return ", ".join(f"{reason} {n:,}" for reason, n in Counter(d.reason for d in drops).most_common(5)) or "none"
 
 
 def _in_full(place: str) -> str:

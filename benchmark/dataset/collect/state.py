@@ -185,21 +185,15 @@ def read_collection(folder: Path) -> Collection:
         raise DamagedError(f"{path}: not that of a collection ({error!s:.160}); run collect again") from None
 
 
-def read_kept(folder: Path, image_id: str) -> Kept:
-    """One product of a collection, with what became of it.
+def read_kept(folder: Path, image_id: str) -> Kept | None:
+    """One product of a collection, with what became of it; None if there is no product with this id.
 
     Raises:
-        InputError: if there is no such image.
         DamagedError: if the file is damaged.
     """
     table = _table(folder)
-    rows = table.filter(pc.equal(table["image_id"], image_id))
-    if not rows.num_rows:
-        raise InputError(
-            f"no image {image_id!r:.80} in the collection; its {table.num_rows:,} ids stand in {folder / CAPTIONS}"
-        )
-    (kept,) = _products(folder, rows.slice(0, 1))
-    return kept
+    found = _products(folder, table.filter(pc.equal(table["image_id"], image_id)).slice(0, 1))
+    return found[0] if found else None
 
 
 def splits_of(folder: Path) -> list[str]:

@@ -2,8 +2,8 @@
 
 Invariants:
 * text was read at the picture's full size, and only what is stored is made small, since small text is misread;
-* `masked_boxes` covers every detection, captions or not, by the box around its unshrunk corners, so a picture that a
-  model is given does not show the answer;
+* `masked_boxes` covers every detection, captions or not, and what the second engine alone has found, by the box around
+  its unshrunk corners, so a picture that a model is given does not show the answer;
 * the folder appears complete or not at all.
 """
 
@@ -99,7 +99,7 @@ def _memory_told() -> Iterator[None]:
 
 
 def masks(record: Record) -> list[tuple[int, int, int, int]]:
-    """What must not be seen on an image's picture: x1, y1, x2, y2 of the boxes around all of its lines, in pixels."""
+    """What must not be seen on a picture: x1, y1, x2, y2 of the boxes around all texts found on it, in pixels."""
     places = iter(record.masks)
     return list(zip(places, places, places, places, strict=True))
 

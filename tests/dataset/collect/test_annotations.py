@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.dataset.collect.annotations import FORMS, collected, match, read_annotations
-from benchmark.dataset.collect.annotations.collected import IGNORED, box, quadrilateral
+from benchmark.dataset.collect.annotations.collected import IGNORED, Marked, box, quadrilateral
 from benchmark.dataset.collect.records import Drop, Line, Listing, Quadrilateral
 from benchmark.errors import InputError
 
@@ -22,8 +22,8 @@ UPRIGHT = ((10.0, 20.0), (110.0, 20.0), (110.0, 50.0), (10.0, 50.0))
 
 def read(path: Path, form: str) -> tuple[dict[str, tuple[Line, ...]], list[Drop], list[str]]:
     told: list[str] = []
-    lines, drops = read_annotations(path, form, tell=told.append)
-    return lines, drops, told
+    marked, drops = read_annotations(path, form, tell=told.append)
+    return {name: each.lines for name, each in marked.items()}, drops, told
 
 
 def write(path: Path, content: Any) -> Path:
@@ -236,9 +236,8 @@ def product(path: str) -> Listing:
 
 def test_matching_by_name_then_without_ending_then_by_folder() -> None:
     """Lines of one picture put on another of the same name."""
-    line = (Line("好", 1.0, UPRIGHT),)
-    keys = ["a.jpg", "b", "x/c.jpg", "y/c.jpg", "d.png", "TB.jpg", "lost.jpg", "e.jpg"]
-    known = dict.fromkeys(keys, line)
+    keys = ["a.jpg", "b", "x/c.jpg", "y/c.jpg", "d.png", "TB.jpg", "lost.jpg", "e.jpg", "2/f.jpg", "image_id:by-id.jpg"]
+    known = dict.fromkeys(keys, Marked((Line("好", 1.0, UPRIGHT),)))
     paths = [
         "a.jpg",
         "a.png",
@@ -250,14 +249,29 @@ def test_matching_by_name_then_without_ending_then_by_folder() -> None:
         "TB.jpg.jpg",
         "1/e.jpg",
         "2/e.jpg",
+        "1/f.jpg",
+        "2/f.jpg",
+        "by/id.jpg",
+        "other/id.jpg",
     ]
     matched, drops = match([product(path) for path in paths], known)
-    assert set(matched) == {"a.jpg", "b.webp", "in-x-c.jpg", "in-y-c.jpg", "d.jpg", "TB.jpg.jpg"}
+    assert set(matched) == {
+        "a.jpg",
+        "b.webp",
+        "in-x-c.jpg",
+        "in-y-c.jpg",
+        "d.jpg",
+        "TB.jpg.jpg",
+        "2-f.jpg",
+        "by-id.jpg",
+    }
     assert {(drop.image_id, drop.reason) for drop in drops} == {
         ("a.png", "picture has no annotations"),
         ("z-c.jpg", "several annotated pictures have this name"),
         ("1-e.jpg", "annotations may belong to several pictures"),
         ("2-e.jpg", "annotations may belong to several pictures"),
+        ("1-f.jpg", "picture has no annotations"),
+        ("other-id.jpg", "picture has no annotations"),
         ("lost.jpg", "no picture for these annotations"),
     }
 

@@ -168,7 +168,7 @@ def test_kenlm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_text("model")
     monkeypatch.setitem(sys.modules, "kenlm", None)
     with pytest.raises(InputError, match="not installed; try `pip install kenlm`"):
-        KenlmFile(path)
+        open_model(parse([f"language_model=kenlm:{path}"]))
 
     class Model:
         def __init__(self, path: str) -> None:

@@ -74,6 +74,7 @@ def test_a_dry_run_writes_no_data_set(pictures: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert not out.exists()
     assert Image.open(f"{out}.work/contact_sheet.png").width > 1000
+    assert not Path(f"{out}.work/funnel.png").exists()  # that of a whole run may be there
 
 
 def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
@@ -116,6 +117,57 @@ def test_annotations_stand_in_for_reading(pictures: Path, tmp_path: Path) -> Non
     assert first["boxes"][0] == pytest.approx([10 / 120, 10 / 90, 60 / 120, 30 / 90])
     told = run("explain", f"{out}.work", "shoe-0", "--out", tmp_path / "x.png", log=log)
     assert "caption 透气鞋一" in told.stdout, told.stderr
+    lost = run("explain", f"{out}.work", "broken", log=log)
+    assert lost.returncode == 0, lost.stderr
+    assert "broken was not read: manifest: picture has no annotations" in re.sub(r"\s+", " ", lost.stdout)
+
+
+def test_annotations_of_a_picture_made_small(pictures: Path, tmp_path: Path) -> None:
+    """Boxes of Label Studio in per cent of the small picture that was uploaded, put on the large one as pixels."""
+
+    def regions(i: int, width: int, height: int) -> list[dict[str, Any]]:
+        size = {"original_width": width, "original_height": height}
+        places = [
+            {"x": 10, "y": 10, "width": 50, "height": 20, "rotation": 0},
+            {"x": 20, "y": 50, "width": 60, "height": 20},
+        ]
+        texts = ["防滑", "透气鞋"]
+        return [
+            {"id": f"{n}", **size, "value": place | {"text": texts[n] + "一二三四五六七八九十"[i]}}
+            for n, place in enumerate(places)
+        ]
+
+    tasks = [
+        {"data": {"image": f"/data/{i}.jpg", "image_id": f"shoe-{i}"}, "annotations": [{"result": regions(i, 60, 45)}]}
+        for i in range(9)
+    ]
+    tasks += [{"data": {"image": "shoe-9.png"}, "annotations": [{"result": regions(9, 60, 90)}]}]
+    tasks += [{"data": {"image": "/data/x.jpg", "image_id": "nobody"}, "annotations": [{"result": regions(9, 60, 45)}]}]
+    export = tmp_path / "export.json"
+    export.write_text(json.dumps(tasks), encoding="utf-8")
+    out, log = tmp_path / "mine", tmp_path / "log"
+    done = run(
+        *("collect", "--pictures", pictures, "--annotations", f"label-studio:{export}", "-o", out, "--second", "none"),
+        *settings("language_model=off", "near_duplicates=-1"),
+        log=log,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = {row["image_id"]: row for split in open_dataset(str(out)).values() for row in split.rows()}
+    assert sorted(rows) == [f"shoe-{i}" for i in range(9)]
+    assert rows["shoe-0"]["boxes"] == [pytest.approx([0.1, 0.1, 0.6, 0.3]), pytest.approx([0.2, 0.5, 0.8, 0.7])]
+    told = run("explain", f"{out}.work", "shoe-9", log=log, folder=tmp_path)
+    assert "annotated at 60 x 90 pixels" in re.sub(r"\s+", " ", told.stdout)
+    nobody = run("explain", f"{out}.work", "image_id:nobody", log=log)
+    assert "no picture for these annotations" in re.sub(r"\s+", " ", nobody.stdout)
+    none = run("collect", "--pictures", pictures, "--annotations", f"table:{_empty(tmp_path)}", "-o", out, log=log)
+    assert none.returncode == 2
+    assert "is annotated in it" in re.sub(r"\s+", " ", none.stderr)
+
+
+def _empty(folder: Path) -> Path:
+    path = folder / "none.csv"
+    path.write_text("image,x1,y1,x2,y2,text\nother.png,1,1,20,20,好\n", encoding="utf-8")
+    return path
 
 
 def answers_to(questions: dict[str, Any], reviewer: str, **changes: str) -> dict[str, Any]:
@@ -278,8 +330,9 @@ def test_places_that_would_destroy_something_are_refused_before_reading(pictures
         assert refused.returncode == 2
         assert "Traceback" not in refused.stderr
     late = ["--name", "a/b", "--split", "train=0.5", "--set", "lexicon=none.txt", "--second", "fake_engine:first"]
+    late += ["--set", "language_model=kenlm:none.arpa"]
     refused = run("collect", "--pictures", pictures, "-o", out, *ENGINES, *settings(*RULES), *late, log=log)
-    for word in ("--name", "train", "none.txt", "--second"):
+    for word in ("--name", "train", "none.txt", "none.arpa", "--second"):
         assert word in refused.stderr
     assert log.read_text() == ""
     assert not out.exists()
@@ -302,6 +355,9 @@ def test_answers_in_a_datasheet_are_kept(pictures: Path, tmp_path: Path) -> None
     out, log = tmp_path / "mine", tmp_path / "log"
     command = ["collect", "--pictures", pictures, "-o", out, *ENGINES, *settings(*RULES)]
     assert run(*command, log=log).returncode == 0
-    (out / "DATASHEET.md").write_text("Who created it? We.", encoding="utf-8")
+    asked = "**Who created it, and on behalf of whom?**"
+    mine = (out / "DATASHEET.md").read_text(encoding="utf-8").replace(f"{asked} **TO ANSWER**", f"{asked} We.")
+    (out / "DATASHEET.md").write_text(mine + "A note.", encoding="utf-8")
     assert run(*command, log=log).returncode == 0
-    assert (tmp_path / "mine.work" / "DATASHEET.before.md").read_text(encoding="utf-8") == "Who created it? We."
+    assert (tmp_path / "mine.work" / "DATASHEET.before.md").read_text(encoding="utf-8") == mine + "A note."
+    assert f"{asked} We." in (out / "DATASHEET.md").read_text(encoding="utf-8")

@@ -205,12 +205,13 @@ def test_what_a_working_folder_keeps_is_checked(products: list[Listing], tmp_pat
     write_state(tmp_path, Collection(ASKED, {"side": 100}), products, digests, found.read, found.splits)
     assert read_collection(tmp_path).second == "v4"
     record = next(iter(found.splits.values()))[0]
-    kept = read_kept(tmp_path, record.image_id)
+    kept, dropped = read_kept(tmp_path, record.image_id), read_kept(tmp_path, "p00")
+    assert kept is not None
+    assert dropped is not None
     assert kept.product == record.product
     assert [(c.line, c.text) for c in kept.captions] == [(c.line, c.text) for c in record.captions]
-    assert read_kept(tmp_path, "p00").split is None
-    with pytest.raises(InputError, match="no image 'p99'"):
-        read_kept(tmp_path, "p99")
+    assert dropped.split is None
+    assert read_kept(tmp_path, "p99") is None
     (tmp_path / "captions.parquet").write_bytes(b"PAR1")
     with pytest.raises(DamagedError, match="run collect again"):
         read_kept(tmp_path, "p00")
@@ -235,6 +236,33 @@ def test_the_datasheet_fills_in_what_is_known_and_lists_the_rest(products: list[
     assert text.count("**TO ANSWER**") == text.split("## Open questions")[1].count("\n* ")
     assert "For what purpose was the data set created?" in text.split("## Open questions")[1]
     assert "Under which licence" not in text.split("## Open questions")[1]
+
+
+def test_answers_of_people_stay_in_the_datasheet(products: list[Listing]) -> None:
+    """A datasheet that people have filled in, and that the next run asks again; an answer that ends too early."""
+    found = collected(products, readings_of(products))
+    facts = Facts("shop", found.splits, found.account.stages, {}, "")
+    empty = datasheet(facts)
+    asked = "**For what purpose was the data set created?**"
+    answer = "To study captions.\n\nAnd, **to be honest**, since we had to.\n\n* a list"
+    filled = empty.replace(f"{asked} **TO ANSWER**", f"{asked} {answer}").replace("1 images", "999 images")
+    again = datasheet(replace(facts, before=filled))
+    assert f"{asked} {answer}\n\n**Who created it" in again
+    assert again.count("**TO ANSWER**") == empty.count("**TO ANSWER**") - 1
+    assert "For what purpose" not in again.split("## Open questions")[1]
+    assert "999 images" not in again
+    assert datasheet(replace(facts, before="anything")) == empty
+
+
+def test_what_the_second_engine_alone_finds_is_masked(products: list[Listing]) -> None:
+    """A text that only the second engine has seen, left visible to models and to reviewers of the drawing."""
+    read = readings_of(products)["p01"]
+    alone = replace(read, others=(((5.0, 300.0), (90.0, 300.0), (90.0, 330.0), (5.0, 330.0)),))
+    records = [next(iter(collected([products[1]], {"p01": r}).splits.values()))[0] for r in (read, alone)]
+    assert records[0].captions == records[1].captions
+    assert [*records[1].masks] == [*records[0].masks, 5, 300, 90, 330]
+    drawn = np.asarray(drawing(Image.new("RGB", (300, 400), "white"), alone, ()))
+    assert (drawn[300, 10:80] == (110, 110, 110)).all()
 
 
 def test_drawings_show_each_line(products: list[Listing]) -> None:

@@ -64,12 +64,32 @@ def test_a_folder_alone(tmp_path: Path) -> None:
     )
     found, drops, told = read(folder)
     assert not drops
-    assert [p.image_id for p in found if not p.image_id.startswith("sha256-")] == ["a", "b"]
+    assert [p.image_id for p in found if not p.image_id.startswith("sha256-")] == ["a", "b", "x--1", "y--1"]
     assert len(found) == 5
     assert all(product.title == "" for product in found)
     assert any("pictures without a title: 5" in sentence for sentence in told)
     assert any("no pictures, left out: 2" in sentence for sentence in told)
     assert read(folder)[0] == found
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.text("ab-.", min_size=1, max_size=4), min_size=1, max_size=3), min_size=2, max_size=5, unique_by=str
+    )
+)
+def test_a_new_picture_changes_no_id(tmp_path_factory: pytest.TempPathFactory, places: list[list[str]]) -> None:
+    """A picture added in another folder, with any name, moved an older one to another id, and so to another split."""
+    folder = tmp_path_factory.mktemp("shop")
+    before: dict[Path, str] = {}
+    for place in places:
+        path = folder.joinpath("x", *(f"f{part}" for part in place[:-1]), f"p{place[-1]}.jpg")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(str(path).encode())
+        now = {product.path: product.image_id for product in read(folder)[0]}
+        assert before.items() <= now.items()
+        before = now
+    assert len(before) == len(places)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
@@ -88,7 +108,7 @@ def test_a_table_in_every_form(tmp_path: Path, suffix: str) -> None:
     assert not told
     assert found == [
         Listing("a", folder.resolve() / "a.jpg", "台灯"),
-        Listing("b", folder.resolve() / "deep" / "b.jpg", "保温杯", "容量:500毫升", "杯", licence="own"),
+        Listing("deep--b", folder.resolve() / "deep" / "b.jpg", "保温杯", "容量:500毫升", "杯", licence="own"),
     ]
     assert read(None, table(folder / f"here{suffix}", [{"path": "a.jpg"}]))[0][0].image_id == "a"
 

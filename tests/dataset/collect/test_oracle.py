@@ -132,6 +132,7 @@ def test_every_drop_can_be_explained(made: Made) -> None:
     rows = random.Random(1).sample(drops.to_pylist(), 100)
     for row in rows:
         kept = read_kept(work, row["image_id"])
+        assert kept is not None
         told = drops_of(work, row["image_id"])
         assert row["reason"] in {drop.reason for drop in told}
         if row["line"] != WHOLE:

@@ -24,6 +24,7 @@ from PIL import Image
 from benchmark.dataset.collect.account import Account
 from benchmark.dataset.collect.choose import choose_all
 from benchmark.dataset.collect.engines import open_engine
+from benchmark.dataset.collect.geometry import covered, hull
 from benchmark.dataset.collect.reading import (
     LAUNCHERS,
     SHARD,
@@ -34,7 +35,7 @@ from benchmark.dataset.collect.reading import (
 )
 from benchmark.dataset.collect.reading_files import load_readings
 from benchmark.dataset.collect.reading_progress import Progress
-from benchmark.dataset.collect.records import Listing, Reading
+from benchmark.dataset.collect.records import Line, Listing, Reading
 from benchmark.dataset.collect.rules import parse
 from benchmark.errors import DamagedError, InputError
 from benchmark.integrity import sha256_of
@@ -114,6 +115,24 @@ def test_a_second_engine_costs_only_itself(tmp_path: Path, log: Path) -> None:
     assert {entry.split()[0] for entry in reads(log)} == {"other"}
     for reading in loaded(tmp_path).values():
         assert reading.lines[0].second == reading.lines[0].text
+
+
+def test_what_only_the_second_engine_finds_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that the first engine has missed, left visible; a shape taken for text that hides half the picture."""
+    [product] = draw(tmp_path / "pictures", 1)
+    known, _ = fake_engine.first().read(np.asarray(Image.open(product.path)))
+    corner = ((1.0, 1.0), (9.0, 1.0), (9.0, 5.0), (1.0, 5.0))
+    nearly = tuple((x + 0.2, y) for x, y in known.corners)
+    sure, unsure = Line("好", 0.9, corner), Line("日", 0.3, tuple((x + 40, y + 30) for x, y in corner))
+    monkeypatch.setattr(
+        fake_engine.FakeEngine, "read", lambda self, _: [known] if self.name == "fake" else [known, sure, unsure]
+    )
+    read_all([product], tmp_path, FIRST, second=SECOND, jobs=1)
+    (found,) = loaded(tmp_path).values()
+    assert found.others == (corner,)
+    assert covered(hull(nearly, 60, 40), np.array([hull(known.corners, 60, 40)]))
+    (alone,) = load_readings(tmp_path, open_engine(FIRST)).values()
+    assert alone.others == ()
 
 
 def test_another_key_is_another_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,10 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from ....cli import note
-from ....errors import InputError
-from ..records import WHOLE, Drop, Line, Listing
+from ....errors import InputError, printable
+from ..records import WHOLE, Drop, Listing
 from . import coco, label_studio, paddleocr, quadrilaterals, table
-from .collected import STAGE, Annotated
+from .collected import BY_ID, STAGE, Annotated, Marked
 
 #: Form of file -> its reader.
 FORMS: dict[str, Callable[[Path, Annotated], None]] = {
@@ -26,7 +26,7 @@ FORMS: dict[str, Callable[[Path, Annotated], None]] = {
 
 def read_annotations(
     path: Path, form: str, *, tell: Callable[[str], None] = note
-) -> tuple[dict[str, tuple[Line, ...]], list[Drop]]:
+) -> tuple[dict[str, Marked], list[Drop]]:
     """Read a file or folder of annotations.
 
     Args:
@@ -35,7 +35,7 @@ def read_annotations(
         tell: receives a sentence for each kind of repair, with its count.
 
     Returns:
-        For each picture, by its name in the file, its lines; a text to be masked without being a caption is
+        What is annotated on each picture, by its name in the file; a text to be masked without being a caption is
         `collected.IGNORED`. And a drop, by that name, for each picture with a box that cannot be used: it could not be
         masked.
 
@@ -52,32 +52,32 @@ def read_annotations(
     return collected.finish(path, tell)
 
 
-def match(
-    products: Iterable[Listing], annotations: Mapping[str, tuple[Line, ...]]
-) -> tuple[dict[str, tuple[Line, ...]], list[Drop]]:
-    """Find the lines of each product's picture: by its name, else by its name without the ending.
+def match(products: Iterable[Listing], annotations: Mapping[str, Marked]) -> tuple[dict[str, Marked], list[Drop]]:
+    """Find what is annotated on each product's picture: by its id, by its name, else by its name without the ending.
 
-    Where several annotated pictures have one name, the folders before it, as far as they are told, must be the same.
+    Where several pictures, annotated ones or products, have one name, the folders before it, as far as they are told,
+    must be the same.
 
     Returns:
-        Lines by image id, and a drop for each product without lines of its own, and for each annotated picture that is
-        no product's.
+        What is annotated by image id, and a drop for each product without annotations of its own, and for each
+        annotated picture that is no product's.
     """
     names, stems = _grouped(annotations, lambda key: key.name), _grouped(annotations, lambda key: key.stem)
-    matched: dict[str, tuple[Line, ...]] = {}
+    matched: dict[str, Marked] = {}
     drops: list[Drop] = []
     owned: set[str] = set()
     left = list(products)
-    ways: list[Callable[[Path], list[str]]] = [
-        lambda path: names.get(path.name, []),
-        lambda path: names.get(path.stem, []),
-        lambda path: stems.get(path.stem, []),
+    ways: list[Callable[[Listing], list[str]]] = [
+        lambda product: [key for key in (BY_ID + product.image_id,) if key in annotations],
+        lambda product: names.get(product.path.name, []),
+        lambda product: names.get(product.path.stem, []),
+        lambda product: stems.get(product.path.stem, []),
     ]
     for way in ways:
         claims: dict[str, list[Listing]] = {}
         rest = []
         for product in left:
-            found = _nearest(product.path, [key for key in way(product.path) if key not in owned])
+            found = _nearest(product.path, [key for key in way(product) if key not in owned])
             if len(found) > 1:
                 reason = "several annotated pictures have this name"
                 drops.append(Drop(STAGE, product.image_id, WHOLE, "; ".join(found[:3]), reason))
@@ -86,6 +86,11 @@ def match(
             else:
                 rest.append(product)
         for key, several in claims.items():
+            if len(several) > 1:
+                there = [product for product in several if _is_there(product.path, key)]
+                if len(there) == 1:
+                    rest += [product for product in several if product not in there]
+                    several = there
             if len(several) == 1:
                 matched[several[0].image_id] = annotations[key]
             else:
@@ -95,7 +100,9 @@ def match(
         left = rest
     drops += [Drop(STAGE, product.image_id, WHOLE, "", "picture has no annotations") for product in left]
     drops += [
-        Drop(STAGE, key, WHOLE, "", "no picture for these annotations") for key in annotations if key not in owned
+        Drop(STAGE, printable(key), WHOLE, "", "no picture for these annotations")
+        for key in annotations
+        if key not in owned
     ]
     return matched, drops
 
@@ -116,3 +123,9 @@ def _nearest(path: Path, keys: list[str]) -> list[str]:
     agree = [key for key in keys if not folders[key] or parents[-len(folders[key]) :] == folders[key]]
     most = max((len(folders[key]) for key in agree), default=0)
     return [key for key in agree if len(folders[key]) == most] or keys
+
+
+def _is_there(path: Path, key: str) -> bool:
+    """Whether the folders of a key are told, and a path lies in them."""
+    folders = PurePosixPath(key).parent.parts
+    return bool(folders) and path.parent.parts[-len(folders) :] == folders

@@ -29,7 +29,9 @@ def read(path: Path, collected: Annotated) -> None:
         elif key in names:
             collected.problem(f"{place}: id {key!r:.80} is used twice")
         else:
-            names[key] = collected.picture(image.get("file_name"), place)
+            names[key] = name = collected.picture(image.get("file_name"), place)
+            if name is not None:
+                collected.size(name, image.get("width"), image.get("height"))
     for i, annotation in enumerate(annotations):
         place = f"{path}: annotations[{i}]"
         key = annotation.get("image_id") if isinstance(annotation, dict) else None
@@ -37,8 +39,8 @@ def read(path: Path, collected: Annotated) -> None:
             collected.problem(f"{place}: got {annotation!r:.80}, expected an object with `image_id` and `bbox`")
         elif key not in names:
             collected.repair("annotations of images that are not listed, left out", place)
-        elif (name := names[key]) is not None:
-            collected.add(name, _text(annotation), _points(annotation), place, ignored=annotation.get("ignore") == 1)
+        elif (picture := names[key]) is not None:
+            collected.add(picture, _text(annotation), _points(annotation), place, ignored=annotation.get("ignore") == 1)
 
 
 def _text(annotation: dict[str, Any]) -> Any:

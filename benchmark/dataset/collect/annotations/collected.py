@@ -4,14 +4,15 @@ Invariants:
 * nothing is trusted: texts and coordinates may be anything, and numbers of lines are bounded;
 * every text of a picture gets a quadrilateral, which is masked, or the picture goes: a text left visible would tell the
   answer. So a text that is missing or must be ignored is kept as `IGNORED`, which no rule takes as a caption;
-* corners run clockwise from the upper left, whichever way the annotators went.
+* corners run clockwise from the upper left, whichever way the annotators went, and all of a picture are pixels of one
+  size of it.
 """
 
 import math
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ....errors import InputError, printable
 from ...schema import text_problem
@@ -31,11 +32,29 @@ MAX_PROBLEMS = 20
 _MAX_NAME = 1024
 
 
+#: Stands before the name of a picture that is the id of a product, not the name of a file.
+BY_ID = "image_id:"
+
+
+class Marked(NamedTuple):
+    """What is annotated on one picture.
+
+    Attributes:
+        lines: its texts.
+        size: width and height, in pixels, of the picture that was annotated; None if the file does not tell. The
+            product's may be another size of it.
+    """
+
+    lines: tuple[Line, ...]
+    size: tuple[int, int] | None = None
+
+
 class Annotated:
     """The lines of all pictures of a file, its problems, and what was repaired."""
 
     def __init__(self) -> None:
         self._lines: dict[str, list[Line]] = {}
+        self._sizes: dict[str, tuple[int, int]] = {}
         self._refused: dict[str, tuple[str, str]] = {}  # picture -> reason, place
         self._problems: list[str] = []
         self._repairs: Counter[str] = Counter()
@@ -49,6 +68,12 @@ class Annotated:
         key = name.replace("\\", "/").removeprefix("./")
         self._lines.setdefault(key, [])
         return key
+
+    def size(self, picture: str, width: Any, height: Any) -> tuple[int, int] | None:
+        """Note the size in pixels of the picture that was annotated; of several sizes the first, which is returned."""
+        if all(isinstance(side, int) and 1 <= side <= MAX_COORDINATE for side in (width, height)):
+            self._sizes.setdefault(picture, (width, height))
+        return self._sizes.get(picture)
 
     def add(self, picture: str, text: Any, points: Any, place: str, *, ignored: bool = False) -> None:
         """Add a line of text.
@@ -93,8 +118,8 @@ class Annotated:
         if len(self._problems) >= MAX_PROBLEMS:
             raise InputError(*self._problems, "there may be more problems behind these")
 
-    def finish(self, path: Path, tell: Callable[[str], None]) -> tuple[dict[str, tuple[Line, ...]], list[Drop]]:
-        """The lines by picture, and the pictures that go.
+    def finish(self, path: Path, tell: Callable[[str], None]) -> tuple[dict[str, Marked], list[Drop]]:
+        """What is annotated by picture, and the pictures that go.
 
         Raises:
             InputError: if there were problems, or nothing was found.
@@ -105,7 +130,11 @@ class Annotated:
             raise InputError(f"{path}: no picture in it, expected annotations of at least one")
         for what, n in sorted(self._repairs.items()):
             tell(f"{what}: {n:,}, first at {self._first[what]}")
-        kept = {name: tuple(lines) for name, lines in self._lines.items() if name not in self._refused}
+        kept = {
+            name: Marked(tuple(lines), self._sizes.get(name))
+            for name, lines in self._lines.items()
+            if name not in self._refused
+        }
         return kept, [
             Drop(STAGE, printable(name), WHOLE, place, reason) for name, (reason, place) in self._refused.items()
         ]

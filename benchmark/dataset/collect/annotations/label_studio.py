@@ -3,7 +3,8 @@
 A region is one or several results with the same `id`: one tells the place (`rectanglelabels`, `rectangle`,
 `polygonlabels`, `polygon`; in per cent of `original_width` and `original_height`), and a `textarea` the text. A
 rectangle may be turned by `rotation` degrees around its upper left corner. Of several annotations of a task, the last
-that was not cancelled counts; predictions are no annotations.
+that was not cancelled counts; predictions are no annotations. A task with an `image_id` among its data, as those of
+`review export` have, belongs to that product, whatever its picture is named.
 """
 
 import math
@@ -14,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ....errors import InputError
 from ..tables import read_json
-from .collected import Annotated
+from .collected import BY_ID, Annotated
 
 #: Keys of the picture in the data of a task, in the templates of the tool.
 PICTURES = ("image", "ocr", "img", "picture")
@@ -32,7 +33,9 @@ def read(path: Path, collected: Annotated) -> None:
             collected.problem(f"{place}: no `data` and `annotations`; export as JSON, not as JSON-MIN")
             continue
         address = next((data[key] for key in PICTURES if isinstance(data.get(key), str)), None)
-        if (picture := collected.picture(_name(address), place)) is None:
+        image_id = data.get("image_id")
+        name = BY_ID + image_id if isinstance(image_id, str) and image_id else _name(address)
+        if (picture := collected.picture(name, place)) is None:
             continue
         done = [each for each in task["annotations"] if isinstance(each, dict) and not each.get("was_cancelled")]
         if not done:
@@ -63,7 +66,8 @@ def _add_regions(results: Any, picture: str, place: str, collected: Annotated) -
             continue  # an answer about the whole picture, or a relation between regions
         corners, texts = regions.get(result["id"], (None, []))
         if "points" in value or "width" in value:
-            corners = _corners(value, result.get("original_width"), result.get("original_height")) or "none"
+            sides = result.get("original_width"), result.get("original_height")
+            corners = _scaled(_corners(value, *sides), sides, collected.size(picture, *sides)) or "none"
         text = value.get("text")
         texts += [each for each in (text if isinstance(text, list) else [text]) if isinstance(each, str)]
         regions[result["id"]] = corners, texts
@@ -72,6 +76,18 @@ def _add_regions(results: Any, picture: str, place: str, collected: Annotated) -
             collected.repair("texts without a region, left out", place)
         else:
             collected.add(picture, " ".join(texts), corners, place)
+
+
+def _scaled(
+    corners: list[tuple[float, float]] | None, sides: tuple[Any, Any], size: tuple[int, int] | None
+) -> list[tuple[float, float]] | None:
+    """Corners on a picture of these sides, in pixels of the size of the picture that counts."""
+    if corners is None or size is None or size == sides:
+        return corners
+    try:
+        return [(x / sides[0] * size[0], y / sides[1] * size[1]) for x, y in corners]
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+        return None
 
 
 def _corners(value: dict[str, Any], width: Any, height: Any) -> list[tuple[float, float]] | None:
