@@ -10,7 +10,7 @@ EXTRAS = {
     "types": ("sentence_transformers", "sklearn", "torch", "transformers"),
     "train": ("safetensors", "tensorboard", "torch", "torchvision"),
     "reports": ("matplotlib", "pandas"),
-    "vlm": ("inspect_ai", "openai"),
+    "vlm": ("inspect_ai", "openai", "openpyxl"),
 }
 
 

@@ -1,8 +1,8 @@
-"""`python -m benchmark.vlm VERB`: caption a split with a vision-language model, and read predictions out of a log."""
+"""`python -m benchmark.vlm VERB`: caption a split with a vision-language model, here or in another harness."""
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,29 +10,15 @@ from .. import cli
 from ..errors import InputError
 from ..files import check_outputs, is_stream
 from ..shell import quoted
-
-if TYPE_CHECKING:
-    from ..dataset.store import Split
-    from .logs import Replies
-    from .session import Prices
+from . import options
+from .harness.command import harness_command, import_command
 
 app = cli.group()
 
 
 @app.callback()
 def main() -> None:
-    """Caption a split with a vision-language model, and read predictions out of a log. Needs the extra `vlm`."""
-
-
-_Output = Annotated[Path, cli.to_file("preds.jsonl", "-o", "--output", help="Prediction file to write (- is stdout).")]
-_AllowMissing = Annotated[
-    bool, typer.Option("--allow-missing", help="Write an empty caption for each box without an answer.")
-]
-_Price = Annotated[str | None, typer.Option(help="Prices of a million tokens, such as `in=0.5,out=2`.")]
-_MetadataDraft = Annotated[
-    Path | None,
-    cli.to_file("metadata.yaml", "--metadata", help="Also write a draft of the metadata that `submit` needs."),
-]
+    """Caption a split with a vision-language model, here or in another harness. Needs the extra `vlm`."""
 
 
 @app.command("run")
@@ -40,34 +26,26 @@ def run_command(
     model: Annotated[
         str, typer.Option(help="Model by Inspect's name (`openai/gpt-4o`), or with --base-url by the server's.")
     ],
-    output: _Output,
+    output: options.Output,
     base_url: Annotated[
         str | None, typer.Option(help="Address of an OpenAI-compatible server; its key is in $ENDPOINT_API_KEY.")
     ] = None,
     data: cli.Data = None,
     split: cli.SplitName = "test",
-    limit: Annotated[int | None, typer.Option(help="Number of images to ask for, the first ones.", min=1)] = None,
-    prompt: Annotated[str, typer.Option(help="Texts of the prompt: zh, en, or a TOML file.")] = "zh",
-    unit: Annotated[str, typer.Option(help="One request for each: image or box.")] = "image",
-    coordinates: Annotated[
-        str, typer.Option(help="How places are told: thousand, ratio, pixel, marks, or one of these with `+marks`.")
-    ] = "thousand+marks",
-    length: Annotated[bool, typer.Option(help="Tell how many characters a box holds.")] = True,
-    neighbours: Annotated[
-        bool, typer.Option("--neighbours", help="With --unit box: tell the places of the other boxes.")
-    ] = False,
-    without: Annotated[
-        str, typer.Option(help="Inputs to leave out, joined by commas: image, text, location.", show_default=False)
-    ] = "",
-    shots: Annotated[int, typer.Option(help="Examples from the train split.")] = 0,
-    seed: Annotated[int, typer.Option(help="Seed with which these are drawn.")] = 1,
-    structured: Annotated[
-        bool, typer.Option("--structured", help="Have the server allow nothing but the expected JSON.")
-    ] = False,
-    price: _Price = None,
+    limit: options.Limit = None,
+    prompt: options.PromptTexts = "zh",
+    unit: options.Unit = "image",
+    coordinates: options.Coordinates = "thousand+marks",
+    length: options.Length = True,
+    neighbours: options.Neighbours = False,
+    without: options.Without = "",
+    shots: options.Shots = 0,
+    seed: options.Seed = 1,
+    structured: options.Structured = False,
+    price: options.Price = None,
     max_cost: Annotated[float | None, typer.Option(help="Most that this run may cost; needs --price.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Most tokens that this run may use.", min=1)] = None,
-    reply_tokens: Annotated[int, typer.Option(help="Longest reply in tokens, thoughts included.", min=1)] = 4096,
+    reply_tokens: options.ReplyTokens = 4096,
     temperature: Annotated[float, typer.Option(help="Temperature of sampling.", min=0)] = 0.0,
     connections: Annotated[int, typer.Option(help="Requests at a time.", min=1)] = 8,
     retries: Annotated[int, typer.Option(help="New attempts after an error of the server.", min=0)] = 6,
@@ -75,8 +53,8 @@ def run_command(
     work: Annotated[
         Path | None, typer.Option(help="Folder of replies and logs. [default: FILE.vlm beside the output]")
     ] = None,
-    allow_missing: _AllowMissing = False,
-    metadata: _MetadataDraft = None,
+    allow_missing: options.AllowMissing = False,
+    metadata: options.MetadataDraft = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and ask for nothing.")] = False,
 ) -> None:
     r"""Ask a model for the captions of a split; the same command goes on where it was stopped.
@@ -120,31 +98,32 @@ def run_command(
         return
 
     from .logs import read_replies
+    from .outputs import deliver
     from .run import ask, open_model
 
     session = Session(planned.requests, planned.of_one, prices, max_cost or math.inf, max_tokens or math.inf)
-    options = {
+    asking = {
         "max_tokens": reply_tokens, "temperature": temperature, "max_connections": connections,
         "max_samples": connections, "max_retries": retries, "timeout": timeout,
     }  # fmt: skip
     task = {"data": data, "split": split, "images": limit, "prompt": prompt, **told}
-    log = ask(task, open_model(model, base_url), session, work, **options)
+    log = ask(task, open_model(model, base_url), session, work, **asking)
     cli.note(f"log: {log} (`inspect view --log-dir {quoted(log.parent)}` shows it)")
     if session.stopped:
         cli.note(f"stopped asking: {session.stopped}")
     _, replies = read_replies(log, data)
     again = "run the same command again to ask for them"
-    _write(output, opened, replies, prices, again, allow_missing=allow_missing, metadata=metadata)
+    deliver(output, opened, replies, prices, again, allow_missing=allow_missing, metadata=metadata)
 
 
 @app.command("export")
 def export_command(
     log: Annotated[Path, typer.Argument(help="Log of the task `caponimage/caption`, a file .eval.")],
-    output: _Output,
+    output: options.Output,
     data: Annotated[str | None, typer.Option(help="Data set folder, or mini. [default: that of the run]")] = None,
-    price: _Price = None,
-    allow_missing: _AllowMissing = False,
-    metadata: _MetadataDraft = None,
+    price: options.Price = None,
+    allow_missing: options.AllowMissing = False,
+    metadata: options.MetadataDraft = None,
 ) -> None:
     """Make predictions of a log: its replies are read again, and nothing is asked.
 
@@ -154,46 +133,18 @@ def export_command(
         python -m benchmark.vlm export run.eval --data DIR -o preds.jsonl --metadata metadata.yaml
     """
     from .logs import read_replies
+    from .outputs import deliver
     from .plan import prices_from
 
     check_outputs({"--output": output, "--metadata": metadata}, [log])
     opened, replies = read_replies(log, data)
     prices = prices_from(price or "in=0,out=0")
     again = "ask for them by the command that made the log"
-    _write(output, opened, replies, prices, again, allow_missing=allow_missing, metadata=metadata)
+    deliver(output, opened, replies, prices, again, allow_missing=allow_missing, metadata=metadata)
 
 
-def _write(
-    output: Path,
-    split: "Split",
-    replies: "Replies",
-    prices: "Prices",
-    again: str,
-    *,
-    allow_missing: bool,
-    metadata: Path | None,
-) -> None:
-    """Write predictions and what is to be known of them, or list the boxes that have no caption."""
-    from .outputs import write_about, write_captions, write_metadata
-
-    unanswered = len(replies.unanswered)
-    if unanswered and not allow_missing:
-        raise InputError(
-            f"{unanswered:,} of {len(replies.asked):,} boxes have no caption, so {output} was not written; "
-            f"{again}, or write empty captions with --allow-missing",
-            *replies.unanswered_lines(),
-        )
-    about = replies.describe(prices)
-    if metadata:
-        write_metadata(metadata, about)
-    write_captions(output, split, replies.captions, replies.asked)
-    beside = write_about(output, about)
-    cli.note(f"{len(replies.asked):,} boxes, {unanswered:,} without an answer" + (f"; {beside}" if beside else ""))
-    if len(replies.asked) < split.n_boxes:
-        cli.note(f"{output} has some boxes of the split, so it cannot be scored or submitted")
-    elif str(output) != "-":
-        where = f"--data {quoted(split.directory)} --split {split.name}"
-        cli.say(f"wrote {output}; then: python -m benchmark.score {quoted(output)} {where}")
+app.command("harness")(harness_command)
+app.command("import")(import_command)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """From a log of Inspect to predictions: replies are read again, so a better parser needs no new requests."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +11,9 @@ from inspect_ai.log import EvalLog, EvalSample, read_eval_log, read_eval_log_sam
 from ..dataset import open_split
 from ..dataset.store import Split
 from ..errors import InputError
+from .replies import Replies
 from .reply import Failure, UnusableReplyError
 from .scorer import read_output
-from .session import Prices
 
 #: The line of a traceback that names an error, and characters of it that are shown.
 _CAUSE = re.compile(r"^(?!.*RetryError)[\w.]*Error: (.+)$", re.MULTILINE)
@@ -22,71 +21,28 @@ _ERROR = 200
 
 
 @dataclass
-class Replies:
+class LoggedReplies(Replies):
     """What the replies of a log give.
 
     Attributes:
         header: what the log says of the run.
-        captions: one for each box of the split; None if it has none.
-        failures: reason for each request without captions, and its boxes by index in the split.
-        errors: what the engine said of requests without a reply.
-        asked: boxes of the split that were asked for.
-        tokens_in, tokens_out: tokens of all attempts that led to these replies, also of unusable ones and earlier runs.
     """
 
-    header: EvalLog
-    captions: list[str | None]
-    failures: dict[str, tuple[Failure, list[int]]] = field(default_factory=dict)
-    errors: dict[str, str] = field(default_factory=dict)
-    asked: list[int] = field(default_factory=list)
-    tokens_in: int = 0
-    tokens_out: int = 0
+    header: EvalLog = field(kw_only=True)
 
     @property
     def about(self) -> dict[str, Any]:
-        """What the task said of itself; see `task.about_task`."""
-        return self.header.eval.metadata or {}
-
-    @property
-    def unanswered(self) -> list[int]:
-        """Boxes that were asked for and have no caption."""
-        return [box for box in self.asked if self.captions[box] is None]
-
-    def failed_boxes(self) -> dict[str, int]:
-        """Number of boxes without a caption, by reason."""
-        count: Counter[str] = Counter()
-        for failure, boxes in self.failures.values():
-            count[failure.value] += len(boxes)
-        return dict(count.most_common())
-
-    def unanswered_lines(self, most: int = 20) -> list[str]:
-        """A line for each request without captions, and the number of those that are not shown."""
-        lines = [
-            f"{request}: {len(boxes)} boxes, {failure.value}"
-            + (f" ({error})" if (error := self.errors.get(request)) else "")
-            for request, (failure, boxes) in self.failures.items()
-        ]
-        return lines[:most] + ([f"and {len(lines) - most:,} more requests"] if len(lines) > most else [])
-
-    def describe(self, prices: Prices) -> dict[str, Any]:
-        """What a reader of the predictions must know of how they came about."""
+        """What the task said of itself; see `request.about_requests`."""
         run = self.header.eval
         config = run.model_generate_config.model_dump(exclude_none=True)
         plan = self.header.plan.config.model_dump(exclude_none=True)
         return {
-            "format": "caponimage-vlm/1",
             "model": run.model,
             "base_url": run.model_base_url,
             "date": str(run.created)[:10],
             "inspect": run.packages.get("inspect_ai", ""),
-            **self.about,
+            **(run.metadata or {}),
             "parameters": {**plan, **config},
-            "boxes": len(self.asked),
-            "unanswered": len(self.unanswered),
-            "failures": self.failed_boxes(),
-            "tokens": {"in": self.tokens_in, "out": self.tokens_out},
-            "prices_per_million": {"in": prices.into, "out": prices.out},
-            "price": prices.of(self.tokens_in, self.tokens_out),
         }
 
 
@@ -108,7 +64,7 @@ def read_header(path: Path) -> EvalLog:
     return header
 
 
-def read_replies(path: Path, data: str | None) -> tuple[Split, Replies]:
+def read_replies(path: Path, data: str | None) -> tuple[Split, LoggedReplies]:
     """Read all replies of a log, and the captions in them.
 
     Args:
@@ -126,7 +82,7 @@ def read_replies(path: Path, data: str | None) -> tuple[Split, Replies]:
             f"{path} is of other data: split {about['split']!r} of {about['data']!r} with fingerprint "
             f"{about['fingerprint'][:12]}, got {split.fingerprint.hexdigest()[:12]} of {split.dataset!r}; try --data"
         )
-    replies = Replies(header, [None] * split.n_boxes)
+    replies = LoggedReplies([None] * split.n_boxes, header=header)
     for sample in _samples(path):
         _read_sample(sample, split, replies)
     replies.asked.sort()

@@ -10,15 +10,63 @@ from typing import Any
 
 import orjson
 
+from .. import cli
 from ..dataset.store import Split
 from ..errors import InputError
 from ..files import is_stream, replace_when_complete
 from ..predictions import write_predictions
+from ..shell import quoted
+from .replies import Replies
+from .session import Prices
 
 
 def about_path(output: Path) -> Path:
     """The file beside predictions that says how they came about."""
     return output.with_name(f"{output.name}.about.json")
+
+
+def deliver(
+    output: Path,
+    split: Split,
+    replies: Replies,
+    prices: Prices,
+    again: str,
+    *,
+    allow_missing: bool,
+    metadata: Path | None,
+) -> None:
+    """Write predictions and what is to be known of them, or list the boxes that have no caption.
+
+    Args:
+        output: prediction file to write.
+        split: split of the captions.
+        replies: captions and failures.
+        prices: prices of tokens.
+        again: what to do about boxes without a caption.
+        allow_missing: whether they are written as empty captions.
+        metadata: file for a draft of an entry's metadata.
+
+    Raises:
+        InputError: if boxes have no caption and that is not allowed.
+    """
+    unanswered = len(replies.unanswered)
+    if unanswered and not allow_missing:
+        raise InputError(
+            f"{unanswered:,} of {len(replies.asked):,} boxes have no caption, so {output} was not written; "
+            f"{again}, or write empty captions with --allow-missing",
+            *replies.unanswered_lines(),
+        )
+    about = replies.describe(prices)
+    if metadata:
+        write_metadata(metadata, about)
+    write_captions(output, split, replies.captions, replies.asked)
+    beside = write_about(output, about)
+    cli.note(f"{len(replies.asked):,} boxes, {unanswered:,} without an answer" + (f"; {beside}" if beside else ""))
+    if len(replies.asked) < split.n_boxes:
+        cli.note(f"{output} has some boxes of the split, so it cannot be scored or submitted")
+    elif str(output) != "-":
+        where = f"--data {quoted(split.directory)} --split {split.name}"
+        cli.say(f"wrote {output}; then: python -m benchmark.score {quoted(output)} {where}")
 
 
 def write_captions(output: Path, split: Split, captions: Sequence[str | None], asked: Sequence[int]) -> None:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -21,6 +22,7 @@ from ..dataset.hidden import hidden_picture, hidden_row
 from ..dataset.schema import AnnotationRow
 from ..dataset.store import Split
 from ..errors import InputError
+from ..version import __version__
 from .prompt import Prompt
 
 #: Rows that are read at a time, and how often that many are kept: requests come about in order.
@@ -76,6 +78,16 @@ def requests(split: Split, prompt: Prompt, images: int | None = None) -> list[Ca
         else:
             asked += [CaptionRequest(f"{image_id}#{box}", image, image_id, (box,)) for box in boxes]
     return asked
+
+
+def known(split: Split, asked: CaptionRequest) -> dict[str, Any]:
+    """What a score of a request is made of: its boxes, and if the split has them their references and aspect ratios."""
+    about: dict[str, Any] = {"image": asked.image, "image_id": asked.image_id, "boxes": list(asked.boxes)}
+    if split.has_references:
+        first = int(split.offsets[asked.image])
+        about["references"] = [split.captions[first + box] for box in asked.boxes]
+        about["aspect_ratios"] = [float(split.aspect_ratios[first + box]) for box in asked.boxes]
+    return about
 
 
 class Writer:
@@ -195,6 +207,22 @@ class Writer:
             aspect = float(self._aspects[int(self.split.offsets[asked.image]) + box])
             line += texts["length"].format(characters=characters(aspect))
         return line
+
+
+def about_requests(writer: Writer) -> dict[str, Any]:
+    """What must be kept of requests so that their replies become predictions: data, split and prompt."""
+    split, prompt = writer.split, writer.prompt
+    return {
+        "caponimage": __version__,
+        "data": split.dataset,
+        "split": split.name,
+        "fingerprint": split.fingerprint.hexdigest(),
+        "prompt": prompt.id,
+        "prompt_hash": prompt.hash,
+        "unit": prompt.settings.unit,
+        "coordinates": prompt.settings.coordinates,
+        "examples": writer.example_ids,
+    }
 
 
 def characters(aspect_ratio: float) -> int:

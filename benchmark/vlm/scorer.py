@@ -9,18 +9,13 @@ Surprising facts of Inspect that this module works around:
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from inspect_ai.model import ModelOutput
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
 from ..metrics import HEADLINE, METRICS
-from ..metrics.corpus import Corpus
-from ..scoring.evaluation import Evaluation
+from .corpus import corpus_scores, failure_share
 from .reply import Failure, UnusableReplyError, read_reply
-
-#: The scores of the last list of captions: every metric is called with the same one.
-_last: tuple[object, dict[str, float]] = ((), {})
 
 
 def read_output(output: ModelOutput, boxes: Sequence[int]) -> list[str]:
@@ -34,29 +29,13 @@ def read_output(output: ModelOutput, boxes: Sequence[int]) -> list[str]:
     return read_reply(output.completion, boxes, stop_reason=output.stop_reason)
 
 
-def scores_of(scores: Sequence[SampleScore]) -> dict[str, float]:
-    """All metrics of the captions of some requests, in table scale; boxes without a caption count as empty captions.
+def _about(scores: Sequence[SampleScore]) -> list[Mapping[str, Any]]:
+    return [score.score.metadata or {} for score in scores]
 
-    The images may be some of a split, and boxes some of an image: what is scored is what is there.
-    """
-    global _last
-    boxes: dict[tuple[int, int], tuple[str, str, float]] = {}
-    for score in scores:
-        about: Mapping[str, Any] = score.score.metadata or {}
-        captions = about.get("captions") or [""] * len(about.get("boxes", ()))
-        if about.get("references"):
-            rest = zip(captions, about["references"], about["aspect_ratios"], strict=True)
-            boxes |= {(about["image"], box): of for box, of in zip(about["boxes"], rest, strict=True)}
-    key = tuple(sorted(boxes.items()))
-    if not key:
-        return {}
-    if _last[0] != key:
-        images = np.array([image for (image, _), _ in key])
-        offsets = np.flatnonzero(np.diff(images, prepend=-1, append=images[-1] + 1))
-        predictions, references, aspect_ratios = zip(*(of for _, of in key), strict=True)
-        corpus = Corpus.from_captions(predictions=predictions, references=references, offsets=offsets)
-        _last = (key, Evaluation(corpus, np.array(aspect_ratios)).scores)
-    return _last[1]
+
+def scores_of(scores: Sequence[SampleScore]) -> dict[str, float]:
+    """All metrics of the captions of some requests, see `corpus_scores`."""
+    return corpus_scores(_about(scores))
 
 
 def _metric(name: str, key: str) -> Callable[[], Metric]:
@@ -80,9 +59,7 @@ def failures() -> Metric:
     """The share of boxes that have no caption, in percent."""
 
     def compute(scores: list[SampleScore]) -> float:
-        about = [score.score.metadata or {} for score in scores]
-        boxes = sum(len(one.get("boxes", ())) for one in about)
-        return 100 * sum(len(one.get("boxes", ())) for one in about if not one.get("captions")) / max(1, boxes)
+        return failure_share(_about(scores))
 
     return compute
 

@@ -7,7 +7,6 @@ Invariants:
 """
 
 from itertools import count
-from typing import Any
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -31,10 +30,9 @@ from inspect_ai.util import JSONSchema
 
 from ..dataset import open_dataset, open_split
 from ..dataset.store import Split
-from ..version import __version__
 from .prompt import Prompt, read_prompt, settings_from
 from .reply import Failure, UnusableReplyError
-from .request import CaptionRequest, Turn, Writer, requests
+from .request import CaptionRequest, Turn, Writer, about_requests, known, requests
 from .scorer import captions_scorer, failures, read_output
 from .session import current
 
@@ -94,33 +92,12 @@ def caption(
         fail_on_error=False,
         score_on_error=True,
         version=VERSION,
-        metadata=about_task(writer),
+        metadata=about_requests(writer),
     )
 
 
-def about_task(writer: Writer) -> dict[str, Any]:
-    """What a log must say for its replies to become predictions: data, split and prompt."""
-    split, prompt = writer.split, writer.prompt
-    return {
-        "caponimage": __version__,
-        "data": split.dataset,
-        "split": split.name,
-        "fingerprint": split.fingerprint.hexdigest(),
-        "prompt": prompt.id,
-        "prompt_hash": prompt.hash,
-        "unit": prompt.settings.unit,
-        "coordinates": prompt.settings.coordinates,
-        "examples": writer.example_ids,
-    }
-
-
 def _sample(split: Split, asked: CaptionRequest) -> Sample:
-    first = int(split.offsets[asked.image])
-    places = [first + box for box in asked.boxes]
-    metadata: dict[str, Any] = {"image": asked.image, "image_id": asked.image_id, "boxes": list(asked.boxes)}
-    if split.has_references:
-        metadata["references"] = [split.captions[at] for at in places]
-        metadata["aspect_ratios"] = [float(split.aspect_ratios[at]) for at in places]
+    metadata = known(split, asked)
     target = "\n".join(metadata.get("references", ()))
     return Sample(id=asked.id, input=asked.id, target=target, metadata=metadata)
 
