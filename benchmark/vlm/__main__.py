@@ -54,7 +54,6 @@ def run_command(
         Path | None, typer.Option(help="Folder of replies and logs. [default: FILE.vlm beside the output]")
     ] = None,
     allow_missing: options.AllowMissing = False,
-    metadata: options.MetadataDraft = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and ask for nothing.")] = False,
 ) -> None:
     r"""Ask a model for the captions of a split; the same command goes on where it was stopped.
@@ -83,7 +82,7 @@ def run_command(
         raise InputError(f"-o {output} is a stream, so there is no place beside it; name a working folder with --work")
     opened = open_split(data, split)
     work = work or output.with_name(f"{output.name}.vlm")
-    check_outputs({"--output": output, "--work": work, "--metadata": metadata}, [opened.directory])
+    check_outputs({"--output": output, "--work": work}, [opened.directory])
     if limit and limit < opened.n_images and output.suffix in (".gz", ".zst"):
         raise InputError("--limit writes a part of a prediction file, which is not packed; take another --output")
     told = {
@@ -113,7 +112,7 @@ def run_command(
         cli.note(f"stopped asking: {session.stopped}")
     _, replies = read_replies(log, data)
     again = "run the same command again to ask for them"
-    deliver(output, opened, replies, prices, again, allow_missing=allow_missing, metadata=metadata)
+    deliver(output, opened, replies, prices, again, allow_missing=allow_missing)
 
 
 @app.command("export")
@@ -123,24 +122,68 @@ def export_command(
     data: Annotated[str | None, typer.Option(help="Data set folder, or mini. [default: that of the run]")] = None,
     price: options.Price = None,
     allow_missing: options.AllowMissing = False,
-    metadata: options.MetadataDraft = None,
 ) -> None:
     """Make predictions of a log: its replies are read again, and nothing is asked.
 
     Examples::
 
         python -m benchmark.vlm export logs/2027-01-31T12-00-00_caption.eval -o preds.jsonl
-        python -m benchmark.vlm export run.eval --data DIR -o preds.jsonl --metadata metadata.yaml
+        python -m benchmark.vlm export run.eval --data DIR -o preds.jsonl
     """
     from .logs import read_replies
     from .outputs import deliver
     from .plan import prices_from
 
-    check_outputs({"--output": output, "--metadata": metadata}, [log])
+    check_outputs({"--output": output}, [log])
     opened, replies = read_replies(log, data)
     prices = prices_from(price or "in=0,out=0")
     again = "ask for them by the command that made the log"
-    deliver(output, opened, replies, prices, again, allow_missing=allow_missing, metadata=metadata)
+    deliver(output, opened, replies, prices, again, allow_missing=allow_missing)
+
+
+@app.command("metadata")
+def metadata_command(
+    predictions: Annotated[list[Path], typer.Argument(help="Prediction files of one entry: val, test, all seeds.")],
+    output: Annotated[Path, cli.to_file("metadata.yaml", "-o", "--output", help="File to write.")] = Path(
+        "metadata.yaml"
+    ),
+) -> None:
+    """Draft the metadata of an entry from what runs have written beside their predictions.
+
+    Examples::
+
+        python -m benchmark.vlm metadata preds.val.jsonl preds.test.jsonl
+    """
+    from .entry import write_metadata
+    from .outputs import read_about
+
+    check_outputs({"--output": output}, predictions)
+    write_metadata(output, {path: read_about(path) for path in predictions})
+    cli.say(f"wrote {output}: fill in the rest; then: python -m benchmark.submit --help")
+
+
+@app.command("page")
+def page_command(
+    predictions: Annotated[Path, typer.Argument(help="Prediction file of a run.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write the page to.")],
+    data: cli.Data = None,
+    entries: Annotated[
+        Path | None, typer.Option(help="Folder of entries of the leaderboard to show beside it, such as submissions.")
+    ] = None,
+) -> None:
+    """Write a page about a run: scores beside trained systems, slices, failures, tokens, price, and the worst boxes.
+
+    Examples::
+
+        python -m benchmark.vlm page preds.test.jsonl --entries submissions -o page
+    """
+    from ..dataset import open_split
+    from .outputs import read_about
+    from .page import write_run_page
+
+    split = open_split(data, read_about(predictions)["split"])
+    check_outputs({"--output": output}, [predictions, split.directory, *([entries] if entries else [])])
+    cli.say(f"{write_run_page(output, predictions, split, entries)}: open it in a browser")
 
 
 app.command("harness")(harness_command)

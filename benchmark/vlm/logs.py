@@ -86,6 +86,7 @@ def read_replies(path: Path, data: str | None) -> tuple[Split, LoggedReplies]:
     for sample in _samples(path):
         _read_sample(sample, split, replies)
     replies.asked.sort()
+    replies.images = len({int(split.image_of_box[box]) for box in replies.asked})
     return split, replies
 
 
@@ -99,6 +100,7 @@ def _read_sample(sample: EvalSample, split: Split, replies: Replies) -> None:
     about = sample.metadata
     boxes = [int(split.offsets[split.position(about["image_id"])]) + box for box in about["boxes"]]
     replies.asked += boxes
+    replies.seconds += sample.output.time or 0.0
     used = about.get("tokens", {})
     replies.tokens_in += used.get("in", 0)
     replies.tokens_out += used.get("out", 0)

@@ -12,10 +12,6 @@ AllowMissing = Annotated[
     bool, typer.Option("--allow-missing", help="Write an empty caption for each box without an answer.")
 ]
 Price = Annotated[str | None, typer.Option(help="Prices of a million tokens, such as `in=0.5,out=2`.")]
-MetadataDraft = Annotated[
-    Path | None,
-    cli.to_file("metadata.yaml", "--metadata", help="Also write a draft of the metadata that `submit` needs."),
-]
 
 Limit = Annotated[int | None, typer.Option(help="Number of images to ask for, the first ones.", min=1)]
 PromptTexts = Annotated[str, typer.Option(help="Texts of the prompt: zh, en, or a TOML file.")]

@@ -1,4 +1,4 @@
-"""What a run leaves: predictions, what is to be known of them, and a draft of an entry's metadata.
+"""What a run leaves: predictions, and a file beside them that says how they came about.
 
 Invariant: a box without a caption is written only where that was asked for (`allow_missing`), and is counted then.
 """
@@ -16,8 +16,16 @@ from ..errors import InputError
 from ..files import is_stream, replace_when_complete
 from ..predictions import write_predictions
 from ..shell import quoted
-from .replies import Replies
+from .replies import FORMAT, Replies
 from .session import Prices
+
+#: What is needed of the file beside predictions, and what each is.
+_ABOUT: dict[str, type | tuple[type, ...]] = {
+    "model": str, "date": str, "prompt": str, "prompt_hash": str, "data": str, "split": str, "fingerprint": str,
+    "parameters": dict, "images": int, "boxes": int, "unanswered": int, "failures": dict, "unanswered_boxes": dict,
+    "seconds": (int, float), "tokens": dict, "prices_per_million": dict, "price": (int, float),
+}  # fmt: skip
+_MAX_ABOUT, _MAX_BOXES = 1 << 24, 10_000_000
 
 
 def about_path(output: Path) -> Path:
@@ -33,7 +41,6 @@ def deliver(
     again: str,
     *,
     allow_missing: bool,
-    metadata: Path | None,
 ) -> None:
     """Write predictions and what is to be known of them, or list the boxes that have no caption.
 
@@ -44,7 +51,6 @@ def deliver(
         prices: prices of tokens.
         again: what to do about boxes without a caption.
         allow_missing: whether they are written as empty captions.
-        metadata: file for a draft of an entry's metadata.
 
     Raises:
         InputError: if boxes have no caption and that is not allowed.
@@ -57,8 +63,6 @@ def deliver(
             *replies.unanswered_lines(),
         )
     about = replies.describe(prices)
-    if metadata:
-        write_metadata(metadata, about)
     write_captions(output, split, replies.captions, replies.asked)
     beside = write_about(output, about)
     cli.note(f"{len(replies.asked):,} boxes, {unanswered:,} without an answer" + (f"; {beside}" if beside else ""))
@@ -93,38 +97,62 @@ def write_captions(output: Path, split: Split, captions: Sequence[str | None], a
             file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
 
+def read_about(predictions: Path) -> dict[str, Any]:
+    """Read what is to be known of predictions from the file beside them.
+
+    Raises:
+        InputError: if there is none, or it is not as `write_about` writes it.
+    """
+    path = about_path(predictions)
+    try:
+        with path.open("rb") as file:
+            content = orjson.loads(file.read(_MAX_ABOUT))
+        if content["format"] != FORMAT:
+            raise ValueError(f"format is {content['format']!r:.60}, expected {FORMAT}")
+        about = {name: content[name] for name in _ABOUT}
+        if wrong := [name for name, kind in _ABOUT.items() if not isinstance(about[name], kind)]:
+            raise ValueError(f"{wrong[0]} is {about[wrong[0]]!r:.60}")
+        about["unanswered_boxes"] = {name: _boxes(text) for name, text in about["unanswered_boxes"].items()}
+    except OSError as error:
+        raise InputError(
+            f"{path}: {error.strerror}; run, export and import of `python -m benchmark.vlm` write it beside predictions"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"{path}: not what `python -m benchmark.vlm` writes beside predictions ({error!s:.160})"
+        ) from None
+    return content | about
+
+
+def _ranges(boxes: Sequence[int]) -> str:
+    """Numbers in ascending order as text, such as "0-4 9"."""
+    found: list[list[int]] = []
+    for box in boxes:
+        if found and found[-1][1] == box - 1:
+            found[-1][1] = box
+        else:
+            found.append([box, box])
+    return " ".join(str(first) if first == last else f"{first}-{last}" for first, last in found)
+
+
+def _boxes(text: str) -> list[int]:
+    """The numbers that `_ranges` has written."""
+    found: list[int] = []
+    for part in text.split():
+        first, _, last = part.partition("-")
+        boxes = range(int(first), int(last or first) + 1)
+        if len(found) + len(boxes) > _MAX_BOXES:
+            raise ValueError(f"more than {_MAX_BOXES:,} boxes")
+        found += boxes
+    return found
+
+
 def write_about(output: Path, about: Mapping[str, Any]) -> Path | None:
     """Write what is to be known of predictions beside them; nothing beside a stream."""
     if is_stream(output):
         return None
     path = about_path(output)
+    about = {**about, "unanswered_boxes": {name: _ranges(boxes) for name, boxes in about["unanswered_boxes"].items()}}
     with replace_when_complete(path) as partial:
         partial.write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return path
-
-
-def write_metadata(path: Path, about: Mapping[str, Any]) -> None:
-    """Write a draft of metadata.yaml: what the run knows is filled in, the rest is for its author.
-
-    Raises:
-        InputError: if the file exists.
-    """
-    from ..leaderboard.metadata import template
-
-    if path.exists() or path.is_symlink():
-        raise InputError(f"{path} exists and is not overwritten; name another file")
-    model = str(about["model"])
-    temperature = about["parameters"].get("temperature", "the provider's")
-    unanswered = f", {about['unanswered']} of {about['boxes']} boxes unanswered" if about["unanswered"] else ""
-    values = {
-        "name": model.rpartition("/")[2][:60],
-        "date": about["date"],
-        "uses_external_data": True,
-        "external_data": f"whatever {model} was trained on"[:200],
-        "pretrained_from": [model[:200]],
-        "hardware": "none: nothing was trained",
-        "seeds": [1],
-        "decoding": f"prompt {about['prompt']} ({about['prompt_hash']}), temperature {temperature}{unanswered}"[:200],
-    }
-    with replace_when_complete(path) as partial:
-        partial.write_text(template(values), encoding="utf-8", newline="\n")

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from ... import cli
-from ...errors import InputError
 from ...files import check_outputs
 from .. import options
 
@@ -74,7 +73,6 @@ def import_command(
     model: Annotated[str, typer.Option(help="Name of the model, for what is written beside the predictions.")] = "",
     price: options.Price = None,
     allow_missing: options.AllowMissing = False,
-    metadata: options.MetadataDraft = None,
 ) -> None:
     r"""Make predictions of the replies that another harness got; they are read as `run` reads its own.
 
@@ -92,13 +90,11 @@ def import_command(
     from .folder import read_about
     from .imported import read_imported
 
-    check_outputs({"--output": output, "--metadata": metadata}, [file, task])
-    if metadata and not model:
-        raise InputError("--metadata: a draft names the model, and a file of replies does not; add --model NAME")
+    check_outputs({"--output": output}, [file, task])
     about = read_about(task)
     opened = open_split(data, about["split"])
     replies = read_imported(file, about, opened)
     replies.extra = {"model": model, "date": datetime.fromtimestamp(file.stat().st_mtime, UTC).date().isoformat()}
     prices = prices_from(price or "in=0,out=0")
     again = f"ask for them again in {about['harness']}"
-    deliver(output, opened, replies, prices, again, allow_missing=allow_missing, metadata=metadata)
+    deliver(output, opened, replies, prices, again, allow_missing=allow_missing)

@@ -30,7 +30,9 @@ ABOUT = "caponimage.json"
 _FORMAT = "caponimage-harness/1"
 
 
-def write_folder(harness: str, writer: Writer, asked: list[CaptionRequest], out: Path, *, reply_tokens: int = 4096) -> list[str]:
+def write_folder(
+    harness: str, writer: Writer, asked: list[CaptionRequest], out: Path, *, reply_tokens: int = 4096
+) -> list[str]:
     """Write the folder of a harness.
 
     Args:

@@ -66,6 +66,7 @@ def read_imported(path: Path, about: Mapping[str, Any], split: Split) -> Importe
     for request in requests.ids:
         _take(request, answers.get(request), requests.boxes[request], requests.numbers[request], replies)
     replies.asked.sort()
+    replies.images = len({int(split.image_of_box[box]) for box in replies.asked})
     return replies
 
 
