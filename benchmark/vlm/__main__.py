@@ -75,6 +75,9 @@ def run_command(
     work: Annotated[
         Path | None, typer.Option(help="Folder of replies and logs. [default: FILE.vlm beside the output]")
     ] = None,
+    log_images: Annotated[
+        bool, typer.Option("--log-images", help="Put the pictures into the log, for Inspect's viewer.")
+    ] = False,
     allow_missing: _AllowMissing = False,
     metadata: _MetadataDraft = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and ask for nothing.")] = False,
@@ -126,6 +129,7 @@ def run_command(
     options = {
         "max_tokens": reply_tokens, "temperature": temperature, "max_connections": connections,
         "max_samples": connections, "max_retries": retries, "timeout": timeout,
+        "log_images": log_images,
     }  # fmt: skip
     task = {"data": data, "split": split, "images": limit, "prompt": prompt, **told}
     log = ask(task, open_model(model, base_url), session, work, **options)
