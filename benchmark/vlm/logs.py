@@ -73,9 +73,12 @@ class Replies:
         run = self.header.eval
         config = run.model_generate_config.model_dump(exclude_none=True)
         plan = self.header.plan.config.model_dump(exclude_none=True)
+        parts = run.model.split("/")
+        priced = prices != Prices()
         return {
             "format": "caponimage-vlm/1",
             "model": run.model,
+            "provider": "/".join(parts[: 2 if parts[0] == "openai-api" else 1]),
             "base_url": run.model_base_url,
             "date": str(run.created)[:10],
             "inspect": run.packages.get("inspect_ai", ""),
@@ -85,8 +88,8 @@ class Replies:
             "unanswered": len(self.unanswered),
             "failures": self.failed_boxes(),
             "tokens": {"in": self.tokens_in, "out": self.tokens_out},
-            "prices_per_million": {"in": prices.into, "out": prices.out},
-            "price": prices.of(self.tokens_in, self.tokens_out),
+            "prices_per_million": {"in": prices.into, "out": prices.out} if priced else None,
+            "price": prices.of(self.tokens_in, self.tokens_out) if priced else None,
         }
 
 

@@ -84,6 +84,8 @@ def test_a_run_through_all_faults(splits: dict[str, Split], tmp_path: Path, caps
     assert shown["bleu_4"] == scores["BLEU-4"]
     assert shown["failures"] == 0
     about = json.loads((tmp_path / "faults.jsonl.about.json").read_text(encoding="utf-8"))
+    assert (about["provider"], about["unit"]) == ("openai-api/endpoint", "image")
+    assert about["price"] == pytest.approx((about["tokens"]["in"] + 2 * about["tokens"]["out"]) / 1e6)
     assert about["tokens"]["in"] > 500 * split.n_images  # also those of unusable replies
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
 
