@@ -102,8 +102,10 @@ def run_command(
     from .session import Session
 
     prices = prices_from(price) if price else prices_from("in=0,out=0")
-    if max_cost is not None and not price:
-        raise InputError("--max-cost needs the prices of tokens, such as --price in=0.5,out=2")
+    if max_cost is not None and not (price and max_cost > 0):
+        raise InputError("--max-cost needs the prices of tokens, such as --price in=0.5,out=2, and a number above 0")
+    if metadata is not None and metadata.exists():
+        raise InputError(f"{metadata} exists and is not overwritten; name another file")
     if work is None and is_stream(output):
         raise InputError(f"-o {output} is a stream, so there is no place beside it; name a working folder with --work")
     opened = open_split(data, split)
@@ -119,13 +121,15 @@ def run_command(
     planned = plan(writer, requests(opened, writer.prompt, limit))
     for line in planned.lines(model, writer.prompt, prices):
         cli.note(line)
+    session = Session(planned.requests, planned.of_one, prices, max_cost or math.inf, max_tokens or math.inf)
+    if planned.tokens > session.max_tokens or planned.price(prices) > session.max_cost:
+        cli.note("the plan is above the budget: the run will stop asking when that is used up")
     if dry_run:
         return
 
     from .logs import read_replies
     from .run import ask, open_model
 
-    session = Session(planned.requests, planned.of_one, prices, max_cost or math.inf, max_tokens or math.inf)
     options = {
         "max_tokens": reply_tokens, "temperature": temperature, "max_connections": connections,
         "max_samples": connections, "max_retries": retries, "timeout": timeout,
