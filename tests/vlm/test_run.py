@@ -176,6 +176,7 @@ def test_the_engine_finds_the_task() -> None:
     [
         ({"base_url": "http://me:secret@localhost/v1"}, "would stand in the log"),
         ({"base_url": "localhost:8000"}, "expected an address"),
+        ({"base_url": "http://["}, "expected an address"),
         ({"max_cost": 1.0}, "--max-cost needs the prices"),
         ({"max_cost": float("nan"), "price": "in=1,out=1"}, "a number above 0"),
         ({"metadata": Path(__file__)}, "is not overwritten"),
