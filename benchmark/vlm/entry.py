@@ -36,7 +36,7 @@ def write_metadata(path: Path, files: Mapping[Path, Mapping[str, Any]]) -> None:
     about = first[1]
     model = str(about["model"])
     images = sum(one["images"] for one in files.values())
-    price = sum(one["price"] for one in files.values())
+    price = sum(one["price"] or 0.0 for one in files.values())
     tokens = sum(one["tokens"]["in"] + one["tokens"]["out"] for one in files.values())
     parameters = about["parameters"]
     values = {
@@ -46,7 +46,7 @@ def write_metadata(path: Path, files: Mapping[Path, Mapping[str, Any]]) -> None:
         "external_data": f"whatever {model} was trained on"[:200],
         "pretrained_from": [model[:200]],
         "prompt": f"{about['prompt']} ({about['prompt_hash']})"[:200],
-        "provider": _provider(about),
+        "provider": None if about.get("base_url") else about.get("provider"),  # anyone may run a server at an address
         "unanswered_boxes": sum(one["unanswered"] for one in files.values()),
         "tokens_per_image": round(tokens / max(1, images), 2),
         "cost_per_1000_images": round(1000 * price / max(1, images), 4) if price else None,
@@ -56,12 +56,6 @@ def write_metadata(path: Path, files: Mapping[Path, Mapping[str, Any]]) -> None:
     }
     with replace_when_complete(path) as partial:
         partial.write_text(template(values), encoding="utf-8", newline="\n")
-
-
-def _provider(about: Mapping[str, Any]) -> str | None:
-    """Who ran the model: the provider in its name; None for a server at an address, which anyone may run."""
-    name, slash, _ = str(about["model"]).partition("/")
-    return name if slash and not about.get("base_url") else None
 
 
 def _seeds(runs: Sequence[Mapping[str, Any]] | Any) -> list[int]:

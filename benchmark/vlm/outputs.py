@@ -6,6 +6,7 @@ Invariant: a box without a caption is written only where that was asked for (`al
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import orjson
@@ -23,7 +24,7 @@ from .session import Prices
 _ABOUT: dict[str, type | tuple[type, ...]] = {
     "model": str, "date": str, "prompt": str, "prompt_hash": str, "data": str, "split": str, "fingerprint": str,
     "parameters": dict, "images": int, "boxes": int, "unanswered": int, "failures": dict, "unanswered_boxes": dict,
-    "seconds": (int, float), "tokens": dict, "prices_per_million": dict, "price": (int, float),
+    "seconds": (int, float), "tokens": dict, "prices_per_million": (dict, NoneType), "price": (int, float, NoneType),
 }  # fmt: skip
 _MAX_ABOUT, _MAX_BOXES = 1 << 24, 10_000_000
 

@@ -166,7 +166,7 @@ def _costs(about: Mapping[str, Any]) -> Grid:
     for label, value in (("tokens in", tokens["in"]), ("tokens out", tokens["out"])):
         grid.add(label, count(value), number(value / images, 1))
     grid.add("seconds that requests took", number(about["seconds"], 0), number(about["seconds"] / images, 2))
-    if any(prices.values()):
+    if prices:
         grid.add("price", number(about["price"]), number(about["price"] / images, 5))
         grid.notes.append(
             f"1,000 images cost {1000 * about['price'] / images:.4g}, at {prices['in']:g} for a million tokens in and "

@@ -62,7 +62,7 @@ class Replies(ABC):
 
     def describe(self, prices: Prices) -> dict[str, Any]:
         """What a reader of the predictions must know of how they came about."""
-        failed = self.failed_boxes()
+        failed, priced = self.failed_boxes(), prices != Prices()
         return {
             "format": FORMAT,
             **self.about,
@@ -73,6 +73,6 @@ class Replies(ABC):
             "unanswered_boxes": failed,
             "seconds": round(self.seconds, 3),
             "tokens": {"in": self.tokens_in, "out": self.tokens_out},
-            "prices_per_million": {"in": prices.into, "out": prices.out},
-            "price": prices.of(self.tokens_in, self.tokens_out),
+            "prices_per_million": {"in": prices.into, "out": prices.out} if priced else None,
+            "price": prices.of(self.tokens_in, self.tokens_out) if priced else None,
         }
