@@ -1,4 +1,4 @@
-"""`python -m benchmark.vlm VERB`: caption a split with a vision-language model, and read predictions out of a log."""
+"""`python -m benchmark.vlm VERB`: caption a split with a vision-language model, or judge captions by one."""
 
 import math
 from pathlib import Path
@@ -8,8 +8,10 @@ import typer
 
 from .. import cli
 from ..errors import InputError
-from ..files import check_outputs, is_stream
+from ..files import check_outputs
 from ..shell import quoted
+from . import options
+from .judge_command import judge_command, votes_command
 
 if TYPE_CHECKING:
     from ..dataset.store import Split
@@ -21,14 +23,13 @@ app = cli.group()
 
 @app.callback()
 def main() -> None:
-    """Caption a split with a vision-language model, and read predictions out of a log. Needs the extra `vlm`."""
+    """Caption a split with a vision-language model, or have a model judge captions. Needs the extra `vlm`."""
 
 
 _Output = Annotated[Path, cli.to_file("preds.jsonl", "-o", "--output", help="Prediction file to write (- is stdout).")]
 _AllowMissing = Annotated[
     bool, typer.Option("--allow-missing", help="Write an empty caption for each box without an answer.")
 ]
-_Price = Annotated[str | None, typer.Option(help="Prices of a million tokens, such as `in=0.5,out=2`.")]
 _MetadataDraft = Annotated[
     Path | None,
     cli.to_file("metadata.yaml", "--metadata", help="Also write a draft of the metadata that `submit` needs."),
@@ -37,13 +38,9 @@ _MetadataDraft = Annotated[
 
 @app.command("run")
 def run_command(
-    model: Annotated[
-        str, typer.Option(help="Model by Inspect's name (`openai/gpt-4o`), or with --base-url by the server's.")
-    ],
+    model: options.Model,
     output: _Output,
-    base_url: Annotated[
-        str | None, typer.Option(help="Address of an OpenAI-compatible server; its key is in $ENDPOINT_API_KEY.")
-    ] = None,
+    base_url: options.BaseUrl = None,
     data: cli.Data = None,
     split: cli.SplitName = "test",
     limit: Annotated[int | None, typer.Option(help="Number of images to ask for, the first ones.", min=1)] = None,
@@ -61,23 +58,19 @@ def run_command(
     ] = "",
     shots: Annotated[int, typer.Option(help="Examples from the train split.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed with which these are drawn.")] = 1,
-    structured: Annotated[
-        bool, typer.Option("--structured", help="Have the server allow nothing but the expected JSON.")
-    ] = False,
-    price: _Price = None,
-    max_cost: Annotated[float | None, typer.Option(help="Most that this run may cost; needs --price.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Most tokens that this run may use.", min=1)] = None,
-    reply_tokens: Annotated[int, typer.Option(help="Longest reply in tokens, thoughts included.", min=1)] = 4096,
-    temperature: Annotated[float, typer.Option(help="Temperature of sampling.", min=0)] = 0.0,
-    connections: Annotated[int, typer.Option(help="Requests at a time.", min=1)] = 8,
-    retries: Annotated[int, typer.Option(help="New attempts after an error of the server.", min=0)] = 6,
-    timeout: Annotated[int, typer.Option(help="Seconds for a request, new attempts included.", min=1)] = 900,
-    work: Annotated[
-        Path | None, typer.Option(help="Folder of replies and logs. [default: FILE.vlm beside the output]")
-    ] = None,
+    structured: options.Structured = False,
+    price: options.Price = None,
+    max_cost: options.MaxCost = None,
+    max_tokens: options.MaxTokens = None,
+    reply_tokens: options.ReplyTokens = 4096,
+    temperature: options.Temperature = 0.0,
+    connections: options.Connections = 8,
+    retries: options.Retries = 6,
+    timeout: options.Timeout = 900,
+    work: options.Work = None,
     allow_missing: _AllowMissing = False,
     metadata: _MetadataDraft = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and ask for nothing.")] = False,
+    dry_run: options.DryRun = False,
 ) -> None:
     r"""Ask a model for the captions of a split; the same command goes on where it was stopped.
 
@@ -93,18 +86,14 @@ def run_command(
             --price in=2.5,out=10 --max-cost 20 --dry-run
     """
     from ..dataset import open_dataset, open_split
-    from .plan import plan, prices_from
+    from .plan import plan
     from .prompt import read_prompt, settings_from
     from .request import Writer, requests
     from .session import Session
 
-    prices = prices_from(price) if price else prices_from("in=0,out=0")
-    if max_cost is not None and not price:
-        raise InputError("--max-cost needs the prices of tokens, such as --price in=0.5,out=2")
-    if work is None and is_stream(output):
-        raise InputError(f"-o {output} is a stream, so there is no place beside it; name a working folder with --work")
+    prices = options.prices_of(price, max_cost)
+    work = options.working_folder(work, output)
     opened = open_split(data, split)
-    work = work or output.with_name(f"{output.name}.vlm")
     check_outputs({"--output": output, "--work": work, "--metadata": metadata}, [opened.directory])
     if limit and limit < opened.n_images and output.suffix in (".gz", ".zst"):
         raise InputError("--limit writes a part of a prediction file, which is not packed; take another --output")
@@ -123,12 +112,9 @@ def run_command(
     from .run import ask, open_model
 
     session = Session(planned.requests, planned.of_one, prices, max_cost or math.inf, max_tokens or math.inf)
-    options = {
-        "max_tokens": reply_tokens, "temperature": temperature, "max_connections": connections,
-        "max_samples": connections, "max_retries": retries, "timeout": timeout,
-    }  # fmt: skip
+    settings = options.asking_options(reply_tokens, temperature, connections, retries, timeout)
     task = {"data": data, "split": split, "images": limit, "prompt": prompt, **told}
-    log = ask(task, open_model(model, base_url), session, work, **options)
+    log = ask(task, open_model(model, base_url), session, work, **settings)
     cli.note(f"log: {log} (`inspect view --log-dir {quoted(log.parent)}` shows it)")
     if session.stopped:
         cli.note(f"stopped asking: {session.stopped}")
@@ -141,7 +127,7 @@ def export_command(
     log: Annotated[Path, typer.Argument(help="Log of the task `caponimage/caption`, a file .eval.")],
     output: _Output,
     data: cli.Data = None,
-    price: _Price = None,
+    price: options.Price = None,
     allow_missing: _AllowMissing = False,
     metadata: _MetadataDraft = None,
 ) -> None:
@@ -160,6 +146,10 @@ def export_command(
     opened, replies = read_replies(log, lambda name: open_split(data, name))
     prices = prices_from(price or "in=0,out=0")
     _write(output, opened, replies, prices, allow_missing=allow_missing, metadata=metadata)
+
+
+app.command("judge")(judge_command)
+app.command("votes")(votes_command)
 
 
 def _write(

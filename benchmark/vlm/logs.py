@@ -60,17 +60,9 @@ class Replies:
 
     def describe(self, prices: Prices) -> dict[str, Any]:
         """What a reader of the predictions must know of how they came about."""
-        run = self.header.eval
-        config = run.model_generate_config.model_dump(exclude_none=True)
-        plan = self.header.plan.config.model_dump(exclude_none=True)
         return {
             "format": "caponimage-vlm/1",
-            "model": run.model,
-            "base_url": run.model_base_url,
-            "date": str(run.created)[:10],
-            "inspect": run.packages.get("inspect_ai", ""),
-            **self.about,
-            "parameters": {**plan, **config},
+            **describe_run(self.header),
             "boxes": len(self.asked),
             "unanswered": len(self.unanswered),
             "failures": self.failed_boxes(),
@@ -78,6 +70,21 @@ class Replies:
             "prices_per_million": {"in": prices.into, "out": prices.out},
             "price": prices.of(self.tokens_in, self.tokens_out),
         }
+
+
+def describe_run(header: EvalLog) -> dict[str, Any]:
+    """What a log says of the model, of the task and of how replies were drawn."""
+    run = header.eval
+    config = run.model_generate_config.model_dump(exclude_none=True)
+    plan = header.plan.config.model_dump(exclude_none=True)
+    return {
+        "model": run.model,
+        "base_url": run.model_base_url,
+        "date": str(run.created)[:10],
+        "inspect": run.packages.get("inspect_ai", ""),
+        **(run.metadata or {}),
+        "parameters": {**plan, **config},
+    }
 
 
 def read_header(path: Path) -> EvalLog:
@@ -117,16 +124,23 @@ def read_replies(path: Path, open_split: Callable[[str], Split]) -> tuple[Split,
             f"{about['fingerprint'][:12]}, got {split.fingerprint.hexdigest()[:12]} of {split.dataset!r}; try --data"
         )
     replies = Replies(header, [None] * split.n_boxes)
-    for sample in _samples(path):
+    for sample in samples(path):
         _read_sample(sample, split, replies)
     replies.asked.sort()
     return split, replies
 
 
-def _samples(path: Path) -> Iterator[EvalSample]:
+def samples(path: Path) -> Iterator[EvalSample]:
     """The samples of a log one by one, without what only a viewer needs."""
     unused = {"events", "store", "attachments", "messages"}
     return read_eval_log_samples(str(path), all_samples_required=False, exclude_fields=unused)
+
+
+def why(sample: EvalSample, error: UnusableReplyError) -> Failure:
+    """Why a sample has no usable reply."""
+    if sample.error and "NotAskedError" in sample.error.traceback:
+        return Failure.not_asked
+    return error.failure
 
 
 def _read_sample(sample: EvalSample, split: Split, replies: Replies) -> None:
@@ -139,10 +153,7 @@ def _read_sample(sample: EvalSample, split: Split, replies: Replies) -> None:
     try:
         captions = read_output(sample.output, about["boxes"])
     except UnusableReplyError as error:
-        failure = error.failure
-        if sample.error and "NotAskedError" in sample.error.traceback:
-            failure = Failure.not_asked
-        replies.failures[str(sample.id)] = (failure, boxes)
+        replies.failures[str(sample.id)] = (why(sample, error), boxes)
         return
     for box, text in zip(boxes, captions, strict=True):
         replies.captions[box] = text
