@@ -118,15 +118,16 @@ def run_command(
     cli.note(f"log: {log} (`inspect view --log-dir {quoted(log.parent)}` shows it)")
     if session.stopped:
         cli.note(f"stopped asking: {session.stopped}")
-    _, replies = read_replies(log, lambda name: opened)
-    _write(output, opened, replies, prices, allow_missing=allow_missing, metadata=metadata)
+    _, replies = read_replies(log, data)
+    again = "run the same command again to ask for them"
+    _write(output, opened, replies, prices, again, allow_missing=allow_missing, metadata=metadata)
 
 
 @app.command("export")
 def export_command(
     log: Annotated[Path, typer.Argument(help="Log of the task `caponimage/caption`, a file .eval.")],
     output: _Output,
-    data: cli.Data = None,
+    data: Annotated[str | None, typer.Option(help="Data set folder, or mini. [default: that of the run]")] = None,
     price: options.Price = None,
     allow_missing: _AllowMissing = False,
     metadata: _MetadataDraft = None,
@@ -138,14 +139,14 @@ def export_command(
         python -m benchmark.vlm export logs/2027-01-31T12-00-00_caption.eval -o preds.jsonl
         python -m benchmark.vlm export run.eval --data DIR -o preds.jsonl --metadata metadata.yaml
     """
-    from ..dataset import open_split
     from .logs import read_replies
     from .plan import prices_from
 
     check_outputs({"--output": output, "--metadata": metadata}, [log])
-    opened, replies = read_replies(log, lambda name: open_split(data, name))
+    opened, replies = read_replies(log, data)
     prices = prices_from(price or "in=0,out=0")
-    _write(output, opened, replies, prices, allow_missing=allow_missing, metadata=metadata)
+    again = "ask for them by the command that made the log"
+    _write(output, opened, replies, prices, again, allow_missing=allow_missing, metadata=metadata)
 
 
 app.command("judge")(judge_command)
@@ -153,7 +154,14 @@ app.command("votes")(votes_command)
 
 
 def _write(
-    output: Path, split: "Split", replies: "Replies", prices: "Prices", *, allow_missing: bool, metadata: Path | None
+    output: Path,
+    split: "Split",
+    replies: "Replies",
+    prices: "Prices",
+    again: str,
+    *,
+    allow_missing: bool,
+    metadata: Path | None,
 ) -> None:
     """Write predictions and what is to be known of them, or list the boxes that have no caption."""
     from .outputs import write_about, write_captions, write_metadata
@@ -162,7 +170,7 @@ def _write(
     if unanswered and not allow_missing:
         raise InputError(
             f"{unanswered:,} of {len(replies.asked):,} boxes have no caption, so {output} was not written; "
-            "run the same command again to ask for them, or write empty captions with --allow-missing",
+            f"{again}, or write empty captions with --allow-missing",
             *replies.unanswered_lines(),
         )
     about = replies.describe(prices)
@@ -174,7 +182,8 @@ def _write(
     if len(replies.asked) < split.n_boxes:
         cli.note(f"{output} has some boxes of the split, so it cannot be scored or submitted")
     elif str(output) != "-":
-        cli.say(f"wrote {output}; then: python -m benchmark.score {quoted(output)} --split {split.name}")
+        where = f"--data {quoted(split.directory)} --split {split.name}"
+        cli.say(f"wrote {output}; then: python -m benchmark.score {quoted(output)} {where}")
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def judge_command(
     votes = votes_from(verdicts, opened, captions, ballots, prices, {"images": images, "seed": seed})
     failed = verdicts.failures
     if failed and not allow_missing:
-        lines = [f"{request}: {failure.value}" for request, failure in failed.items()]
+        lines = [f"{request}: {why.value}" + (f" ({said})" if said else "") for request, (why, said) in failed.items()]
         raise InputError(
             f"{len(failed):,} of {len(pairings):,} requests have no verdict, so {output} was not written; run the "
             "same command again to ask for them, or write the votes that are there with --allow-missing",

@@ -96,17 +96,17 @@ class Verdicts:
     Attributes:
         header: what the log says of the run.
         better: for each request with a verdict, the better place on each criterion.
-        failures: reason for each request without one.
+        failures: for each request without one, why, and what the engine said of it.
         tokens_in, tokens_out: tokens of all attempts that led to these replies, also of unusable ones and earlier runs.
     """
 
     header: EvalLog
     better: dict[str, dict[str, str]]
-    failures: dict[str, Failure]
+    failures: dict[str, tuple[Failure, str]]
     tokens_in: int = 0
     tokens_out: int = 0
 
-    def votes(self, split: Split, ballots: Sequence[Ballot]) -> list[Vote]:
+    def votes(self, ballots: Sequence[Ballot]) -> list[Vote]:
         """The votes that are there; a request without a verdict gives none."""
         rater = str(self.header.eval.model)
         same = dict.fromkeys(AXES, PLACES[1])
@@ -157,9 +157,9 @@ def votes_from(
         "fingerprint": split.fingerprint.hexdigest(),
         "systems": {name: captions_digest(captions) for name, captions in systems.items()},
         "requests": len(verdicts.better) + len(verdicts.failures),
-        "failures": dict(Counter(failure.value for failure in verdicts.failures.values()).most_common()),
+        "failures": dict(Counter(failure.value for failure, _ in verdicts.failures.values()).most_common()),
         "tokens": {"in": verdicts.tokens_in, "out": verdicts.tokens_out},
         "prices_per_million": {"in": prices.into, "out": prices.out},
         "price": prices.of(verdicts.tokens_in, verdicts.tokens_out),
     }
-    return Votes(split.dataset, split.name, split.synthetic, "model", verdicts.votes(split, ballots), about)
+    return Votes(split.dataset, split.name, split.synthetic, "model", verdicts.votes(ballots), about)

@@ -1,18 +1,24 @@
 """From a log of Inspect to predictions: replies are read again, so a better parser needs no new requests."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from inspect_ai.log import EvalLog, EvalSample, read_eval_log, read_eval_log_samples
 
+from ..dataset import open_split
 from ..dataset.store import Split
 from ..errors import InputError
 from .reply import Failure, UnusableReplyError
 from .scorer import read_output
 from .session import Prices
+
+#: The line of a traceback that names an error, and characters of it that are shown.
+_CAUSE = re.compile(r"^(?!.*RetryError)[\w.]*Error: (.+)$", re.MULTILINE)
+_ERROR = 200
 
 
 @dataclass
@@ -22,7 +28,8 @@ class Replies:
     Attributes:
         header: what the log says of the run.
         captions: one for each box of the split; None if it has none.
-        failures: reason for each request without captions: its id, its boxes by index in the split.
+        failures: reason for each request without captions, and its boxes by index in the split.
+        errors: what the engine said of requests without a reply.
         asked: boxes of the split that were asked for.
         tokens_in, tokens_out: tokens of all attempts that led to these replies, also of unusable ones and earlier runs.
     """
@@ -30,6 +37,7 @@ class Replies:
     header: EvalLog
     captions: list[str | None]
     failures: dict[str, tuple[Failure, list[int]]] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
     asked: list[int] = field(default_factory=list)
     tokens_in: int = 0
     tokens_out: int = 0
@@ -54,7 +62,9 @@ class Replies:
     def unanswered_lines(self, most: int = 20) -> list[str]:
         """A line for each request without captions, and the number of those that are not shown."""
         lines = [
-            f"{request}: {len(boxes)} boxes, {failure.value}" for request, (failure, boxes) in self.failures.items()
+            f"{request}: {len(boxes)} boxes, {failure.value}"
+            + (f" ({error})" if (error := self.errors.get(request)) else "")
+            for request, (failure, boxes) in self.failures.items()
         ]
         return lines[:most] + ([f"and {len(lines) - most:,} more requests"] if len(lines) > most else [])
 
@@ -105,19 +115,19 @@ def read_header(path: Path) -> EvalLog:
     return header
 
 
-def read_replies(path: Path, open_split: Callable[[str], Split]) -> tuple[Split, Replies]:
+def read_replies(path: Path, data: str | None) -> tuple[Split, Replies]:
     """Read all replies of a log, and the captions in them.
 
     Args:
         path: log of Inspect.
-        open_split: function that opens the split of that name.
+        data: data set folder, or mini. Default: what the run was given.
 
     Raises:
         InputError: if it is no log of this task, or of other data.
     """
     header = read_header(path)
     about = header.eval.metadata or {}
-    split = open_split(about["split"])
+    split = open_split(data or header.eval.task_args.get("data"), about["split"])
     if split.fingerprint.hexdigest() != about["fingerprint"]:
         raise InputError(
             f"{path} is of other data: split {about['split']!r} of {about['data']!r} with fingerprint "
@@ -136,11 +146,14 @@ def samples(path: Path) -> Iterator[EvalSample]:
     return read_eval_log_samples(str(path), all_samples_required=False, exclude_fields=unused)
 
 
-def why(sample: EvalSample, error: UnusableReplyError) -> Failure:
-    """Why a sample has no usable reply."""
-    if sample.error and "NotAskedError" in sample.error.traceback:
-        return Failure.not_asked
-    return error.failure
+def why(sample: EvalSample, error: UnusableReplyError) -> tuple[Failure, str]:
+    """Why a sample has no usable reply, and what the engine said of it; empty if it said nothing."""
+    if not sample.error:
+        return error.failure, ""
+    # The error that led to the last one: what Inspect raises in the end tells only that it gave up.
+    causes = _CAUSE.findall(sample.error.traceback) or [" ".join(sample.error.message.split())]
+    not_asked = "NotAskedError" in sample.error.traceback
+    return Failure.not_asked if not_asked else error.failure, causes[-1][:_ERROR]
 
 
 def _read_sample(sample: EvalSample, split: Split, replies: Replies) -> None:
@@ -153,7 +166,10 @@ def _read_sample(sample: EvalSample, split: Split, replies: Replies) -> None:
     try:
         captions = read_output(sample.output, about["boxes"])
     except UnusableReplyError as error:
-        replies.failures[str(sample.id)] = (why(sample, error), boxes)
+        failure, said = why(sample, error)
+        if said:
+            replies.errors[str(sample.id)] = said
+        replies.failures[str(sample.id)] = (failure, boxes)
         return
     for box, text in zip(boxes, captions, strict=True):
         replies.captions[box] = text

@@ -5,7 +5,7 @@ from statistics import fmean
 
 from ..errors import InputError
 from .prompt import Prompt
-from .request import Asked, Writer
+from .request import CaptionRequest, Writer
 from .session import Prices
 
 #: Requests that are written to estimate the length of all.
@@ -54,7 +54,7 @@ class AskingPlan:
         return f"estimate: {self.tokens_in:,} tokens in, {self.tokens_out:,} out without thoughts{priced}"
 
 
-def plan(writer: Writer, asked: list[Asked]) -> AskingPlan:
+def plan(writer: Writer, asked: list[CaptionRequest]) -> AskingPlan:
     """Plan some requests."""
     step = max(1, len(asked) // _SAMPLE)
     some = asked[::step]

@@ -44,6 +44,9 @@ def open_model(name: str, base_url: str | None) -> Model:
         if not name.startswith("openai-api/"):
             name = f"openai-api/{SERVICE}/{name}"
             os.environ.setdefault(f"{SERVICE.upper()}_API_KEY", "none")  # servers of one's own take any
+    # Installed for editing, this package has a second name, by which Inspect finds it and cannot load it beside ours.
+    entry_points = logging.getLogger("inspect_ai._util.entrypoints")
+    entry_points.addFilter(lambda record: "caponimage.vlm" not in record.getMessage())
     try:
         return get_model(name, base_url=base_url)
     except ModuleNotFoundError:
@@ -88,7 +91,7 @@ def ask(
         if lock is None:
             raise InputError(f"another process works in {work}; wait for it, or take another --work")
         with session:
-            [log] = inspect_eval(
+            made = inspect_eval(
                 task(**told, keep=True),
                 model=model,
                 display="none",
@@ -101,8 +104,9 @@ def ask(
                 adaptive_connections=False,
                 **options,
             )
-    if log.status == "cancelled":
+    if not made or made[0].status == "cancelled":  # Ctrl-C, which Inspect keeps to itself
         raise KeyboardInterrupt
+    [log] = made
     if log.status != "success":
         why = log.error.message if log.error else f"its status is {log.status}"
         raise InputError(f"Inspect stopped: {why[:400]}; the log is {log.location}")

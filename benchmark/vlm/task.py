@@ -35,7 +35,7 @@ from ..dataset.store import Split
 from ..version import __version__
 from .prompt import read_prompt, settings_from
 from .reply import Failure, UnusableReplyError
-from .request import Asked, Turn, Writer, requests
+from .request import CaptionRequest, Turn, Writer, requests
 from .scorer import captions_scorer, failures, read_output
 from .session import current
 
@@ -120,7 +120,7 @@ def about_task(writer: Writer) -> dict[str, Any]:
     }
 
 
-def _sample(split: Split, asked: Asked) -> Sample:
+def _sample(split: Split, asked: CaptionRequest) -> Sample:
     first = int(split.offsets[asked.image])
     places = [first + box for box in asked.boxes]
     metadata: dict[str, Any] = {"image": asked.image, "image_id": asked.image_id, "boxes": list(asked.boxes)}
@@ -131,9 +131,9 @@ def _sample(split: Split, asked: Asked) -> Sample:
     return Sample(id=asked.id, input=asked.id, target=target, metadata=metadata)
 
 
-def _asked(state: TaskState) -> Asked:
+def _asked(state: TaskState) -> CaptionRequest:
     about = state.metadata
-    return Asked(str(state.sample_id), about["image"], about["image_id"], tuple(about["boxes"]))
+    return CaptionRequest(str(state.sample_id), about["image"], about["image_id"], tuple(about["boxes"]))
 
 
 def asking(
@@ -158,15 +158,17 @@ def asking(
             session = current.get()
             if session:
                 session.admit()
-            failure: Failure | None = Failure.no_reply
+            failure: Failure | None = None
             try:
                 state.messages = write(state)
                 state.output = await _reply(state, read, schema(state), keep=keep)
                 state.messages.append(state.output.message)
                 read(state, state.output)
-                failure = None
             except UnusableReplyError as error:
                 failure = error.failure
+            except Exception:
+                failure = Failure.no_reply
+                raise
             finally:
                 if session:
                     session.finished(failure)
@@ -215,7 +217,7 @@ def _was_kept() -> bool:
     return next((call.cache == "read" for call in calls), False)
 
 
-def messages(writer: Writer, asked: Asked) -> list[ChatMessage]:
+def messages(writer: Writer, asked: CaptionRequest) -> list[ChatMessage]:
     """The messages of a request: instruction, examples, question."""
     sent: list[ChatMessage] = [ChatMessageSystem(content=writer.prompt.texts["system"])]
     for question, answer in writer.examples:
@@ -229,7 +231,7 @@ def _user(turn: Turn) -> ChatMessage:
     return ChatMessageUser(content=[ContentImage(image=turn.picture_url, detail="high"), ContentText(text=turn.text)])
 
 
-def response_schema(asked: Asked) -> ResponseSchema:
+def response_schema(asked: CaptionRequest) -> ResponseSchema:
     """The schema of a reply: an object with one text for the number of each box."""
     names = [str(box + 1) for box in asked.boxes]
     text = JSONSchema(type="string")

@@ -65,8 +65,7 @@ class FaultServer:
         self._go = threading.Event()
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"faults": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", 0), handler)
 
     @property
     def url(self) -> str:
@@ -115,6 +114,13 @@ class FaultServer:
     def text(self, kind: str, body: dict[str, Any], name: str) -> str:
         """The text of a reply of some kind."""
         return REPLIES.get(kind, good)(captions_for(body, name))
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients that were killed do not wait for their answers."""
 
 
 class _Handler(BaseHTTPRequestHandler):

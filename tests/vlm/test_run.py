@@ -51,7 +51,7 @@ def the_log(out: Path) -> Path:
 
 
 def test_a_run_through_all_faults(splits: dict[str, Split], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Captions made of failures; answers that are asked for again; other predictions than without faults; a key in a file."""
+    """Failures made captions; answers asked for again; other predictions than without faults; a key in a file."""
     split, out = splits["test"], tmp_path / "faults.jsonl"
     with FaultServer(FAULTS) as server:
         rounds = 0
@@ -111,7 +111,7 @@ def test_nothing_leaks_through_the_engine(splits: dict[str, Split], tmp_path: Pa
 def test_what_is_not_asked_is_no_caption(
     splits: dict[str, Split], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A budget that is overdrawn; a wrong key that costs a thousand requests; a partial file that looks like a whole one."""
+    """A budget that is overdrawn; a file without the boxes that failed, or one that passes for a whole one."""
     split, out = splits["val"], tmp_path / "preds.jsonl"
     with FaultServer() as server:
         with pytest.raises(InputError, match="have no caption") as refused:
