@@ -52,8 +52,9 @@ def votes_json(votes: Votes, people: Votes | None = None) -> dict[str, Any]:
 
 def strength_grid(votes: Votes) -> Grid:
     """Bradley-Terry strengths of all systems on each criterion, the strongest first."""
-    title = f"Bradley-Terry strengths, {votes.data}, {votes.split}: {len(votes.images):,} images, by {_who(votes)}"
-    grid = Grid(title, ["criterion", "system", "strength", "95 % interval", "wins (%)", "ties (%)", "votes"])
+    counted = f"{len(votes.images):,} images, {len(votes.votes):,} votes"
+    title = f"Bradley-Terry strengths, {votes.data}, {votes.split}: {counted}, by {_who(votes)}"
+    grid = Grid(title, ["criterion", "system", "strength", "95 % interval", "wins (%)", "ties (%)"])
     undefined = False
     for axis in AXES:
         fitted: Strengths = strengths(wins(votes, axis))
@@ -68,7 +69,6 @@ def strength_grid(votes: Votes) -> Grid:
                 span(fitted.low[i], fitted.high[i], "{:+.2f}"),
                 percent(won / given if given else None),
                 percent(tied / given if given else None),
-                count(given),
             )
     grid.notes = [
         *([NOT_A_SCORE] if votes.by == "model" else [ARTIFICIAL] if votes.by == "artificial raters" else []),

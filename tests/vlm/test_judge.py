@@ -112,7 +112,7 @@ def test_a_judge_of_places(
 def test_nothing_is_asked_twice_and_failures_are_no_votes(
     splits: dict[str, Split], files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A cut or refused reply that becomes a vote; a run that is paid again from the start; a budget that is overdrawn."""
+    """A cut or refused reply that becomes a vote; a run that is paid again from the start; a budget overdrawn."""
     split, out = splits["test"], tmp_path / "votes.jsonl"
     faults = dict.fromkeys(("cut off", "refusal", "prose", "empty"), 0.1) | dict.fromkeys(TRANSPORT[:3], 0.05)
     with JudgeServer(QUALITY, shares={**faults, "think": 0.1, "fenced": 0.1}) as server:
@@ -181,7 +181,7 @@ def test_no_text_of_the_picture_is_shown(splits: dict[str, Split]) -> None:
     ("reply", "places"),
     [
         ('{"relevance": "A", "diversity": "tie", "informativeness": "B"}', ["first", "same", "second"]),
-        ('<think>{"relevance": "B"}</think>{"relevance": " a ", "diversity": "平局", "informativeness": "文案 B"}', None),
+        ('<think>{"relevance": "B"}</think>{"relevance": " a ", "diversity": "平", "informativeness": "文案B"}', None),
         ('{"relevance": "B", "diversity": "B", "informativeness": "B"}\n'
          '改：{"relevance": "A", "diversity": "same", "informativeness": "b", "why": "x"}', None),
     ],
