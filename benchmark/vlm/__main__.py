@@ -68,6 +68,7 @@ def run_command(
     retries: options.Retries = 6,
     timeout: options.Timeout = 900,
     work: options.Work = None,
+    log_images: options.LogImages = False,
     allow_missing: _AllowMissing = False,
     metadata: _MetadataDraft = None,
     dry_run: options.DryRun = False,
@@ -92,6 +93,8 @@ def run_command(
     from .session import Session
 
     prices = options.prices_of(price, max_cost)
+    if metadata is not None and metadata.exists():
+        raise InputError(f"{metadata} exists and is not overwritten; name another file")
     work = options.working_folder(work, output)
     opened = open_split(data, split)
     check_outputs({"--output": output, "--work": work, "--metadata": metadata}, [opened.directory])
@@ -105,6 +108,9 @@ def run_command(
     planned = plan(writer, requests(opened, writer.prompt, limit))
     for line in planned.lines(model, writer.prompt, prices):
         cli.note(line)
+    session = Session(planned.requests, planned.of_one, prices, max_cost or math.inf, max_tokens or math.inf)
+    if planned.tokens > session.max_tokens or planned.price(prices) > session.max_cost:
+        cli.note("the plan is above the budget: the run will stop asking when that is used up")
     if dry_run:
         return
 
@@ -112,7 +118,7 @@ def run_command(
     from .run import ask, open_model
 
     session = Session(planned.requests, planned.of_one, prices, max_cost or math.inf, max_tokens or math.inf)
-    settings = options.asking_options(reply_tokens, temperature, connections, retries, timeout)
+    settings = options.asking_options(reply_tokens, temperature, connections, retries, timeout, log_images=log_images)
     task = {"data": data, "split": split, "images": limit, "prompt": prompt, **told}
     log = ask(task, open_model(model, base_url), session, work, **settings)
     cli.note(f"log: {log} (`inspect view --log-dir {quoted(log.parent)}` shows it)")

@@ -51,6 +51,7 @@ def judge_command(
     retries: options.Retries = 6,
     timeout: options.Timeout = 900,
     work: options.Work = None,
+    log_images: options.LogImages = False,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Write the votes that are there, if some are missing.")
     ] = False,
@@ -67,8 +68,8 @@ def judge_command(
 
         python -m benchmark.vlm judge base.jsonl full.jsonl --model openai/gpt-4o \
             --images 200 --price in=2.5,out=10 --max-cost 20 -o votes.jsonl
-        python -m benchmark.vlm judge base=a.jsonl full=b.jsonl --model Qwen/Qwen2.5-VL-7B-Instruct \
-            --base-url http://localhost:8000/v1 --human human.jsonl -o votes.jsonl
+        python -m benchmark.vlm judge base=a.jsonl full=b.jsonl -o votes.jsonl \
+            --model Qwen/Qwen2.5-VL-7B-Instruct --base-url http://localhost:8000/v1 --human human.jsonl
     """
     from ..dataset import open_split
     from ..predictions import read_predictions
@@ -103,7 +104,7 @@ def judge_command(
     from .session import Session
 
     session = Session(planned.requests, planned.of_one, prices, max_cost or math.inf, max_tokens or math.inf)
-    settings = options.asking_options(reply_tokens, temperature, connections, retries, timeout)
+    settings = options.asking_options(reply_tokens, temperature, connections, retries, timeout, log_images=log_images)
     task = {"writer": writer, "pairings": pairings}
     log = ask(task, open_model(model, base_url), session, work, judge_task, **settings)
     cli.note(f"log: {log} (`inspect view --log-dir {quoted(log.parent)}` shows it)")

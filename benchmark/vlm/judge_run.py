@@ -151,6 +151,7 @@ def votes_from(
         prices: prices of tokens.
         drawn: how images were drawn.
     """
+    priced = prices != Prices()
     about = {
         **describe_run(verdicts.header),
         **drawn,
@@ -159,7 +160,7 @@ def votes_from(
         "requests": len(verdicts.better) + len(verdicts.failures),
         "failures": dict(Counter(failure.value for failure, _ in verdicts.failures.values()).most_common()),
         "tokens": {"in": verdicts.tokens_in, "out": verdicts.tokens_out},
-        "prices_per_million": {"in": prices.into, "out": prices.out},
-        "price": prices.of(verdicts.tokens_in, verdicts.tokens_out),
+        "prices_per_million": {"in": prices.into, "out": prices.out} if priced else None,
+        "price": prices.of(verdicts.tokens_in, verdicts.tokens_out) if priced else None,
     }
     return Votes(split.dataset, split.name, split.synthetic, "model", verdicts.votes(ballots), about)

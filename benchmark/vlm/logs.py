@@ -70,6 +70,7 @@ class Replies:
 
     def describe(self, prices: Prices) -> dict[str, Any]:
         """What a reader of the predictions must know of how they came about."""
+        priced = prices != Prices()
         return {
             "format": "caponimage-vlm/1",
             **describe_run(self.header),
@@ -77,8 +78,8 @@ class Replies:
             "unanswered": len(self.unanswered),
             "failures": self.failed_boxes(),
             "tokens": {"in": self.tokens_in, "out": self.tokens_out},
-            "prices_per_million": {"in": prices.into, "out": prices.out},
-            "price": prices.of(self.tokens_in, self.tokens_out),
+            "prices_per_million": {"in": prices.into, "out": prices.out} if priced else None,
+            "price": prices.of(self.tokens_in, self.tokens_out) if priced else None,
         }
 
 
@@ -87,8 +88,10 @@ def describe_run(header: EvalLog) -> dict[str, Any]:
     run = header.eval
     config = run.model_generate_config.model_dump(exclude_none=True)
     plan = header.plan.config.model_dump(exclude_none=True)
+    parts = run.model.split("/")
     return {
         "model": run.model,
+        "provider": "/".join(parts[: 2 if parts[0] == "openai-api" else 1]),
         "base_url": run.model_base_url,
         "date": str(run.created)[:10],
         "inspect": run.packages.get("inspect_ai", ""),

@@ -27,6 +27,7 @@ Connections = Annotated[int, typer.Option(help="Requests at a time.", min=1)]
 Retries = Annotated[int, typer.Option(help="New attempts after an error of the server.", min=0)]
 Timeout = Annotated[int, typer.Option(help="Seconds for a request, new attempts included.", min=1)]
 Work = Annotated[Path | None, typer.Option(help="Folder of replies and logs. [default: FILE.vlm beside the output]")]
+LogImages = Annotated[bool, typer.Option("--log-images", help="Put the pictures into the log, for Inspect's viewer.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and ask for nothing.")]
 
 
@@ -38,8 +39,8 @@ def prices_of(price: str | None, max_cost: float | None) -> "Prices":
     """
     from .plan import prices_from
 
-    if max_cost is not None and not price:
-        raise InputError("--max-cost needs the prices of tokens, such as --price in=0.5,out=2")
+    if max_cost is not None and not (price and max_cost > 0):
+        raise InputError("--max-cost needs the prices of tokens, such as --price in=0.5,out=2, and a number above 0")
     return prices_from(price or "in=0,out=0")
 
 
@@ -55,10 +56,11 @@ def working_folder(work: Path | None, output: Path) -> Path:
 
 
 def asking_options(
-    reply_tokens: int, temperature: float, connections: int, retries: int, timeout: int
+    reply_tokens: int, temperature: float, connections: int, retries: int, timeout: int, *, log_images: bool
 ) -> dict[str, Any]:
     """Settings of replies and connections, by Inspect's names."""
     return {
         "max_tokens": reply_tokens, "temperature": temperature, "max_connections": connections,
         "max_samples": connections, "max_retries": retries, "timeout": timeout,
+        "log_images": log_images,
     }  # fmt: skip

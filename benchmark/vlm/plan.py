@@ -39,6 +39,15 @@ class AskingPlan:
         """Estimated tokens in and out of one request."""
         return self.tokens_in / max(1, self.requests), self.tokens_out / max(1, self.requests)
 
+    @property
+    def tokens(self) -> int:
+        """Estimated tokens in all."""
+        return self.tokens_in + self.tokens_out
+
+    def price(self, prices: Prices) -> float:
+        """Estimated price."""
+        return prices.of(self.tokens_in, self.tokens_out)
+
     def lines(self, model: str, prompt: Prompt, prices: Prices) -> list[str]:
         """The plan in words."""
         return [
@@ -49,8 +58,7 @@ class AskingPlan:
 
     def estimate(self, prices: Prices) -> str:
         """Tokens and price in words."""
-        price = prices.of(self.tokens_in, self.tokens_out)
-        priced = f", price about {price:.4g}" if price else ""
+        priced = f", price about {price:.4g}" if (price := self.price(prices)) else ""
         return f"estimate: {self.tokens_in:,} tokens in, {self.tokens_out:,} out without thoughts{priced}"
 
 

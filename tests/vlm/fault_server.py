@@ -139,7 +139,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         time.sleep(0.5 if kind == "slow" else self.faults.delay)
         if kind == "429":
-            self._send(429, {"error": {"message": "slow down", "type": "rate_limit_error"}}, {"retry-after": "1"})
+            self._send(
+                429,
+                {"error": {"message": "slow down", "type": "rate_limit_error"}},
+                {"retry-after-ms": "50", "retry-after": "1"},
+            )
         elif kind == "500":
             self._send(500, {"error": {"message": "out of memory"}})
         else:
