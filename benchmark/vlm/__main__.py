@@ -1,6 +1,5 @@
 """`python -m benchmark.vlm VERB`: caption a split with a vision-language model, or judge captions by one."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,7 +89,6 @@ def run_command(
     from .plan import plan
     from .prompt import read_prompt, settings_from
     from .request import Writer, requests
-    from .session import Session
 
     prices = options.prices_of(price, max_cost)
     if metadata is not None and metadata.exists():
@@ -108,16 +106,13 @@ def run_command(
     planned = plan(writer, requests(opened, writer.prompt, limit))
     for line in planned.lines(model, writer.prompt, prices):
         cli.note(line)
-    session = Session(planned.requests, planned.of_one, prices, max_cost or math.inf, max_tokens or math.inf)
-    if planned.tokens > session.max_tokens or planned.price(prices) > session.max_cost:
-        cli.note("the plan is above the budget: the run will stop asking when that is used up")
+    session = options.session_of(planned, prices, max_cost, max_tokens)
     if dry_run:
         return
 
     from .logs import read_replies
     from .run import ask, open_model
 
-    session = Session(planned.requests, planned.of_one, prices, max_cost or math.inf, max_tokens or math.inf)
     settings = options.asking_options(reply_tokens, temperature, connections, retries, timeout, log_images=log_images)
     task = {"data": data, "split": split, "images": limit, "prompt": prompt, **told}
     log = ask(task, open_model(model, base_url), session, work, **settings)

@@ -4,7 +4,6 @@ Invariant: nothing heavy is imported before a verb runs.
 """
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,14 +95,13 @@ def judge_command(
     cli.note(planned.estimate(prices))
     if equal:
         cli.note(f"{equal:,} votes are ties of equal captions, which need no request")
+    session = options.session_of(planned, prices, max_cost, max_tokens)
     if dry_run:
         return
 
     from .judge_run import judge_task, read_verdicts, votes_from
     from .run import ask, open_model
-    from .session import Session
 
-    session = Session(planned.requests, planned.of_one, prices, max_cost or math.inf, max_tokens or math.inf)
     settings = options.asking_options(reply_tokens, temperature, connections, retries, timeout, log_images=log_images)
     task = {"writer": writer, "pairings": pairings}
     log = ask(task, open_model(model, base_url), session, work, judge_task, **settings)

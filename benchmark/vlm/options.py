@@ -1,15 +1,18 @@
 """Options that the verbs which ask a model share, and what follows from them."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..cli import note
 from ..errors import InputError
 from ..files import is_stream
 
 if TYPE_CHECKING:
-    from .session import Prices
+    from .plan import AskingPlan
+    from .session import Prices, Session
 
 Model = Annotated[
     str, typer.Option(help="Model by Inspect's name (`openai/gpt-4o`), or with --base-url by the server's.")
@@ -53,6 +56,16 @@ def working_folder(work: Path | None, output: Path) -> Path:
     if work is None and is_stream(output):
         raise InputError(f"-o {output} is a stream, so there is no place beside it; name a working folder with --work")
     return work or output.with_name(f"{output.name}.vlm")
+
+
+def session_of(plan: "AskingPlan", prices: "Prices", max_cost: float | None, max_tokens: int | None) -> "Session":
+    """The session of a plan with its budget; notes if the plan is above that."""
+    from .session import Session
+
+    session = Session(plan.requests, plan.of_one, prices, max_cost or math.inf, max_tokens or math.inf)
+    if plan.tokens > session.max_tokens or plan.price(prices) > session.max_cost:
+        note("the plan is above the budget: the run will stop asking when that is used up")
+    return session
 
 
 def asking_options(
