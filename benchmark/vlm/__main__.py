@@ -1,6 +1,5 @@
-"""`python -m benchmark.vlm VERB`: caption a split with a vision-language model, here or in another harness."""
+"""`python -m benchmark.vlm VERB`: caption with a vision-language model, here or in another harness, or judge by one."""
 
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -8,28 +7,25 @@ import typer
 
 from .. import cli
 from ..errors import InputError
-from ..files import check_outputs, is_stream
+from ..files import check_outputs
 from ..shell import quoted
 from . import options
 from .harness.command import harness_command, import_command
+from .judge_command import judge_command, votes_command
 
 app = cli.group()
 
 
 @app.callback()
 def main() -> None:
-    """Caption a split with a vision-language model, here or in another harness. Needs the extra `vlm`."""
+    """Caption with a vision-language model, here or in another harness, or have one judge. Needs the extra `vlm`."""
 
 
 @app.command("run")
 def run_command(
-    model: Annotated[
-        str, typer.Option(help="Model by Inspect's name (`openai/gpt-4o`), or with --base-url by the server's.")
-    ],
+    model: options.Model,
     output: options.Output,
-    base_url: Annotated[
-        str | None, typer.Option(help="Address of an OpenAI-compatible server; its key is in $ENDPOINT_API_KEY.")
-    ] = None,
+    base_url: options.BaseUrl = None,
     data: cli.Data = None,
     split: cli.SplitName = "test",
     limit: options.Limit = None,
@@ -43,21 +39,17 @@ def run_command(
     seed: options.Seed = 1,
     structured: options.Structured = False,
     price: options.Price = None,
-    max_cost: Annotated[float | None, typer.Option(help="Most that this run may cost; needs --price.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Most tokens that this run may use.", min=1)] = None,
+    max_cost: options.MaxCost = None,
+    max_tokens: options.MaxTokens = None,
     reply_tokens: options.ReplyTokens = 4096,
-    temperature: Annotated[float, typer.Option(help="Temperature of sampling.", min=0)] = 0.0,
-    connections: Annotated[int, typer.Option(help="Requests at a time.", min=1)] = 8,
-    retries: Annotated[int, typer.Option(help="New attempts after an error of the server.", min=0)] = 6,
-    timeout: Annotated[int, typer.Option(help="Seconds for a request, new attempts included.", min=1)] = 900,
-    work: Annotated[
-        Path | None, typer.Option(help="Folder of replies and logs. [default: FILE.vlm beside the output]")
-    ] = None,
-    log_images: Annotated[
-        bool, typer.Option("--log-images", help="Put the pictures into the log, for Inspect's viewer.")
-    ] = False,
+    temperature: options.Temperature = 0.0,
+    connections: options.Connections = 8,
+    retries: options.Retries = 6,
+    timeout: options.Timeout = 900,
+    work: options.Work = None,
+    log_images: options.LogImages = False,
     allow_missing: options.AllowMissing = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and ask for nothing.")] = False,
+    dry_run: options.DryRun = False,
 ) -> None:
     r"""Ask a model for the captions of a split; the same command goes on where it was stopped.
 
@@ -73,18 +65,13 @@ def run_command(
             --price in=2.5,out=10 --max-cost 20 --dry-run
     """
     from ..dataset import open_dataset, open_split
-    from .plan import plan, prices_from
+    from .plan import plan
     from .prompt import read_prompt, settings_from
     from .request import Writer, requests
-    from .session import Session
 
-    prices = prices_from(price) if price else prices_from("in=0,out=0")
-    if max_cost is not None and not (price and max_cost > 0):
-        raise InputError("--max-cost needs the prices of tokens, such as --price in=0.5,out=2, and a number above 0")
-    if work is None and is_stream(output):
-        raise InputError(f"-o {output} is a stream, so there is no place beside it; name a working folder with --work")
+    prices = options.prices_of(price, max_cost)
+    work = options.working_folder(work, output)
     opened = open_split(data, split)
-    work = work or output.with_name(f"{output.name}.vlm")
     check_outputs({"--output": output, "--work": work}, [opened.directory])
     if limit and limit < opened.n_images and output.suffix in (".gz", ".zst"):
         raise InputError("--limit writes a part of a prediction file, which is not packed; take another --output")
@@ -96,9 +83,7 @@ def run_command(
     planned = plan(writer, requests(opened, writer.prompt, limit))
     for line in planned.lines(model, writer.prompt, prices):
         cli.note(line)
-    session = Session(planned.requests, planned.of_one, prices, max_cost or math.inf, max_tokens or math.inf)
-    if planned.tokens > session.max_tokens or planned.price(prices) > session.max_cost:
-        cli.note("the plan is above the budget: the run will stop asking when that is used up")
+    session = options.session_of(planned, prices, max_cost, max_tokens)
     if dry_run:
         return
 
@@ -106,13 +91,9 @@ def run_command(
     from .outputs import deliver
     from .run import ask, open_model
 
-    asking = {
-        "max_tokens": reply_tokens, "temperature": temperature, "max_connections": connections,
-        "max_samples": connections, "max_retries": retries, "timeout": timeout,
-        "log_images": log_images,
-    }  # fmt: skip
+    settings = options.asking_options(reply_tokens, temperature, connections, retries, timeout, log_images=log_images)
     task = {"data": data, "split": split, "images": limit, "prompt": prompt, **told}
-    log = ask(task, open_model(model, base_url), session, work, **asking)
+    log = ask(task, open_model(model, base_url), session, work, **settings)
     cli.note(f"log: {log} (`inspect view --log-dir {quoted(log.parent)}` shows it)")
     if session.stopped:
         cli.note(f"stopped asking: {session.stopped}")
@@ -194,6 +175,8 @@ def page_command(
 
 app.command("harness")(harness_command)
 app.command("import")(import_command)
+app.command("judge")(judge_command)
+app.command("votes")(votes_command)
 
 
 if __name__ == "__main__":

@@ -33,19 +33,24 @@ class LoggedReplies(Replies):
     @property
     def about(self) -> dict[str, Any]:
         """What the task said of itself; see `request.about_requests`."""
-        run = self.header.eval
-        config = run.model_generate_config.model_dump(exclude_none=True)
-        plan = self.header.plan.config.model_dump(exclude_none=True)
-        parts = run.model.split("/")
-        return {
-            "model": run.model,
-            "provider": "/".join(parts[: 2 if parts[0] == "openai-api" else 1]),
-            "base_url": run.model_base_url,
-            "date": str(run.created)[:10],
-            "inspect": run.packages.get("inspect_ai", ""),
-            **(run.metadata or {}),
-            "parameters": {**plan, **config},
-        }
+        return describe_run(self.header)
+
+
+def describe_run(header: EvalLog) -> dict[str, Any]:
+    """What a log says of the model, of the task and of how replies were drawn."""
+    run = header.eval
+    config = run.model_generate_config.model_dump(exclude_none=True)
+    plan = header.plan.config.model_dump(exclude_none=True)
+    parts = run.model.split("/")
+    return {
+        "model": run.model,
+        "provider": "/".join(parts[: 2 if parts[0] == "openai-api" else 1]),
+        "base_url": run.model_base_url,
+        "date": str(run.created)[:10],
+        "inspect": run.packages.get("inspect_ai", ""),
+        **(run.metadata or {}),
+        "parameters": {**plan, **config},
+    }
 
 
 def read_header(path: Path) -> EvalLog:
@@ -85,17 +90,27 @@ def read_replies(path: Path, data: str | None) -> tuple[Split, LoggedReplies]:
             f"{about['fingerprint'][:12]}, got {split.fingerprint.hexdigest()[:12]} of {split.dataset!r}; try --data"
         )
     replies = LoggedReplies([None] * split.n_boxes, header=header)
-    for sample in _samples(path):
+    for sample in samples(path):
         _read_sample(sample, split, replies)
     replies.asked.sort()
     replies.images = len({int(split.image_of_box[box]) for box in replies.asked})
     return split, replies
 
 
-def _samples(path: Path) -> Iterator[EvalSample]:
+def samples(path: Path) -> Iterator[EvalSample]:
     """The samples of a log one by one, without what only a viewer needs."""
     unused = {"events", "store", "attachments", "messages"}
     return read_eval_log_samples(str(path), all_samples_required=False, exclude_fields=unused)
+
+
+def why(sample: EvalSample, error: UnusableReplyError) -> tuple[Failure, str]:
+    """Why a sample has no usable reply, and what the engine said of it; empty if it said nothing."""
+    if not sample.error:
+        return error.failure, ""
+    # The error that led to the last one: what Inspect raises in the end tells only that it gave up.
+    causes = _CAUSE.findall(sample.error.traceback) or [" ".join(sample.error.message.split())]
+    not_asked = "NotAskedError" in sample.error.traceback
+    return Failure.not_asked if not_asked else error.failure, causes[-1][:_ERROR]
 
 
 def _read_sample(sample: EvalSample, split: Split, replies: Replies) -> None:
@@ -109,12 +124,9 @@ def _read_sample(sample: EvalSample, split: Split, replies: Replies) -> None:
     try:
         captions = read_output(sample.output, about["boxes"])
     except UnusableReplyError as error:
-        failure = error.failure
-        if sample.error:
-            # The error that led to the last one: what Inspect raises in the end tells only that it gave up.
-            causes = _CAUSE.findall(sample.error.traceback) or [" ".join(sample.error.message.split())]
-            replies.errors[str(sample.id)] = causes[-1][:_ERROR]
-            failure = Failure.not_asked if "NotAskedError" in sample.error.traceback else failure
+        failure, said = why(sample, error)
+        if said:
+            replies.errors[str(sample.id)] = said
         replies.failures[str(sample.id)] = (failure, boxes)
         return
     for box, text in zip(boxes, captions, strict=True):

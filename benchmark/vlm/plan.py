@@ -50,12 +50,16 @@ class AskingPlan:
 
     def lines(self, model: str, prompt: Prompt, prices: Prices) -> list[str]:
         """The plan in words."""
-        priced = f", price about {price:.4g}" if (price := self.price(prices)) else ""
         return [
             f"plan: {self.requests:,} requests for {self.boxes:,} boxes of {self.images:,} images to {model}",
             f"prompt: {prompt.id} ({prompt.hash})",
-            f"estimate: {self.tokens_in:,} tokens in, {self.tokens_out:,} out without thoughts{priced}",
+            self.estimate(prices),
         ]
+
+    def estimate(self, prices: Prices) -> str:
+        """Tokens and price in words."""
+        priced = f", price about {price:.4g}" if (price := self.price(prices)) else ""
+        return f"estimate: {self.tokens_in:,} tokens in, {self.tokens_out:,} out without thoughts{priced}"
 
 
 def plan(writer: Writer, asked: list[CaptionRequest]) -> AskingPlan:
@@ -67,11 +71,11 @@ def plan(writer: Writer, asked: list[CaptionRequest]) -> AskingPlan:
     for (question, answer), image_id in zip(writer.examples, writer.example_ids, strict=True):
         examples += text_tokens(question.text) + text_tokens(answer.text)
         if question.picture is not None and writer.train is not None:
-            examples += _picture_tokens(*writer.train.sizes[writer.train.position(image_id)].tolist())
+            examples += picture_tokens(*writer.train.sizes[writer.train.position(image_id)].tolist())
     each = []
     for one in some:
         text = text_tokens("\n".join(writer.lines(one, writer.row(one))))
-        each.append(text + (_picture_tokens(*writer.split.sizes[one.image].tolist()) if writer.shows_pictures else 0))
+        each.append(text + (picture_tokens(*writer.split.sizes[one.image].tolist()) if writer.shows_pictures else 0))
     boxes = sum(len(one.boxes) for one in asked)
     tokens_in = round((shown + examples + (fmean(each) if each else 0)) * len(asked))
     images = len({one.image for one in asked})
@@ -84,7 +88,8 @@ def text_tokens(text: str) -> float:
     return wide + (len(text) - wide) / 4
 
 
-def _picture_tokens(width: int, height: int) -> int:
+def picture_tokens(width: int, height: int) -> int:
+    """Tokens of a picture, about."""
     return width * height // _PIXELS + 4
 
 

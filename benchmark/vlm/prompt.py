@@ -163,26 +163,41 @@ def read_prompt(prompt: str, settings: Settings) -> Prompt:
     Raises:
         InputError: with all that is wrong with either.
     """
-    path = _FOLDER / f"{prompt}.toml" if prompt in known_prompts() else Path(prompt)
-    problems = settings.problems()
-    name, tables = path.stem, {}
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        name, tables = str(content.get("name", name)), content
-    except OSError:
-        problems.append(f"--prompt: no file {prompt}; expected one of {', '.join(known_prompts())}, or a TOML file")
-    except ValueError as error:  # no TOML, or no UTF-8
-        problems.append(f"{path}: not TOML: {error}")
-    else:
-        problems += _text_problems(path, tables)
+    name, tables, problems = read_texts(prompt, _FOLDER, {"texts": _TEXTS, "coordinates": _SYSTEMS})
+    problems[:0] = settings.problems()
     if problems:
         raise InputError(*problems)
     return Prompt(name, tables["texts"], tables["coordinates"], settings)
 
 
-def _text_problems(path: Path, tables: Mapping[str, Any]) -> list[str]:
-    found = [f"{path}: got {name!r}, expected name, texts and coordinates" for name in tables if name not in _TABLES]
-    for table, expected in (("texts", _TEXTS), ("coordinates", _SYSTEMS)):
+def read_texts(
+    prompt: str, folder: Path, expected: Mapping[str, Mapping[str, set[str]]]
+) -> tuple[str, dict[str, Any], list[str]]:
+    """Read a TOML file of texts.
+
+    Args:
+        prompt: name of a file in the folder, or the path of one elsewhere.
+        folder: folder of the files that come with this package.
+        expected: names of its tables, of the texts in each, and what may stand in braces in each of these.
+
+    Returns:
+        The name of the texts, the tables, and all that is wrong with them.
+    """
+    known = sorted(path.stem for path in folder.glob("*.toml"))
+    path = folder / f"{prompt}.toml" if prompt in known else Path(prompt)
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        return "", {}, [f"--prompt: no file {prompt}; expected one of {', '.join(known)}, or a TOML file"]
+    except ValueError as error:  # no TOML, or no UTF-8
+        return "", {}, [f"{path}: not TOML: {error}"]
+    return str(tables.get("name", path.stem)), tables, _text_problems(path, tables, expected)
+
+
+def _text_problems(path: Path, tables: Mapping[str, Any], texts_of: Mapping[str, Mapping[str, set[str]]]) -> list[str]:
+    names = ("name", *texts_of)
+    found = [f"{path}: got {name!r}, expected {', '.join(names)}" for name in tables if name not in names]
+    for table, expected in texts_of.items():
         texts = tables.get(table, {})
         if not isinstance(texts, dict):
             found.append(f"{path}: {table}: expected a table [{table}]")
@@ -195,9 +210,6 @@ def _text_problems(path: Path, tables: Mapping[str, Any]) -> list[str]:
             if name in expected and (problem := _braces_problem(text, expected[name])):
                 found.append(f"{path}: [{table}] {name}: {problem}")
     return found
-
-
-_TABLES = ("name", "texts", "coordinates")
 
 
 def _braces_problem(text: Any, allowed: set[str]) -> str:

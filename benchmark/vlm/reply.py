@@ -72,13 +72,7 @@ def read_reply(text: str, boxes: Sequence[int], *, stop_reason: str = "stop") ->
     Raises:
         UnusableReplyError: if the reply is no caption for each box, and nothing else.
     """
-    if stop_reason in ("max_tokens", "model_length"):
-        raise UnusableReplyError(Failure.truncated)
-    if stop_reason == "content_filter":
-        raise UnusableReplyError(Failure.refused)
-    said = _without_thoughts(visible(text)).strip()
-    if not said:
-        raise UnusableReplyError(Failure.empty)
+    said = _said(text, stop_reason)
     captions = [_tidy(caption) for caption in _captions(said, [box + 1 for box in boxes])]
     if not all(captions):
         raise UnusableReplyError(Failure.empty)
@@ -89,6 +83,36 @@ def read_reply(text: str, boxes: Sequence[int], *, stop_reason: str = "stop") ->
     if not _CHINESE.search("".join(captions)):
         raise UnusableReplyError(Failure.other_language)
     return captions
+
+
+def read_objects(text: str, *, stop_reason: str = "stop") -> list[dict[str, Any]]:
+    """Read the JSON objects in a reply, the last one first, since drafts come before it; none with a repeated key.
+
+    Args:
+        text: the reply as it came.
+        stop_reason: why the model stopped, in Inspect's words.
+
+    Raises:
+        UnusableReplyError: if there is none.
+    """
+    said = _said(text, stop_reason)
+    values = [value for form in (said, said.translate(_WIDE)) for value in reversed(list(_values(form)))]
+    found = [dict(value) for value in values if isinstance(value, _Pairs) and len(dict(value)) == len(value)]
+    if not found:
+        raise UnusableReplyError(Failure.refused if _REFUSAL.search(said) else Failure.unparsable)
+    return found
+
+
+def _said(text: str, stop_reason: str) -> str:
+    """A whole reply without thoughts."""
+    if stop_reason in ("max_tokens", "model_length"):
+        raise UnusableReplyError(Failure.truncated)
+    if stop_reason == "content_filter":
+        raise UnusableReplyError(Failure.refused)
+    said = _without_thoughts(visible(text)).strip()
+    if not said:
+        raise UnusableReplyError(Failure.empty)
+    return said
 
 
 def _without_thoughts(text: str) -> str:

@@ -8,11 +8,12 @@ as final there as a good one. So every start runs the whole task again, and what
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import Model, get_model
 
@@ -60,14 +61,22 @@ def open_model(name: str, base_url: str | None) -> Model:
         raise InputError(f"--model {name}: {words[:400]}") from None
 
 
-def ask(told: Mapping[str, Any], model: Model, session: Session, work: Path, **options: Any) -> Path:
-    """Ask for the captions of a split, but for what is kept in the working folder.
+def ask(
+    told: Mapping[str, Any],
+    model: Model,
+    session: Session,
+    work: Path,
+    task: Callable[..., Task] = caption,
+    **options: Any,
+) -> Path:
+    """Ask for the captions of a split, or what else a task asks for, but for what is kept in the working folder.
 
     Args:
         told: arguments of the task, see `task.caption`.
         model: model that is asked.
         session: what this run may spend; it shows how far the run is.
         work: working folder of this run and of those before it.
+        task: function that makes the task of these arguments and of `keep`.
         options: settings of replies and connections, by Inspect's names.
 
     Returns:
@@ -84,7 +93,7 @@ def ask(told: Mapping[str, Any], model: Model, session: Session, work: Path, **o
             raise InputError(f"another process works in {work}; wait for it, or take another --work")
         with session:
             made = inspect_eval(
-                caption(**told, keep=True),
+                task(**told, keep=True),
                 model=model,
                 display="none",
                 log_dir=str(logs),

@@ -6,6 +6,7 @@ Invariants:
   stays as one attempt, and the next run reads past it and asks again. A better parser finds it there, too.
 """
 
+from collections.abc import Callable
 from itertools import count
 
 from inspect_ai import Task, task
@@ -30,7 +31,7 @@ from inspect_ai.util import JSONSchema
 
 from ..dataset import open_dataset, open_split
 from ..dataset.store import Split
-from .prompt import Prompt, read_prompt, settings_from
+from .prompt import read_prompt, settings_from
 from .reply import Failure, UnusableReplyError
 from .request import CaptionRequest, Turn, Writer, about_requests, known, requests
 from .scorer import captions_scorer, failures, read_output
@@ -85,7 +86,12 @@ def caption(
     samples = [_sample(opened, asked) for asked in requests(opened, writer.prompt, images)]
     return Task(
         dataset=MemoryDataset(samples, name=f"{opened.dataset}-{opened.name}"),
-        solver=_solver(writer, keep=keep),
+        solver=asking(
+            lambda state: messages(writer, _asked(state)),
+            lambda state, output: read_output(output, state.metadata["boxes"]),
+            lambda state: response_schema(_asked(state)) if writer.prompt.settings.structured else None,
+            keep=keep,
+        ),
         scorer=captions_scorer(),
         metrics=None if opened.has_references else [failures()],
         config=GenerateConfig(temperature=0.0, top_p=1.0, max_tokens=REPLY_TOKENS),
@@ -102,21 +108,39 @@ def _sample(split: Split, asked: CaptionRequest) -> Sample:
     return Sample(id=asked.id, input=asked.id, target=target, metadata=metadata)
 
 
-def _solver(writer: Writer, *, keep: bool) -> Solver:
+def _asked(state: TaskState) -> CaptionRequest:
+    about = state.metadata
+    return CaptionRequest(str(state.sample_id), about["image"], about["image_id"], tuple(about["boxes"]))
+
+
+def asking(
+    write: Callable[[TaskState], list[ChatMessage]],
+    read: Callable[[TaskState, ModelOutput], object],
+    schema: Callable[[TaskState], ResponseSchema | None] = lambda state: None,
+    *,
+    keep: bool,
+) -> Solver:
+    """A solver that asks once for each sample, as far as the session admits it.
+
+    Args:
+        write: function that writes the messages of a sample, called when they are sent.
+        read: function that reads the output for a sample, and raises `UnusableReplyError` if it cannot be used.
+        schema: function that gives the schema of a reply, if there is one.
+        keep: whether replies are kept, and usable ones that are there are not asked for again.
+    """
+
     @solver(name="ask")
     def build() -> Solver:
         async def solve(state: TaskState, generate: Generate) -> TaskState:
-            about = state.metadata
-            asked = CaptionRequest(str(state.sample_id), about["image"], about["image_id"], tuple(about["boxes"]))
             session = current.get()
             if session:
                 session.admit()
             failure: Failure | None = None
             try:
-                state.messages = messages(writer, asked)
-                state.output = await _reply(state, asked, writer.prompt, keep=keep)
+                state.messages = write(state)
+                state.output = await _reply(state, read, schema(state), keep=keep)
                 state.messages.append(state.output.message)
-                read_output(state.output, asked.boxes)
+                read(state, state.output)
             except UnusableReplyError as error:
                 failure = error.failure
             except Exception:
@@ -132,10 +156,11 @@ def _solver(writer: Writer, *, keep: bool) -> Solver:
     return build()
 
 
-async def _reply(state: TaskState, asked: CaptionRequest, prompt: Prompt, *, keep: bool) -> ModelOutput:
+async def _reply(
+    state: TaskState, read: Callable[[TaskState, ModelOutput], object], schema: ResponseSchema | None, *, keep: bool
+) -> ModelOutput:
     """The first usable reply that is kept, or else a new one; the tokens of all attempts are noted in the sample."""
     used = state.metadata["tokens"] = {"in": 0, "out": 0}
-    schema = response_schema(asked) if prompt.settings.structured else None
     for attempt in count():
         policy = CachePolicy(expiry=None, scopes={"attempt": str(attempt)}) if keep else False
         config = GenerateConfig(response_schema=schema)
@@ -146,7 +171,7 @@ async def _reply(state: TaskState, asked: CaptionRequest, prompt: Prompt, *, kee
         used["out"] += tokens_out
         if kept:
             try:
-                read_output(output, asked.boxes)
+                read(state, output)
             except UnusableReplyError:
                 continue
         if session := current.get():

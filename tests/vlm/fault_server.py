@@ -111,6 +111,10 @@ class FaultServer:
         held.wait(60)
         return name, "drop"
 
+    def text(self, kind: str, body: dict[str, Any], name: str) -> str:
+        """The text of a reply of some kind."""
+        return REPLIES.get(kind, good)(captions_for(body, name))
+
 
 class _Http(ThreadingHTTPServer):
     daemon_threads = True
@@ -143,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif kind == "500":
             self._send(500, {"error": {"message": "out of memory"}})
         else:
-            text = REPLIES.get(kind, good)(captions_for(body, name))
+            text = self.faults.text(kind, body, name)
             self._send(200, completion(text, "length" if kind == "cut off" else "stop"))
 
     def _send(self, status: int, value: object, headers: Mapping[str, str] | None = None) -> None:
