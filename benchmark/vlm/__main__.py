@@ -38,11 +38,18 @@ _MetadataDraft = Annotated[
 @app.command("run")
 def run_command(
     model: Annotated[
-        str, typer.Option(help="Model by Inspect's name (`openai/gpt-4o`), or with --base-url by the server's.")
+        str,
+        typer.Option(
+            help="Inspect's name (`openai/gpt-4o`), `hf/FOLDER`, or with --base-url the server's name for it."
+        ),
     ],
     output: _Output,
     base_url: Annotated[
         str | None, typer.Option(help="Address of an OpenAI-compatible server; its key is in $ENDPOINT_API_KEY.")
+    ] = None,
+    model_arg: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Argument of the provider, such as dtype=bfloat16; repeatable."),
     ] = None,
     data: cli.Data = None,
     split: cli.SplitName = "test",
@@ -94,6 +101,9 @@ def run_command(
         # a provider, with a budget; first the plan alone
         python -m benchmark.vlm run --model openai/gpt-4o -o preds.jsonl \
             --price in=2.5,out=10 --max-cost 20 --dry-run
+        # a model in a folder, without a server
+        python -m benchmark.vlm run --model hf/models/Qwen2.5-VL-7B-Instruct \
+            --model-arg dtype=bfloat16 --model-arg device=cuda:1 -o preds.jsonl
     """
     from ..dataset import open_dataset, open_split
     from .plan import plan, prices_from
@@ -106,6 +116,8 @@ def run_command(
         raise InputError("--max-cost needs the prices of tokens, such as --price in=0.5,out=2, and a number above 0")
     if metadata is not None and metadata.exists():
         raise InputError(f"{metadata} exists and is not overwritten; name another file")
+    if structured and not base_url and model.startswith("hf/"):
+        raise InputError("--structured needs a server; hf/FOLDER cannot bind replies to a schema")
     if work is None and is_stream(output):
         raise InputError(f"-o {output} is a stream, so there is no place beside it; name a working folder with --work")
     opened = open_split(data, split)
@@ -136,7 +148,7 @@ def run_command(
         "log_images": log_images,
     }  # fmt: skip
     task = {"data": data, "split": split, "images": limit, "prompt": prompt, **told}
-    log = ask(task, open_model(model, base_url), session, work, **options)
+    log = ask(task, open_model(model, base_url, model_arg or ()), session, work, **options)
     cli.note(f"log: {log} (`inspect view --log-dir {quoted(log.parent)}` shows it)")
     if session.stopped:
         cli.note(f"stopped asking: {session.stopped}")

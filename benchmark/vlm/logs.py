@@ -80,6 +80,7 @@ class Replies:
             "model": run.model,
             "provider": "/".join(parts[: 2 if parts[0] == "openai-api" else 1]),
             "base_url": run.model_base_url,
+            "model_args": run.model_args,
             "date": str(run.created)[:10],
             "inspect": run.packages.get("inspect_ai", ""),
             **self.about,
