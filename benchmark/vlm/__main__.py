@@ -26,6 +26,7 @@ def run_command(
     model: options.Model,
     output: options.Output,
     base_url: options.BaseUrl = None,
+    model_arg: options.ModelArgument = None,
     data: cli.Data = None,
     split: cli.SplitName = "test",
     limit: options.Limit = None,
@@ -63,6 +64,9 @@ def run_command(
         # a provider, with a budget; first the plan alone
         python -m benchmark.vlm run --model openai/gpt-4o -o preds.jsonl \
             --price in=2.5,out=10 --max-cost 20 --dry-run
+        # a model in a folder, without a server
+        python -m benchmark.vlm run --model hf/models/Qwen2.5-VL-7B-Instruct \
+            --model-arg dtype=bfloat16 --model-arg device=cuda:1 -o preds.jsonl
     """
     from ..dataset import open_dataset, open_split
     from .plan import plan
@@ -71,6 +75,8 @@ def run_command(
 
     prices = options.prices_of(price, max_cost)
     work = options.working_folder(work, output)
+    if structured and not base_url and model.startswith("hf/"):
+        raise InputError("--structured needs a server; hf/FOLDER cannot bind replies to a schema")
     opened = open_split(data, split)
     check_outputs({"--output": output, "--work": work}, [opened.directory])
     if limit and limit < opened.n_images and output.suffix in (".gz", ".zst"):
@@ -93,7 +99,7 @@ def run_command(
 
     settings = options.asking_options(reply_tokens, temperature, connections, retries, timeout, log_images=log_images)
     task = {"data": data, "split": split, "images": limit, "prompt": prompt, **told}
-    log = ask(task, open_model(model, base_url), session, work, **settings)
+    log = ask(task, open_model(model, base_url, model_arg or ()), session, work, **settings)
     cli.note(f"log: {log} (`inspect view --log-dir {quoted(log.parent)}` shows it)")
     if session.stopped:
         cli.note(f"stopped asking: {session.stopped}")

@@ -46,6 +46,7 @@ def describe_run(header: EvalLog) -> dict[str, Any]:
         "model": run.model,
         "provider": "/".join(parts[: 2 if parts[0] == "openai-api" else 1]),
         "base_url": run.model_base_url,
+        "model_args": run.model_args,
         "date": str(run.created)[:10],
         "inspect": run.packages.get("inspect_ai", ""),
         **(run.metadata or {}),

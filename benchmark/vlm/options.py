@@ -20,10 +20,17 @@ AllowMissing = Annotated[
 ]
 
 Model = Annotated[
-    str, typer.Option(help="Model by Inspect's name (`openai/gpt-4o`), or with --base-url by the server's.")
+    str,
+    typer.Option(help="Inspect's name (`openai/gpt-4o`), `hf/FOLDER`, or with --base-url the server's name for it."),
 ]
 BaseUrl = Annotated[
     str | None, typer.Option(help="Address of an OpenAI-compatible server; its key is in $ENDPOINT_API_KEY.")
+]
+ModelArgument = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model-arg", metavar="NAME=VALUE", help="Argument of the provider, such as dtype=bfloat16; repeatable."
+    ),
 ]
 Structured = Annotated[bool, typer.Option("--structured", help="Have the server allow nothing but the expected JSON.")]
 Price = Annotated[str | None, typer.Option(help="Prices of a million tokens, such as `in=0.5,out=2`.")]

@@ -89,7 +89,8 @@ def write_run_page(out: Path, predictions: Path, split: Split, entries: Path | N
         raise InputError(f"split {split.name!r} of {split.dataset!r} has no captions, so nothing can be scored")
     captions = read_predictions(predictions, split)
     evaluated = evaluate(split, captions)
-    run = Scored(f"{about['model']}, {about['prompt']}", [make_receipt(split, evaluated)], captions)
+    name = about["model"].rpartition("/")[2] or "model"
+    run = Scored(f"{name} (prompted)", [make_receipt(split, evaluated)], captions)
     others = sorted(_entries(entries, split), key=lambda one: -one.mean(HEADLINE)) if entries else []
     with folder_when_complete(out) as folder:
         label = SYNTHETIC_NOTE if split.synthetic else "" if split.public else "this data set is not public"
@@ -129,7 +130,7 @@ def _entries(folder: Path, split: Split) -> Iterator[Scored]:
 def _lead(about: Mapping[str, Any], split: Split) -> str:
     unanswered = sum(about["failures"].values())
     return (
-        f"{split.dataset}, {split.name}: {split.n_images:,} images, {split.n_boxes:,} boxes, of which "
+        f"{about['prompt']}, {about['date']}. {split.dataset}, {split.name}: {split.n_images:,} images, {split.n_boxes:,} boxes, of which "
         f"{unanswered:,} have no usable answer and count as empty captions"
     )
 

@@ -5,10 +5,11 @@ cut off counts as none. Inspect's log would not do, since samples are written so
 as final there as a good one. So every start runs the whole task again, and what is kept takes no request.
 """
 
+import json
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,13 +28,25 @@ SERVICE = "endpoint"
 
 _MARKS = re.compile(r"\[/?[a-z_ ]*\]")
 
+#: Names of arguments that the log must not hold, and of those that other options say.
+_SECRET = re.compile(r"(key|token|secret|password|credentials?)$", re.IGNORECASE)
+_OTHER_OPTIONS = ("base_url", "config", "default", "memoize", "model", "role")
 
-def open_model(name: str, base_url: str | None) -> Model:
+
+def open_model(name: str, base_url: str | None, arguments: Sequence[str] = ()) -> Model:
     """Open a model by Inspect's name, or by the name that a server at an address has for it.
 
+    Args:
+        name: Inspect's name, `hf/FOLDER` for a model in a folder, or a server's name for it.
+        base_url: address of a server.
+        arguments: arguments of the provider, `NAME=VALUE` each.
+
     Raises:
-        InputError: if there is no such provider, its key is not in the environment, or the address holds a secret.
+        InputError: if there is no such provider, its key is not in the environment, the address or an argument holds a
+            secret, or the folder cannot be used.
     """
+    given = arguments_from(arguments)
+    inspects = name
     if base_url is not None:
         try:
             address = urlsplit(base_url)
@@ -47,18 +60,50 @@ def open_model(name: str, base_url: str | None) -> Model:
                 f"expected the address alone, and the key in {SERVICE.upper()}_API_KEY"
             )
         if not name.startswith("openai-api/"):
-            name = f"openai-api/{SERVICE}/{name}"
+            inspects = f"openai-api/{SERVICE}/{name}"
             os.environ.setdefault(f"{SERVICE.upper()}_API_KEY", "none")  # servers of one's own take any
+    elif name.startswith("hf/"):
+        from .local import PROVIDER  # the import makes it known to Inspect
+
+        inspects = f"{PROVIDER}{name.removeprefix('hf')}"
     # Installed for editing, this package has a second name, by which Inspect finds it and cannot load it beside ours.
     entry_points = logging.getLogger("inspect_ai._util.entrypoints")
     entry_points.addFilter(lambda record: "caponimage.vlm" not in record.getMessage())
     try:
-        return get_model(name, base_url=base_url)
+        return get_model(inspects, base_url=base_url, memoize=False, **given)
     except ModuleNotFoundError:
         raise
+    except InputError as error:
+        raise InputError(*(f"--model {name}: {problem}" for problem in error.problems)) from None
     except Exception as error:  # each provider has errors of its own, some with marks of the terminal
         words = " ".join(_MARKS.sub("", str(error)).split())
         raise InputError(f"--model {name}: {words[:400]}") from None
+
+
+def arguments_from(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read arguments of a provider, `NAME=VALUE` each; a value that is JSON, such as false or 8, is taken as that.
+
+    Raises:
+        InputError: if one is of another form, or names what does not belong in a log.
+    """
+    found: dict[str, Any] = {}
+    problems = []
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name.isidentifier() or name in found:
+            problems.append(
+                f"--model-arg: got {pair!r:.60}, expected NAME=VALUE, each name once, such as dtype=float16"
+            )
+        elif _SECRET.search(name) or name in _OTHER_OPTIONS:
+            problems.append(f"--model-arg: {name} cannot be given, since arguments stand in the log; try --help")
+        else:
+            try:
+                found[name] = json.loads(text)
+            except ValueError:
+                found[name] = text
+    if problems:
+        raise InputError(*problems)
+    return found
 
 
 def ask(

@@ -6,6 +6,7 @@ Invariants:
   stays as one attempt, and the next run reads past it and asks again. A better parser finds it there, too.
 """
 
+import json
 from collections.abc import Callable
 from itertools import count
 
@@ -161,8 +162,10 @@ async def _reply(
 ) -> ModelOutput:
     """The first usable reply that is kept, or else a new one; the tokens of all attempts are noted in the sample."""
     used = state.metadata["tokens"] = {"in": 0, "out": 0}
+    arguments = get_model().model_args  # which the cache does not look at, though they change replies
+    given = {"arguments": json.dumps(arguments, sort_keys=True, default=str)} if arguments else {}
     for attempt in count():
-        policy = CachePolicy(expiry=None, scopes={"attempt": str(attempt)}) if keep else False
+        policy = CachePolicy(expiry=None, scopes={"attempt": str(attempt), **given}) if keep else False
         config = GenerateConfig(response_schema=schema)
         output = await get_model().generate(state.messages, config=config, cache=policy)
         kept = _was_kept()
