@@ -51,8 +51,11 @@ def doc_to_target(doc: Mapping[str, Any]) -> str:
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, Any]:
-    """Read a reply; every metric gets the same item, since all are functions of the whole corpus."""
-    item = {name: doc.get(name) for name in ("image", "boxes", "references", "aspect_ratios")}
+    """Read a reply; every metric gets the same item, since all are functions of the whole corpus.
+
+    The samples that lmms-eval writes hold the items alone, so the id of the request is in them.
+    """
+    item = {name: doc.get(name) for name in ("request", "image", "boxes", "references", "aspect_ratios")}
     try:
         item |= {"captions": read_answer(results[0] if results else None, doc["boxes"]), "failure": None}
     except UnusableReplyError as error:
