@@ -16,7 +16,7 @@ def asked_in(
     splits: dict[str, Split], harness: str, out: Path, settings: Settings | None = None
 ) -> tuple[Writer, list[Asked]]:
     """Write a folder for the test split; returns what was asked."""
-    writer = Writer(splits["test"], read_prompt("zh", settings or Settings()), splits["train"])
+    writer = Writer(splits["test"], read_prompt("zh", settings or Settings()), splits.get("train"))
     asked = requests(splits["test"], writer.prompt)
     write_folder(harness, writer, asked, out)
     return writer, asked

@@ -164,7 +164,7 @@ def _from_workbook(path: Path) -> Iterator[Answer]:
         rows = book.worksheets[0].iter_rows(values_only=True, max_row=_ROWS, max_col=_COLUMNS)
         names = [str(name).strip().lower() for name in next(rows, ())]
         for number, row in enumerate(rows, 2):
-            if any(value is not None for value in row):
+            if row.count(None) < len(row):
                 yield _of_table(f"{path}: row {number}", dict(zip(names, row, strict=False)))
         book.close()
     except InputError:
