@@ -53,6 +53,9 @@ def run_command(
     work: Annotated[
         Path | None, typer.Option(help="Folder of replies and logs. [default: FILE.vlm beside the output]")
     ] = None,
+    log_images: Annotated[
+        bool, typer.Option("--log-images", help="Put the pictures into the log, for Inspect's viewer.")
+    ] = False,
     allow_missing: options.AllowMissing = False,
     metadata: options.MetadataDraft = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and ask for nothing.")] = False,
@@ -77,8 +80,10 @@ def run_command(
     from .session import Session
 
     prices = prices_from(price) if price else prices_from("in=0,out=0")
-    if max_cost is not None and not price:
-        raise InputError("--max-cost needs the prices of tokens, such as --price in=0.5,out=2")
+    if max_cost is not None and not (price and max_cost > 0):
+        raise InputError("--max-cost needs the prices of tokens, such as --price in=0.5,out=2, and a number above 0")
+    if metadata is not None and metadata.exists():
+        raise InputError(f"{metadata} exists and is not overwritten; name another file")
     if work is None and is_stream(output):
         raise InputError(f"-o {output} is a stream, so there is no place beside it; name a working folder with --work")
     opened = open_split(data, split)
@@ -94,6 +99,9 @@ def run_command(
     planned = plan(writer, requests(opened, writer.prompt, limit))
     for line in planned.lines(model, writer.prompt, prices):
         cli.note(line)
+    session = Session(planned.requests, planned.of_one, prices, max_cost or math.inf, max_tokens or math.inf)
+    if planned.tokens > session.max_tokens or planned.price(prices) > session.max_cost:
+        cli.note("the plan is above the budget: the run will stop asking when that is used up")
     if dry_run:
         return
 
@@ -101,10 +109,10 @@ def run_command(
     from .outputs import deliver
     from .run import ask, open_model
 
-    session = Session(planned.requests, planned.of_one, prices, max_cost or math.inf, max_tokens or math.inf)
     asking = {
         "max_tokens": reply_tokens, "temperature": temperature, "max_connections": connections,
         "max_samples": connections, "max_retries": retries, "timeout": timeout,
+        "log_images": log_images,
     }  # fmt: skip
     task = {"data": data, "split": split, "images": limit, "prompt": prompt, **told}
     log = ask(task, open_model(model, base_url), session, work, **asking)

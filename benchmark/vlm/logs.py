@@ -36,8 +36,10 @@ class LoggedReplies(Replies):
         run = self.header.eval
         config = run.model_generate_config.model_dump(exclude_none=True)
         plan = self.header.plan.config.model_dump(exclude_none=True)
+        parts = run.model.split("/")
         return {
             "model": run.model,
+            "provider": "/".join(parts[: 2 if parts[0] == "openai-api" else 1]),
             "base_url": run.model_base_url,
             "date": str(run.created)[:10],
             "inspect": run.packages.get("inspect_ai", ""),

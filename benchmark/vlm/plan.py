@@ -5,7 +5,7 @@ from statistics import fmean
 
 from ..errors import InputError
 from .prompt import Prompt
-from .request import Asked, Writer
+from .request import CaptionRequest, Writer
 from .session import Prices
 
 #: Requests that are written to estimate the length of all.
@@ -39,10 +39,18 @@ class AskingPlan:
         """Estimated tokens in and out of one request."""
         return self.tokens_in / max(1, self.requests), self.tokens_out / max(1, self.requests)
 
+    @property
+    def tokens(self) -> int:
+        """Estimated tokens in all."""
+        return self.tokens_in + self.tokens_out
+
+    def price(self, prices: Prices) -> float:
+        """Estimated price."""
+        return prices.of(self.tokens_in, self.tokens_out)
+
     def lines(self, model: str, prompt: Prompt, prices: Prices) -> list[str]:
         """The plan in words."""
-        price = prices.of(self.tokens_in, self.tokens_out)
-        priced = f", price about {price:.4g}" if price else ""
+        priced = f", price about {price:.4g}" if (price := self.price(prices)) else ""
         return [
             f"plan: {self.requests:,} requests for {self.boxes:,} boxes of {self.images:,} images to {model}",
             f"prompt: {prompt.id} ({prompt.hash})",
@@ -50,7 +58,7 @@ class AskingPlan:
         ]
 
 
-def plan(writer: Writer, asked: list[Asked]) -> AskingPlan:
+def plan(writer: Writer, asked: list[CaptionRequest]) -> AskingPlan:
     """Plan some requests."""
     step = max(1, len(asked) // _SAMPLE)
     some = asked[::step]

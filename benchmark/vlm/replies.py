@@ -56,6 +56,7 @@ class Replies(ABC):
 
     def describe(self, prices: Prices) -> dict[str, Any]:
         """What a reader of the predictions must know of how they came about."""
+        priced = prices != Prices()
         return {
             "format": "caponimage-vlm/1",
             **self.about,
@@ -63,6 +64,6 @@ class Replies(ABC):
             "unanswered": len(self.unanswered),
             "failures": self.failed_boxes(),
             "tokens": {"in": self.tokens_in, "out": self.tokens_out},
-            "prices_per_million": {"in": prices.into, "out": prices.out},
-            "price": prices.of(self.tokens_in, self.tokens_out),
+            "prices_per_million": {"in": prices.into, "out": prices.out} if priced else None,
+            "price": prices.of(self.tokens_in, self.tokens_out) if priced else None,
         }

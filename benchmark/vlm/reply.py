@@ -40,9 +40,10 @@ class UnusableReplyError(Exception):
         self.failure = failure
 
 
-_THOUGHT = re.compile(r"<(think|thinking|reasoning)\b[^>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
-_THOUGHT_END = re.compile(r".*</(think|thinking|reasoning)\s*>", re.DOTALL | re.IGNORECASE)
-_THOUGHT_OPEN = re.compile(r"<(think|thinking|reasoning)\b[^>]*>", re.IGNORECASE)
+_THOUGHT_END = re.compile(r"</(think|thinking|reasoning)\s*>", re.IGNORECASE)
+_THOUGHT_BEGIN = re.compile(r"<(think|thinking|reasoning)\b[^<>]*>", re.IGNORECASE)
+#: Brackets that may begin no JSON, which bounds the time that a hostile reply takes.
+_WRONG = 200
 _FENCE = re.compile(r"```[\w-]*")
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 _REFUSAL = re.compile(
@@ -91,11 +92,13 @@ def read_reply(text: str, boxes: Sequence[int], *, stop_reason: str = "stop") ->
 
 
 def _without_thoughts(text: str) -> str:
-    text = _THOUGHT.sub("", text)
-    text = _THOUGHT_END.sub("", text)  # some servers drop the opening tag
-    if _THOUGHT_OPEN.search(text):
+    """What comes after the last thought; some servers drop the tag that begins one."""
+    end = 0
+    for thought in _THOUGHT_END.finditer(text):
+        end = thought.end()
+    if _THOUGHT_BEGIN.search(text, end):
         raise UnusableReplyError(Failure.truncated)  # it never stopped thinking
-    return text
+    return text[end:]
 
 
 def _captions(said: str, numbers: list[int]) -> list[str]:
@@ -121,13 +124,16 @@ def _captions(said: str, numbers: list[int]) -> list[str]:
 def _values(text: str) -> Iterator[Any]:
     """The JSON objects and lists in a text, outermost ones, in its order."""
     decoder = json.JSONDecoder(object_pairs_hook=_Pairs)
-    at = 0
-    while (start := min((i for i in (text.find("{", at), text.find("[", at)) if i >= 0), default=-1)) >= 0:
+    at = wrong = 0
+    while (
+        wrong < _WRONG
+        and (start := min((i for i in (text.find("{", at), text.find("[", at)) if i >= 0), default=-1)) >= 0
+    ):
         try:
             value, at = decoder.raw_decode(text, start)
             yield value
         except (ValueError, RecursionError):
-            at = start + 1
+            at, wrong = start + 1, wrong + 1
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -25,12 +25,15 @@ from ..errors import InputError
 from ..version import __version__
 from .prompt import Prompt
 
+#: Rows that are read at a time, and how often that many are kept: requests come about in order.
+_BLOCK, _BLOCKS = 64, 8
+
 _RED = (230, 20, 30)
 _WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
-class Asked:
+class CaptionRequest:
     """One request: some boxes of one image.
 
     Attributes:
@@ -64,20 +67,20 @@ class Turn:
         return f"data:image/png;base64,{base64.b64encode(self.picture or b'').decode()}"
 
 
-def requests(split: Split, prompt: Prompt, images: int | None = None) -> list[Asked]:
+def requests(split: Split, prompt: Prompt, images: int | None = None) -> list[CaptionRequest]:
     """The requests of the first images of a split, or of all."""
     offsets = split.offsets.tolist()
-    asked: list[Asked] = []
+    asked: list[CaptionRequest] = []
     for image, image_id in enumerate(split.image_ids[:images]):
         boxes = range(offsets[image + 1] - offsets[image])
         if prompt.settings.unit == "image":
-            asked.append(Asked(image_id, image, image_id, tuple(boxes)))
+            asked.append(CaptionRequest(image_id, image, image_id, tuple(boxes)))
         else:
-            asked += [Asked(f"{image_id}#{box}", image, image_id, (box,)) for box in boxes]
+            asked += [CaptionRequest(f"{image_id}#{box}", image, image_id, (box,)) for box in boxes]
     return asked
 
 
-def known(split: Split, asked: Asked) -> dict[str, Any]:
+def known(split: Split, asked: CaptionRequest) -> dict[str, Any]:
     """What a score of a request is made of: its boxes, and if the split has them their references and aspect ratios."""
     about: dict[str, Any] = {"image": asked.image, "image_id": asked.image_id, "boxes": list(asked.boxes)}
     if split.has_references:
@@ -104,6 +107,7 @@ class Writer:
         self.split, self.prompt = split, prompt
         self._settings = prompt.settings
         self._aspects = split.aspect_ratios
+        self._blocks: dict[int, list[AnnotationRow]] = {}
         if self.shows_pictures and not split.image_path(split.image_ids[0]).is_file():
             raise InputError(
                 f"data set {split.dataset!r} has no pictures in {split.picture_folder}; add them, or leave them out: "
@@ -138,24 +142,29 @@ class Writer:
             image = self.train.position(image_id)
             [row] = self.train.rows(only=range(image, image + 1))
             boxes = range(len(row["boxes"])) if self._settings.unit == "image" else range(1)
-            asked = Asked(image_id, image, image_id, tuple(boxes))
+            asked = CaptionRequest(image_id, image, image_id, tuple(boxes))
             captions = row["captions"] or []
             answer = {str(box + 1): captions[box] for box in asked.boxes}
             found.append((writer.turn(asked), Turn(json.dumps(answer, ensure_ascii=False))))
         return found
 
-    def row(self, asked: Asked) -> AnnotationRow:
-        """The row of a request's image, without captions."""
-        [row] = self.split.rows(only=range(asked.image, asked.image + 1))
-        return hidden_row(row)
+    def row(self, asked: CaptionRequest) -> AnnotationRow:
+        """The row of a request's image, without captions; rows are read in blocks, and the last blocks are kept."""
+        block, place = divmod(asked.image, _BLOCK)
+        if block not in self._blocks:
+            while len(self._blocks) >= _BLOCKS:
+                del self._blocks[next(iter(self._blocks))]
+            only = range(block * _BLOCK, min((block + 1) * _BLOCK, self.split.n_images))
+            self._blocks[block] = [hidden_row(row) for row in self.split.rows(only=only)]
+        return self._blocks[block][place]
 
-    def turn(self, asked: Asked) -> Turn:
+    def turn(self, asked: CaptionRequest) -> Turn:
         """The question of a request."""
         row = self.row(asked)
         picture = self.picture(asked, row) if self.shows_pictures else None
         return Turn("\n".join(self.lines(asked, row)), picture)
 
-    def picture(self, asked: Asked, row: AnnotationRow) -> bytes:
+    def picture(self, asked: CaptionRequest, row: AnnotationRow) -> bytes:
         """The picture of a request as a PNG file: every text filled, then perhaps frames with numbers."""
         picture = hidden_picture(self.split, row).convert("RGB")
         if self._settings.marks:
@@ -165,7 +174,7 @@ class Writer:
         picture.save(file, "PNG")
         return file.getvalue()
 
-    def lines(self, asked: Asked, row: AnnotationRow) -> Iterator[str]:
+    def lines(self, asked: CaptionRequest, row: AnnotationRow) -> Iterator[str]:
         """The text of a request, line by line."""
         texts, settings = self.prompt.texts, self._settings
         if self.shows_pictures:
@@ -188,7 +197,7 @@ class Writer:
         ask = texts["ask_image" if settings.unit == "image" else "ask_box"]
         yield ask.format(example=json.dumps(example, ensure_ascii=False))
 
-    def _box(self, asked: Asked, row: AnnotationRow, box: int, *, length: bool) -> str:
+    def _box(self, asked: CaptionRequest, row: AnnotationRow, box: int, *, length: bool) -> str:
         texts = self.prompt.texts
         line = texts["box"].format(number=box + 1)
         if self._settings.system:

@@ -7,6 +7,7 @@ as final there as a good one. So every start runs the whole task again, and what
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from urllib.parse import urlsplit
 
 from inspect_ai import eval as inspect_eval
 from inspect_ai.model import Model, get_model
-from rich.text import Text
 
 from ..errors import InputError
 from ..locks import locked
@@ -24,6 +24,8 @@ from .task import caption
 #: Name of the service in Inspect's model name where only an address was given: its key is in `ENDPOINT_API_KEY`.
 SERVICE = "endpoint"
 
+_MARKS = re.compile(r"\[/?[a-z_ ]*\]")
+
 
 def open_model(name: str, base_url: str | None) -> Model:
     """Open a model by Inspect's name, or by the name that a server at an address has for it.
@@ -32,7 +34,10 @@ def open_model(name: str, base_url: str | None) -> Model:
         InputError: if there is no such provider, its key is not in the environment, or the address holds a secret.
     """
     if base_url is not None:
-        address = urlsplit(base_url)
+        try:
+            address = urlsplit(base_url)
+        except ValueError:
+            address = urlsplit("")
         if address.scheme not in ("http", "https") or not address.hostname:
             raise InputError(f"--base-url: got {base_url!r:.80}, expected an address such as http://localhost:8000/v1")
         if address.username or address.password or address.query:
@@ -51,7 +56,7 @@ def open_model(name: str, base_url: str | None) -> Model:
     except ModuleNotFoundError:
         raise
     except Exception as error:  # each provider has errors of its own, some with marks of the terminal
-        words = " ".join(Text.from_markup(str(error)).plain.split())
+        words = " ".join(_MARKS.sub("", str(error)).split())
         raise InputError(f"--model {name}: {words[:400]}") from None
 
 
@@ -74,15 +79,11 @@ def ask(told: Mapping[str, Any], model: Model, session: Session, work: Path, **o
     logs = work / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     os.environ["INSPECT_CACHE_DIR"] = str((work / "cache").absolute())
-    # Installed for editing, this package has a second name, by which Inspect finds it and cannot load it beside ours.
-    logging.getLogger("inspect_ai._util.entrypoints").addFilter(
-        lambda record: "caponimage.vlm" not in record.getMessage()
-    )
     with locked(work, wait=False) as lock:
         if lock is None:
             raise InputError(f"another process works in {work}; wait for it, or take another --work")
         with session:
-            [log] = inspect_eval(
+            made = inspect_eval(
                 caption(**told, keep=True),
                 model=model,
                 display="none",
@@ -95,8 +96,9 @@ def ask(told: Mapping[str, Any], model: Model, session: Session, work: Path, **o
                 adaptive_connections=False,
                 **options,
             )
-    if log.status == "cancelled":
+    if not made or made[0].status == "cancelled":  # Ctrl-C, which Inspect keeps to itself
         raise KeyboardInterrupt
+    [log] = made
     if log.status != "success":
         why = log.error.message if log.error else f"its status is {log.status}"
         raise InputError(f"Inspect stopped: {why[:400]}; the log is {log.location}")

@@ -32,7 +32,7 @@ from ..dataset import open_dataset, open_split
 from ..dataset.store import Split
 from .prompt import Prompt, read_prompt, settings_from
 from .reply import Failure, UnusableReplyError
-from .request import Asked, Turn, Writer, about_requests, known, requests
+from .request import CaptionRequest, Turn, Writer, about_requests, known, requests
 from .scorer import captions_scorer, failures, read_output
 from .session import current
 
@@ -96,7 +96,7 @@ def caption(
     )
 
 
-def _sample(split: Split, asked: Asked) -> Sample:
+def _sample(split: Split, asked: CaptionRequest) -> Sample:
     metadata = known(split, asked)
     target = "\n".join(metadata.get("references", ()))
     return Sample(id=asked.id, input=asked.id, target=target, metadata=metadata)
@@ -107,19 +107,21 @@ def _solver(writer: Writer, *, keep: bool) -> Solver:
     def build() -> Solver:
         async def solve(state: TaskState, generate: Generate) -> TaskState:
             about = state.metadata
-            asked = Asked(str(state.sample_id), about["image"], about["image_id"], tuple(about["boxes"]))
+            asked = CaptionRequest(str(state.sample_id), about["image"], about["image_id"], tuple(about["boxes"]))
             session = current.get()
             if session:
                 session.admit()
-            failure: Failure | None = Failure.no_reply
+            failure: Failure | None = None
             try:
                 state.messages = messages(writer, asked)
                 state.output = await _reply(state, asked, writer.prompt, keep=keep)
                 state.messages.append(state.output.message)
                 read_output(state.output, asked.boxes)
-                failure = None
             except UnusableReplyError as error:
                 failure = error.failure
+            except Exception:
+                failure = Failure.no_reply
+                raise
             finally:
                 if session:
                     session.finished(failure)
@@ -130,7 +132,7 @@ def _solver(writer: Writer, *, keep: bool) -> Solver:
     return build()
 
 
-async def _reply(state: TaskState, asked: Asked, prompt: Prompt, *, keep: bool) -> ModelOutput:
+async def _reply(state: TaskState, asked: CaptionRequest, prompt: Prompt, *, keep: bool) -> ModelOutput:
     """The first usable reply that is kept, or else a new one; the tokens of all attempts are noted in the sample."""
     used = state.metadata["tokens"] = {"in": 0, "out": 0}
     schema = response_schema(asked) if prompt.settings.structured else None
@@ -167,7 +169,7 @@ def _was_kept() -> bool:
     return next((call.cache == "read" for call in calls), False)
 
 
-def messages(writer: Writer, asked: Asked) -> list[ChatMessage]:
+def messages(writer: Writer, asked: CaptionRequest) -> list[ChatMessage]:
     """The messages of a request: instruction, examples, question."""
     sent: list[ChatMessage] = [ChatMessageSystem(content=writer.prompt.texts["system"])]
     for question, answer in writer.examples:
@@ -181,7 +183,7 @@ def _user(turn: Turn) -> ChatMessage:
     return ChatMessageUser(content=[ContentImage(image=turn.picture_url, detail="high"), ContentText(text=turn.text)])
 
 
-def response_schema(asked: Asked) -> ResponseSchema:
+def response_schema(asked: CaptionRequest) -> ResponseSchema:
     """The schema of a reply: an object with one text for the number of each box."""
     names = [str(box + 1) for box in asked.boxes]
     text = JSONSchema(type="string")

@@ -65,8 +65,7 @@ class FaultServer:
         self._go = threading.Event()
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"faults": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", 0), handler)
 
     @property
     def url(self) -> str:
@@ -113,6 +112,13 @@ class FaultServer:
         return name, "drop"
 
 
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients that were killed do not wait for their answers."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     faults: FaultServer
@@ -129,7 +135,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         time.sleep(0.5 if kind == "slow" else self.faults.delay)
         if kind == "429":
-            self._send(429, {"error": {"message": "slow down", "type": "rate_limit_error"}}, {"retry-after": "1"})
+            self._send(
+                429,
+                {"error": {"message": "slow down", "type": "rate_limit_error"}},
+                {"retry-after-ms": "50", "retry-after": "1"},
+            )
         elif kind == "500":
             self._send(500, {"error": {"message": "out of memory"}})
         else:

@@ -9,12 +9,12 @@ from typing import Any
 from benchmark.dataset.store import Split
 from benchmark.vlm.harness.folder import write_folder
 from benchmark.vlm.prompt import Settings, read_prompt
-from benchmark.vlm.request import Asked, Writer, requests
+from benchmark.vlm.request import CaptionRequest, Writer, requests
 
 
 def asked_in(
     splits: dict[str, Split], harness: str, out: Path, settings: Settings | None = None
-) -> tuple[Writer, list[Asked]]:
+) -> tuple[Writer, list[CaptionRequest]]:
     """Write a folder for the test split; returns what was asked."""
     writer = Writer(splits["test"], read_prompt("zh", settings or Settings()), splits.get("train"))
     asked = requests(splits["test"], writer.prompt)
@@ -22,7 +22,7 @@ def asked_in(
     return writer, asked
 
 
-def replies_to(asked: list[Asked], captions: list[str], split: Split) -> list[str]:
+def replies_to(asked: list[CaptionRequest], captions: list[str], split: Split) -> list[str]:
     """A reply to each request that says the given captions."""
     first = split.offsets.tolist()
     return [
@@ -31,7 +31,7 @@ def replies_to(asked: list[Asked], captions: list[str], split: Split) -> list[st
     ]
 
 
-def lmms_samples(path: Path, asked: list[Asked], replies: list[str]) -> None:
+def lmms_samples(path: Path, asked: list[CaptionRequest], replies: list[str]) -> None:
     """Samples of lmms-eval 0.7.3, in which documents are left out."""
     lines = [
         {"doc_id": i, "target": "", "filtered_resps": reply, "token_counts": [{"input_tokens": 5, "output_tokens": 2}],
@@ -41,7 +41,7 @@ def lmms_samples(path: Path, asked: list[Asked], replies: list[str]) -> None:
     write_jsonl(path, lines)
 
 
-def evalscope_predictions(path: Path, asked: list[Asked], replies: list[str]) -> None:
+def evalscope_predictions(path: Path, asked: list[CaptionRequest], replies: list[str]) -> None:
     """Predictions of EvalScope 1.14.1, in the order in which they came."""
     lines = [
         {"index": i, "model": "m", "model_output": {
@@ -52,13 +52,13 @@ def evalscope_predictions(path: Path, asked: list[Asked], replies: list[str]) ->
     write_jsonl(path, reversed(lines))
 
 
-def evalscope_reviews(path: Path, asked: list[Asked], replies: list[str]) -> None:
+def evalscope_reviews(path: Path, asked: list[CaptionRequest], replies: list[str]) -> None:
     """Reviews of EvalScope 1.14.1."""
     scored = [{"index": i, "sample_score": {"score": {"prediction": reply}}} for i, reply in enumerate(replies)]
     write_jsonl(path, reversed(scored))
 
 
-def vlmevalkit_table(path: Path, asked: list[Asked], replies: list[str]) -> None:
+def vlmevalkit_table(path: Path, asked: list[CaptionRequest], replies: list[str]) -> None:
     """The table that VLMEvalKit writes as .tsv or .xlsx."""
     rows = [("index", "question", "prediction"), *((i, "两行\n问题", reply) for i, reply in enumerate(replies))]
     if path.suffix == ".tsv":

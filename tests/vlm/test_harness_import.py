@@ -25,9 +25,9 @@ from benchmark.vlm.harness import readers
 from benchmark.vlm.harness.command import import_command
 from benchmark.vlm.harness.folder import read_about, requests_of
 from benchmark.vlm.prompt import Settings
-from benchmark.vlm.request import Asked
+from benchmark.vlm.request import CaptionRequest
 
-FILES: dict[str, Callable[[Path, list[Asked], list[str]], None]] = {
+FILES: dict[str, Callable[[Path, list[CaptionRequest], list[str]], None]] = {
     "samples.jsonl": lmms_samples,
     "predictions.jsonl": evalscope_predictions,
     "reviews.jsonl": evalscope_reviews,

@@ -22,7 +22,7 @@ from benchmark.metrics import METRICS
 from benchmark.scoring.evaluation import evaluate
 from benchmark.vlm.harness import lmms_functions
 from benchmark.vlm.prompt import Settings
-from benchmark.vlm.request import Asked
+from benchmark.vlm.request import CaptionRequest
 
 ROOT = Path(__file__).parents[2]
 FAILED = "[LMMS_EVAL_REQUEST_FAILED after 3 retries] Error code: 500 - {'1': '好用'}"
@@ -79,7 +79,7 @@ def test_the_bits_are_those_of_the_command(splits: dict[str, Split], tmp_path: P
     assert found["failures"] == found["failed_requests"] == 0
 
 
-def read(asked: list[Asked], replies: list[str], split: Split) -> list[str]:
+def read(asked: list[CaptionRequest], replies: list[str], split: Split) -> list[str]:
     """The captions of all boxes, read by the functions themselves; empty where there is none."""
     captions = [""] * split.n_boxes
     for one, reply in zip(asked, replies, strict=True):

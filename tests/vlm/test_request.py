@@ -11,7 +11,7 @@ from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.vlm.plan import plan, prices_from
 from benchmark.vlm.prompt import Settings, read_prompt
-from benchmark.vlm.request import Asked, Writer, characters, place, requests
+from benchmark.vlm.request import CaptionRequest, Writer, characters, place, requests
 
 ALL = [
     Settings(),
@@ -33,7 +33,7 @@ def corners(box: list[float], size: tuple[int, int]) -> tuple[slice, slice]:
     return slice(y1, y2 + 1), slice(x1, x2 + 1)
 
 
-def filled(png: bytes, split: Split, asked: Asked, *, marks: bool) -> None:
+def filled(png: bytes, split: Split, asked: CaptionRequest, *, marks: bool) -> None:
     """Every text rectangle of a picture that was sent is black; with frames, it tells nothing of what was below."""
     [row] = split.rows(only=range(asked.image, asked.image + 1))
     sent = np.asarray(Image.open(io.BytesIO(png)))
@@ -68,7 +68,12 @@ def test_no_pixel_of_a_text_is_sent(splits: dict[str, Split], settings: Settings
         assert question.picture is not None
         train = splits["train"]
         unit = (0,) if settings.unit == "box" else tuple(range(len(next(train.rows())["boxes"])))
-        filled(question.picture, train, Asked(image_id, train.position(image_id), image_id, unit), marks=settings.marks)
+        filled(
+            question.picture,
+            train,
+            CaptionRequest(image_id, train.position(image_id), image_id, unit),
+            marks=settings.marks,
+        )
 
 
 @pytest.mark.parametrize("settings", ALL, ids=str)

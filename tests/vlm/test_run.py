@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +17,14 @@ from PIL import Image
 
 pytest.importorskip("inspect_ai", reason="needs the extra vlm")
 
+from inspect_ai._util.registry import registry_info
 from inspect_ai.log import read_eval_log
 from vlm.fault_server import FaultServer
 
+from benchmark.dataset.description import write_description
+from benchmark.dataset.hidden import hidden_row
 from benchmark.dataset.mini.build import build
-from benchmark.dataset.store import Split, open_directory
+from benchmark.dataset.store import Split, SplitWriter, open_directory
 from benchmark.errors import InputError
 from benchmark.leaderboard.metadata import read_metadata
 from benchmark.predictions import read_predictions
@@ -79,6 +84,8 @@ def test_a_run_through_all_faults(splits: dict[str, Split], tmp_path: Path, caps
     assert shown["bleu_4"] == scores["BLEU-4"]
     assert shown["failures"] == 0
     about = json.loads((tmp_path / "faults.jsonl.about.json").read_text(encoding="utf-8"))
+    assert (about["provider"], about["unit"]) == ("openai-api/endpoint", "image")
+    assert about["price"] == pytest.approx((about["tokens"]["in"] + 2 * about["tokens"]["out"]) / 1e6)
     assert about["tokens"]["in"] > 500 * split.n_images  # also those of unusable replies
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
 
@@ -132,12 +139,47 @@ def test_what_is_not_asked_is_no_caption(
     assert len((tmp_path / "some.jsonl").read_text().splitlines()) == int(split.offsets[2])
 
 
+def test_a_split_with_hidden_captions(splits: dict[str, Split], tmp_path: Path) -> None:
+    """A hidden test split, which is what most people ask about: its log has no score, and no error either."""
+    with SplitWriter(tmp_path / "data", "test") as writer:
+        for row in splits["test"].rows(only=range(3)):
+            writer.append(hidden_row(row))
+    write_description(tmp_path / "data", name="hidden", synthetic=True, splits={"test": writer.summary()})
+    (tmp_path / "data" / "images").symlink_to(splits["test"].picture_folder)
+    hidden = open_directory(tmp_path / "data")["test"]
+    with FaultServer() as server:
+        run(server, hidden, tmp_path / "preds.jsonl", unit="box", neighbours=True, structured=True)
+        assert len(server.bodies) == hidden.n_boxes
+        assert all("json_schema" in body["response_format"] for body in server.bodies)
+    assert all(read_predictions(tmp_path / "preds.jsonl", hidden))
+    results = read_eval_log(str(the_log(tmp_path / "preds.jsonl")), header_only=True).results
+    assert results is not None
+    assert list(results.scores[0].metrics) == ["failures"]
+
+
+def test_help_and_dry_runs_load_no_engine() -> None:
+    """Eight seconds for a line of help, or a plan that needs a package which is not there."""
+    code = "import sys, benchmark.vlm.__main__, benchmark.vlm.plan; sys.exit('inspect_ai' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_engine_finds_the_task() -> None:
+    """`inspect eval caponimage/caption`: no such task, since the entry point names another module."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module = project["entry-points"]["inspect_ai"]["caponimage"]
+    found = import_module(module.replace("caponimage", "benchmark"))
+    assert registry_info(found.caption).name.rpartition("/")[2] == "caption"
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"base_url": "http://me:secret@localhost/v1"}, "would stand in the log"),
         ({"base_url": "localhost:8000"}, "expected an address"),
+        ({"base_url": "http://["}, "expected an address"),
         ({"max_cost": 1.0}, "--max-cost needs the prices"),
+        ({"max_cost": float("nan"), "price": "in=1,out=1"}, "a number above 0"),
+        ({"metadata": Path(__file__)}, "is not overwritten"),
         ({"unit": "page", "shots": 99}, "expected image or box"),
         ({"prompt": "none"}, "expected one of en, zh"),
         ({"base_url": None}, "--model fault"),

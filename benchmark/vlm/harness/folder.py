@@ -13,7 +13,7 @@ from ...dataset.collect.tables import read_json
 from ...dataset.store import Split
 from ...errors import InputError
 from ...files import check_outputs, folder_when_complete
-from ..request import Asked, Writer, about_requests
+from ..request import CaptionRequest, Writer, about_requests
 from . import evalscope, hugging_face, lmms_eval, vlmevalkit
 from .task import HarnessTask
 
@@ -30,7 +30,9 @@ ABOUT = "caponimage.json"
 _FORMAT = "caponimage-harness/1"
 
 
-def write_folder(harness: str, writer: Writer, asked: list[Asked], out: Path, *, reply_tokens: int = 4096) -> list[str]:
+def write_folder(
+    harness: str, writer: Writer, asked: list[CaptionRequest], out: Path, *, reply_tokens: int = 4096
+) -> list[str]:
     """Write the folder of a harness.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..request import Asked, Turn, Writer, known
+from ..request import CaptionRequest, Turn, Writer, known
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class HarnessTask:
 
     name: str
     writer: Writer
-    asked: list[Asked]
+    asked: list[CaptionRequest]
     reply_tokens: int
 
     @property
@@ -33,11 +33,11 @@ class HarnessTask:
         """Whether there are references."""
         return self.writer.split.has_references
 
-    def turns(self) -> Iterator[tuple[Asked, Turn]]:
+    def turns(self) -> Iterator[tuple[CaptionRequest, Turn]]:
         """Each request with its question; one picture is held at a time."""
         for asked in self.asked:
             yield asked, self.writer.turn(asked)
 
-    def known(self, asked: Asked) -> dict[str, Any]:
+    def known(self, asked: CaptionRequest) -> dict[str, Any]:
         """What a score of a request is made of."""
         return known(self.writer.split, asked)
