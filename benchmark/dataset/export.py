@@ -193,12 +193,11 @@ def features_schema(columns: Mapping[str, tuple[pa.DataType, Any]]) -> pa.Schema
 def _card(sources: list[_Source], names: Mapping[str, str]) -> str:
     """The card of the data set, whose head tells `datasets` which files belong to which split."""
     first = sources[0].split
-    ours = first.synthetic and first.dataset in (NAME, f"{NAME}-resized")
     tags = ["captioning-on-image", *(["synthetic"] if first.synthetic else [])]
     head = [
         "---",
         f"pretty_name: {json.dumps(first.dataset, ensure_ascii=False)}",
-        f"license: {'apache-2.0' if ours else 'unknown'}",
+        f"license: {license_of(first)}",
         "task_categories:",
         "- image-to-text",
         "tags:",
@@ -220,6 +219,12 @@ def _card(sources: list[_Source], names: Mapping[str, str]) -> str:
     table = grid.markdown().removeprefix("****\n\n")
     body = ["---", "", f"# {markdown_text(first.dataset)}", "", *data_words(first), "", table, "", *_COLUMNS]
     return "\n".join([*head, *body]) + "\n"
+
+
+def license_of(split: Split) -> str:
+    """The licence of a data set, as a card names it."""
+    ours = split.synthetic and split.dataset in (NAME, f"{NAME}-resized")
+    return "apache-2.0" if ours else "unknown"
 
 
 def data_words(split: Split) -> list[str]:

@@ -54,7 +54,7 @@ def deliver(
         allow_missing: whether they are written as empty captions.
 
     Raises:
-        InputError: if boxes have no caption and that is not allowed.
+        InputError: if boxes have no caption and that is not allowed, or a part of a file should be packed.
     """
     unanswered = len(replies.unanswered)
     if unanswered and not allow_missing:
@@ -63,6 +63,8 @@ def deliver(
             f"{again}, or write empty captions with --allow-missing",
             *replies.unanswered_lines(),
         )
+    if len(replies.asked) < split.n_boxes and output.suffix in (".gz", ".zst"):
+        raise InputError(f"{output} would be a part of a prediction file, which is not packed; take another --output")
     about = replies.describe(prices)
     write_captions(output, split, replies.captions, replies.asked)
     beside = write_about(output, about)

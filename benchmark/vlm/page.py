@@ -130,7 +130,8 @@ def _entries(folder: Path, split: Split) -> Iterator[Scored]:
 def _lead(about: Mapping[str, Any], split: Split) -> str:
     unanswered = sum(about["failures"].values())
     return (
-        f"{about['prompt']}, {about['date']}. {split.dataset}, {split.name}: {split.n_images:,} images, {split.n_boxes:,} boxes, of which "
+        f"{about['prompt']}, {about['date']}. {split.dataset}, {split.name}: {split.n_images:,} images, "
+        f"{split.n_boxes:,} boxes, of which "
         f"{unanswered:,} have no usable answer and count as empty captions"
     )
 

@@ -101,12 +101,13 @@ def test_a_folder_answers_without_a_network(
         run(models / "says", split, out)
     assert all("wrong count" in line for line in refused.value.problems[1:])
     assert not out.exists()
-    run(models / "says", split, out, allow_missing=True, metadata=tmp_path / "metadata.yaml")
+    run(models / "says", split, out, allow_missing=True)
     assert captions(out) == expected(split)
     text = out.with_name("preds.jsonl.about.json").read_text(encoding="utf-8")
     about = json.loads(text)
     assert about["failures"] == {"wrong count": expected(split).count("")}
     assert about["model"].startswith("hf-vision/says@")
+    commands.metadata_command([out], tmp_path / "metadata.yaml")
     assert str(models) not in text + (tmp_path / "metadata.yaml").read_text(encoding="utf-8")
 
 

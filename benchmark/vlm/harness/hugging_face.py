@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...dataset.export import data_words
+from ...dataset.export import data_words, license_of
 from ...grid import markdown_text
 from ...shell import quoted
 from .columns import NUMBERS, TEXT, write_rows
@@ -81,6 +81,7 @@ def _card(task: HarnessTask) -> Iterator[str]:
     split, prompt = task.writer.split, task.writer.prompt
     yield "---"
     yield f"pretty_name: {json.dumps(f'{split.dataset}, {split.name}, as requests', ensure_ascii=False)}"
+    yield f"license: {license_of(split)}"
     yield "language:"
     yield "- zh"
     yield "task_categories:"

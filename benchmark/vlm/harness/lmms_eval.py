@@ -26,14 +26,14 @@ _COLUMNS = {
     "system": TEXT, "question": TEXT, "picture": PICTURE,
 }  # fmt: skip
 
-_UTILS = '''"""What lmms-eval calls: functions of the benchmark, by the name under which it is installed."""
+_NAMES = ("benchmark", "caponimage")  # in a checkout, and installed
+
+_UTILS = '''"""What lmms-eval calls: functions of the benchmark, by whichever of its two names it is installed under."""
 
 try:
-    from caponimage.vlm.harness import lmms_functions as functions
-except ModuleNotFoundError as error:
-    if error.name != "caponimage":
-        raise
-    from benchmark.vlm.harness import lmms_functions as functions  # in a checkout
+    from {own}.vlm.harness import lmms_functions as functions
+except ModuleNotFoundError:
+    from {other}.vlm.harness import lmms_functions as functions
 
 doc_to_visual = functions.doc_to_visual
 doc_to_text = functions.doc_to_text
@@ -47,7 +47,9 @@ globals().update(functions.AGGREGATIONS)
 def write(task: HarnessTask, folder: Path, out: Path) -> None:
     """Write the files of a task, which name each other by the folder's final place."""
     write_rows(folder / f"{task.name}.parquet", _COLUMNS, _rows(task))
-    (folder / "utils.py").write_text(_UTILS, encoding="utf-8")
+    own = __name__.partition(".")[0]
+    [other] = {*_NAMES} - {own}
+    (folder / "utils.py").write_text(_UTILS.format(own=own, other=other), encoding="utf-8")
     lines = list(_yaml(task, out / f"{task.name}.parquet"))
     (folder / f"{task.name}.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -83,7 +85,7 @@ def _yaml(task: HarnessTask, data: Path) -> Iterator[str]:
     yield "reasoning_tags: none"
     yield "metric_list:"
     metrics = sorted(METRICS, key=lambda metric: metric.name != HEADLINE) if task.scored else []
-    better = {metric.key: metric.higher_is_better is not False for metric in metrics}
+    better: dict[str, bool | None] = {metric.key: metric.higher_is_better for metric in metrics}
     for key, higher in {**better, "failures": False, "failed_requests": False}.items():
         yield f"  - metric: {key}"
         yield f"    aggregation: !function utils.{key}"

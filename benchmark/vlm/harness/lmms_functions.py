@@ -51,13 +51,16 @@ def doc_to_target(doc: Mapping[str, Any]) -> str:
 
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, Any]:
-    """Read a reply; every metric gets the same item, since all are functions of the whole corpus."""
-    item = {name: doc.get(name) for name in ("image", "boxes", "references", "aspect_ratios")}
+    """Read a reply; every metric gets the same item, since all are functions of the whole corpus.
+
+    The samples that lmms-eval writes hold the items alone, so the id of the request is in them.
+    """
+    item = {name: doc.get(name) for name in ("request", "image", "boxes", "references", "aspect_ratios")}
     try:
         item |= {"captions": read_answer(results[0] if results else None, doc["boxes"]), "failure": None}
     except UnusableReplyError as error:
         item |= {"captions": None, "failure": error.failure.value}
-    return dict.fromkeys(AGGREGATIONS, item)
+    return dict.fromkeys(AGGREGATIONS if item["references"] else COUNTS, item)
 
 
 def _score(name: str, items: Sequence[Mapping[str, Any]]) -> float:
@@ -75,9 +78,9 @@ def failed_requests(items: Sequence[Mapping[str, Any]]) -> float:
     return failure_share([{**item, "captions": item["failure"] != lost} for item in items])
 
 
-#: Function of all items by the name of a metric in lmms-eval.
-AGGREGATIONS: dict[str, Callable[[Sequence[Mapping[str, Any]]], float]] = {
-    **{metric.key: partial(_score, metric.name) for metric in METRICS},
+#: Function of all items by the name of a metric in lmms-eval: what is known without references, and everything.
+COUNTS: dict[str, Callable[[Sequence[Mapping[str, Any]]], float]] = {
     "failures": failures,
     "failed_requests": failed_requests,
 }
+AGGREGATIONS = {**{metric.key: partial(_score, metric.name) for metric in METRICS}, **COUNTS}

@@ -2,7 +2,7 @@
 
 | file | is of | a request is known by |
 |---|---|---|
-| `*_samples_*.jsonl` | lmms-eval | the column `request` of its document, else its number |
+| `*_samples_*.jsonl` | lmms-eval | the id in the items of our metrics, else its number |
 | `.xlsx`, `.tsv` | VLMEvalKit | its number, in the column `index` |
 | `predictions/`, `reviews/`, `.jsonl` | EvalScope | its number |
 | `.eval` | Inspect, on a repository of the Hub | `request` in its metadata |
@@ -89,9 +89,9 @@ def _from_jsonl(path: Path) -> Iterator[Answer]:
 
 
 def _of_lmms_eval(place: str, row: dict[str, Any]) -> Answer:
-    request = row.get("doc", {}).get("request")
+    request = (row.get("failures") or {}).get("request")  # see `lmms_functions.process_results`
     key = request if isinstance(request, str) else _number(row["doc_id"])
-    replies = row.get("resps") or row["filtered_resps"]
+    replies = row["filtered_resps"]
     while isinstance(replies, list):
         replies = replies[0]  # repeats are other attempts; the first one counts
     tokens = (row.get("token_counts") or [None])[0] or {}
@@ -164,7 +164,7 @@ def _from_workbook(path: Path) -> Iterator[Answer]:
         rows = book.worksheets[0].iter_rows(values_only=True, max_row=_ROWS, max_col=_COLUMNS)
         names = [str(name).strip().lower() for name in next(rows, ())]
         for number, row in enumerate(rows, 2):
-            if any(value is not None for value in row):
+            if row.count(None) < len(row):
                 yield _of_table(f"{path}: row {number}", dict(zip(names, row, strict=False)))
         book.close()
     except InputError:
