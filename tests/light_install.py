@@ -33,6 +33,7 @@ for verb in [
     "verify",
     "submit",
     "leaderboard",
+    "vlm",
     "dataset",
     "fit_types",
     "demo",
@@ -50,6 +51,7 @@ refused = {
     "types": ["score preds.jsonl --data data --types", "fit_types --data data --train-encoder -o types"],
     "original": ["score preds.jsonl --data data --engine pycocoevalcap"],
     "board": board,
+    "vlm": ["vlm run --model openai/x --data data -o asked.jsonl", "vlm export run.eval -o asked.jsonl"],
 }
 with tempfile.TemporaryDirectory() as folder:
 

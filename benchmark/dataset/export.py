@@ -180,6 +180,11 @@ def _schema(source: _Source) -> pa.Schema:
         del columns["image"]
     if source.hidden or source.split.roles is None:
         del columns["roles"]
+    return features_schema(columns)
+
+
+def features_schema(columns: Mapping[str, tuple[pa.DataType, Any]]) -> pa.Schema:
+    """A schema of Parquet files that `datasets` opens, from the type and the feature of each column."""
     features = {name: feature for name, (_, feature) in columns.items()}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     return pa.schema([(name, kind) for name, (kind, _) in columns.items()], metadata=metadata)
@@ -188,12 +193,11 @@ def _schema(source: _Source) -> pa.Schema:
 def _card(sources: list[_Source], names: Mapping[str, str]) -> str:
     """The card of the data set, whose head tells `datasets` which files belong to which split."""
     first = sources[0].split
-    ours = first.synthetic and first.dataset in (NAME, f"{NAME}-resized")
     tags = ["captioning-on-image", *(["synthetic"] if first.synthetic else [])]
     head = [
         "---",
         f"pretty_name: {json.dumps(first.dataset, ensure_ascii=False)}",
-        f"license: {'apache-2.0' if ours else 'unknown'}",
+        f"license: {license_of(first)}",
         "task_categories:",
         "- image-to-text",
         "tags:",
@@ -213,11 +217,17 @@ def _card(sources: list[_Source], names: Mapping[str, str]) -> str:
             split.name, count(split.n_images), count(split.n_boxes), captions, shown, split.fingerprint.hexdigest()
         )
     table = grid.markdown().removeprefix("****\n\n")
-    body = ["---", "", f"# {markdown_text(first.dataset)}", "", *_words(first), "", table, "", *_COLUMNS]
+    body = ["---", "", f"# {markdown_text(first.dataset)}", "", *data_words(first), "", table, "", *_COLUMNS]
     return "\n".join([*head, *body]) + "\n"
 
 
-def _words(split: Split) -> list[str]:
+def license_of(split: Split) -> str:
+    """The licence of a data set, as a card names it."""
+    ours = split.synthetic and split.dataset in (NAME, f"{NAME}-resized")
+    return "apache-2.0" if ours else "unknown"
+
+
+def data_words(split: Split) -> list[str]:
     """What a card says of a data set, in sentences."""
     if split.synthetic:
         return [
@@ -344,7 +354,7 @@ def _write_csv(sources: list[_Source], folder: Path) -> None:
             _write_rows(file.write, _BOX_TABLE, _box_rows(source))
     _write_pictures(sources, folder)
     if sources[0].split.synthetic:
-        words = "\n".join(_words(sources[0].split)).replace("*", "")
+        words = "\n".join(data_words(sources[0].split)).replace("*", "")
         (folder / "SYNTHETIC.txt").write_text(words + "\n", encoding="utf-8")
 
 

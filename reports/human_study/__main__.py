@@ -12,8 +12,9 @@ from benchmark.errors import InputError
 from benchmark.files import check_outputs, replace_when_complete
 from benchmark.grid import Grid
 from benchmark.predictions import read_predictions
+from benchmark.preferences.votes import write_votes
 from benchmark.shell import quoted
-from reports.human_study.answers import read_answers, simulate
+from reports.human_study.answers import read_answers, simulate, votes_of
 from reports.human_study.results import tables
 from reports.human_study.study import Key, make
 
@@ -82,18 +83,26 @@ def collect_command(
             help="File to write the tables to: LaTeX if it ends in .tex, else Markdown (- is stdout).",
         ),
     ] = None,
+    votes: Annotated[
+        Path | None,
+        cli.to_file("votes.jsonl", "--votes", help="Also write the votes in the form that a model's votes have."),
+    ] = None,
     citation: cli.Citation = False,
 ) -> None:
-    """Compute Table 4 from the raters' answers: majority votes, win rates, agreement.
+    """Compute Table 4 from the raters' answers: majority votes, win rates, strengths, agreement.
 
     Examples::
 
         python -m reports.human_study collect study answers/*.json
         python -m reports.human_study collect study answers/*.json -o table4.tex
+        python -m reports.human_study collect study answers/*.json --votes human.jsonl
     """
-    check_outputs({"--output": output}, [study / "key.json", study / "pages", *answers])
+    check_outputs({"--output": output, "--votes": votes}, [study / "key.json", study / "pages", *answers])
     key = Key.read(study)
-    grids = tables(key, read_answers(key, answers))
+    ratings = read_answers(key, answers)
+    grids = tables(key, ratings)
+    if votes:
+        write_votes(votes, votes_of(key, ratings))
     if str(output) == "-":
         markdown = not latex
     elif output:

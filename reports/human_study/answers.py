@@ -15,7 +15,9 @@ import numpy as np
 
 from benchmark.errors import InputError
 from benchmark.files import replace_when_complete
-from reports.human_study.study import CHOICES, FORMAT, QUESTIONS, Key, digest, shuffled
+from benchmark.preferences.sample import digest, shuffled
+from benchmark.preferences.votes import PLACES, By, Vote, Votes
+from reports.human_study.study import CHOICES, FORMAT, QUESTIONS, Key
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,21 @@ def _votes(key: Key, content: dict[str, Any], question: str) -> list[float]:
         on_the_left.get(answers.get(item, {}).get(question), np.nan) * (1 if b_left else -1)
         for item, b_left in zip(key.items, key.raters[content["rater"]], strict=True)
     ]
+
+
+def votes_of(key: Key, ratings: Ratings) -> Votes:
+    """The votes in the form that those of a model have, too: with systems by name, and the left one first."""
+    votes = []
+    for k, rater in enumerate(ratings.raters):
+        for i, image_id in enumerate(key.images):
+            b_left = bool(key.raters[rater][i])
+            left, right = reversed(key.systems) if b_left else key.systems
+            signed = {question: given[k, i] * (-1 if b_left else 1) for question, given in ratings.votes.items()}
+            better = {question: PLACES[int(value) + 1] for question, value in signed.items() if not np.isnan(value)}
+            if better:
+                votes.append(Vote(image_id, rater, left, right, better))
+    by: By = "artificial raters" if ratings.artificial else "people"
+    return Votes(key.data["name"], key.data["split"], key.data["synthetic"], by, votes, {})
 
 
 def simulate(key: Key, folder: Path, *, agree: float, win: float, same: float, seed: int = 1) -> list[Path]:

@@ -6,26 +6,11 @@ from benchmark import paper
 from benchmark.agreement import krippendorff_alpha
 from benchmark.grid import SYNTHETIC_NOTE, Cell, Grid, number, signed, span
 from benchmark.metrics.length_fit import spearman
+from benchmark.preferences.measures import majority
+from benchmark.preferences.tables import strength_grid
 from benchmark.scoring.significance import interval, resampled_sums
-from reports.human_study.answers import Ratings
+from reports.human_study.answers import Ratings, votes_of
 from reports.human_study.study import QUESTIONS, Key
-
-
-def majority(votes: np.ndarray) -> np.ndarray:
-    """Majority vote on each image.
-
-    Args:
-        votes: votes as in `Ratings.votes`, shape (raters, images).
-
-    Returns:
-        Outcomes, shape (images, 3): 1 in the column of the outcome (A wins, B wins, indistinguishable), zeros where
-        nobody voted. A system wins if it has more votes than each of the other two answers; all else is
-        indistinguishable.
-    """
-    a, b, same = ((votes == value).sum(axis=0) for value in (-1, 1, 0))
-    a_wins, b_wins = a > np.maximum(b, same), b > np.maximum(a, same)
-    voted = a + b + same > 0
-    return np.stack([a_wins, b_wins, voted & ~a_wins & ~b_wins], axis=1).astype(np.float64)
 
 
 def _rates(sums: np.ndarray) -> np.ndarray:
@@ -36,7 +21,7 @@ def _rates(sums: np.ndarray) -> np.ndarray:
 
 
 def tables(key: Key, ratings: Ratings) -> list[Grid]:
-    """Table 4, statistics of each rater, and the correlation of metrics with votes, as grids."""
+    """Table 4, strengths, statistics of each rater, and the correlation of metrics with votes, as grids."""
     a, b = key.systems
     who = f"{'ARTIFICIAL RATERS' if ratings.artificial else 'raters'}: {len(ratings.raters)}"
     where = f"{key.data['name']}, {key.data['split']}: {len(key.images)} images, {who}"
@@ -69,7 +54,12 @@ def tables(key: Key, ratings: Ratings) -> list[Grid]:
         + "; ".join(f"{question} {base}, {full}" for question, (base, full) in paper.preferences().items()),
         *([SYNTHETIC_NOTE] if key.data["synthetic"] else []),
     ]
-    return [grid, _raters_grid(key, ratings), *([_metrics_grid(key, ratings)] if key.metrics else [])]
+    return [
+        grid,
+        strength_grid(votes_of(key, ratings)),
+        _raters_grid(key, ratings),
+        *([_metrics_grid(key, ratings)] if key.metrics else []),
+    ]
 
 
 def _raters_grid(key: Key, ratings: Ratings) -> Grid:

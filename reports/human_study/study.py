@@ -13,9 +13,8 @@ Invariants:
 * collecting answers needs neither data set nor predictions: `key.json` holds all it needs.
 """
 
-import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,23 +28,19 @@ from benchmark.dataset.store import Split
 from benchmark.errors import InputError
 from benchmark.files import folder_when_complete
 from benchmark.metrics import MORE_IS_BETTER
-from benchmark.rendering import draw_captions, mask_boxes
+from benchmark.preferences.sample import digest, sampled, shuffled
+from benchmark.preferences.votes import AXES
+from benchmark.rendering import draw_captions, enlarged, mask_boxes
 from benchmark.scoring.evaluation import evaluate
 from benchmark.scoring.receipt import plain
 from benchmark.webfont import subset_font
 
 FORMAT = "caponimage-human-study/1"
 
-#: The paper's three criteria; it neither prints the wording of its questions nor asks for an overall winner.
-QUESTIONS = {
-    "relevance": "Whose captions fit the product and their places on the picture better?",
-    "diversity": "Whose captions repeat each other less?",
-    "informativeness": "Whose captions tell more about the product?",
-}
+QUESTIONS = AXES
 CHOICES = {"left": "left", "same": "indistinguishable", "right": "right"}
 
 _METRICS = {metric.name for metric in MORE_IS_BETTER}
-_LONG_SIDE = 560  # longer side of the rendered pictures, in pixels
 
 
 @dataclass(frozen=True)
@@ -113,7 +108,7 @@ def make(
         raters: number of raters, with one page each.
         seed: random seed of the image sample, the sides and the orders.
     """
-    chosen = shuffled(split.image_ids, "sample", seed)[:images]
+    chosen = sampled(split.image_ids, images, seed)
     secret = digest("secret", seed, images, split.image_ids, [list(one) for one in captions])
     study = digest("study", secret)[:16]
     files = {i: [f"{digest('file', secret, system, i)[:16]}.jpg" for system in (0, 1)] for i in chosen}
@@ -169,22 +164,9 @@ def make(
     return key
 
 
-def digest(*what: Any) -> str:
-    """SHA-256 of JSON values, 64 hex digits: a random draw that is the same on every machine."""
-    return hashlib.sha256(json.dumps(what).encode()).hexdigest()
-
-
-def shuffled(names: Iterable[str], *what: Any) -> list[str]:
-    """Names in a random order that depends on `what` alone."""
-    return sorted(names, key=lambda name: digest(*what, name))
-
-
 def _blank(split: Split, row: AnnotationRow) -> Image.Image:
     """The picture with its texts (the reference captions) masked, enlarged so that new captions are sharp."""
-    picture = mask_boxes(split.image(row["image_id"]), row["masked_boxes"])
-    scale = _LONG_SIDE / max(picture.size)
-    width, height = (max(1, round(side * scale)) for side in picture.size)
-    return picture.resize((width, height), Image.Resampling.LANCZOS)
+    return enlarged(mask_boxes(split.image(row["image_id"]), row["masked_boxes"]))
 
 
 def _metric_differences(

@@ -18,8 +18,9 @@ from benchmark.dataset.schema import AnnotationRow
 from benchmark.dataset.store import Split, SplitWriter, open_directory
 from benchmark.errors import InputError
 from benchmark.predictions import write_predictions
+from benchmark.preferences.measures import majority
 from reports.human_study.answers import Ratings, read_answers, simulate
-from reports.human_study.results import majority, tables
+from reports.human_study.results import tables
 from reports.human_study.study import CHOICES, QUESTIONS, Key, make
 
 NAMES = ("zzbaseline", "zzfullmodel")

@@ -74,19 +74,23 @@ def read_rows(path: Path, wanted: Collection[str]) -> Iterator[SourceRow]:
     raise InputError(f"{path}: no table that is known by its name; expected a file that ends in {', '.join(SUFFIXES)}")
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+def read_lines(path: Path, longest: int = MAX_LINE) -> Iterator[tuple[int, str]]:
     """Iterate over the lines of a text file in UTF-8, with their numbers from 1 on and their line ends.
+
+    Args:
+        path: file to read.
+        longest: bytes that a line may have.
 
     Raises:
         InputError: if there is no such file, it cannot be read, a line is too long or not UTF-8.
     """
     with _in_words(path), path.open("rb") as file:
         for number in count(1):
-            line = file.readline(MAX_LINE + 1)
+            line = file.readline(longest + 1)
             if not line:
                 return
-            if len(line) > MAX_LINE:
-                raise InputError(f"{path}:{number}: a line of more than {MAX_LINE:,} bytes; is this a text file?")
+            if len(line) > longest:
+                raise InputError(f"{path}:{number}: a line of more than {longest:,} bytes; is this a text file?")
             try:
                 yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError:
