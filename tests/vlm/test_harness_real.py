@@ -143,7 +143,7 @@ def test_lmms_eval_prints_our_bits(splits: dict[str, Split], tmp_path: Path) -> 
     """Scores of lmms-eval that are not those of the predictions; a cache that is never hit; errors that are scored."""
     split, folder = splits["test"], tmp_path / "folder"
     writer, asked = asked_in(splits, "lmms-eval", folder)
-    with FaultServer({"500": 0.4, "prose": 0.2}) as server:
+    with FaultServer({"500": 0.65, "prose": 0.1}) as server:
         words = command("lmms-eval", writer, asked, folder, tmp_path / "out", server.url)
         at = words.index("--model_args") + 1
         words[at] += ",max_retries=1"
