@@ -3,5 +3,6 @@
 Invariants:
 * no pixel of a text rectangle of any picture is sent, and no reference caption of val or test;
 * what could not be read as captions is a failure with a name, and never a caption;
-* Inspect is imported by `task`, `scorer`, `run` and `logs` alone, which commands load when they need them.
+* Inspect is imported by `task`, `scorer`, `run` and `logs` alone, which commands load when they need them, and by the
+  reader of its logs in `harness`.
 """
