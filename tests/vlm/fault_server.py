@@ -88,9 +88,14 @@ class FaultServer:
             go, self._go = self._go, threading.Event()
         go.set()
 
+    @staticmethod
+    def name_of(body: dict[str, Any]) -> str:
+        """The hash of a request."""
+        return hashlib.sha256(json.dumps(body["messages"], sort_keys=True).encode()).hexdigest()
+
     def fate(self, body: dict[str, Any]) -> tuple[str, str]:
         """Note a request; returns its hash and what becomes of it: a fault, a kind of reply, or "drop"."""
-        name = hashlib.sha256(json.dumps(body["messages"], sort_keys=True).encode()).hexdigest()
+        name = self.name_of(body)
         with self._lock:
             self.bodies.append(body)
             self.seen[name] += 1

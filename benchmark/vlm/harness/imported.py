@@ -11,7 +11,7 @@ from ..replies import Replies
 from ..reply import Failure, UnusableReplyError
 from .answers import read_answer
 from .folder import requests_of
-from .readers import Answer, read_answers
+from .readers import HarnessReply, read_answers
 
 #: Problems that are listed.
 _MOST = 20
@@ -49,7 +49,7 @@ def read_imported(path: Path, about: Mapping[str, Any], split: Split) -> Importe
     """
     requests = requests_of(about, split)
     replies = ImportedReplies([None] * split.n_boxes, folder=requests.about)
-    answers: dict[str, Answer] = {}
+    answers: dict[str, HarnessReply] = {}
     problems = []
     for answer in read_answers(path):
         request = _request(answer, requests.ids)
@@ -70,14 +70,14 @@ def read_imported(path: Path, about: Mapping[str, Any], split: Split) -> Importe
     return replies
 
 
-def _request(answer: Answer, ids: list[str]) -> str | None:
+def _request(answer: HarnessReply, ids: list[str]) -> str | None:
     """The request that an answer is for; harnesses know it by its id, or by its number."""
     if isinstance(answer.key, str):
         return answer.key
     return ids[answer.key] if 0 <= answer.key < len(ids) else None
 
 
-def _take(request: str, answer: Answer | None, boxes: list[int], numbers: list[int], replies: Replies) -> None:
+def _take(request: str, answer: HarnessReply | None, boxes: list[int], numbers: list[int], replies: Replies) -> None:
     replies.asked += boxes
     try:
         if answer is None:

@@ -27,7 +27,7 @@ _MEMBERS, _UNPACKED, _ROWS, _COLUMNS = 200, 512 << 20, 1_048_576, 200
 
 
 @dataclass(frozen=True)
-class Answer:
+class HarnessReply:
     """A reply in a file.
 
     Attributes:
@@ -46,7 +46,7 @@ class Answer:
     tokens_out: int = 0
 
 
-def read_answers(path: Path) -> Iterator[Answer]:
+def read_answers(path: Path) -> Iterator[HarnessReply]:
     """Iterate over the replies of a file.
 
     Raises:
@@ -64,7 +64,7 @@ def read_answers(path: Path) -> Iterator[Answer]:
 # JSONL of lmms-eval and EvalScope.
 
 
-def _from_jsonl(path: Path) -> Iterator[Answer]:
+def _from_jsonl(path: Path) -> Iterator[HarnessReply]:
     for number, line in read_lines(path, _LINE):
         if not line.strip():
             continue
@@ -80,7 +80,7 @@ def _from_jsonl(path: Path) -> Iterator[Answer]:
                 yield _of_prediction(place, row)
             else:
                 score = row["sample_score"]["score"]
-                yield Answer(place, _number(row["index"]), _text(score["prediction"]))
+                yield HarnessReply(place, _number(row["index"]), _text(score["prediction"]))
         except (LookupError, TypeError, ValueError, AttributeError):
             raise InputError(
                 f"{place}: no reply that is known, expected a line of lmms-eval's samples or of EvalScope's "
@@ -88,17 +88,19 @@ def _from_jsonl(path: Path) -> Iterator[Answer]:
             ) from None
 
 
-def _of_lmms_eval(place: str, row: dict[str, Any]) -> Answer:
+def _of_lmms_eval(place: str, row: dict[str, Any]) -> HarnessReply:
     request = (row.get("failures") or {}).get("request")  # see `lmms_functions.process_results`
     key = request if isinstance(request, str) else _number(row["doc_id"])
     replies = row["filtered_resps"]
     while isinstance(replies, list):
         replies = replies[0]  # repeats are other attempts; the first one counts
     tokens = (row.get("token_counts") or [None])[0] or {}
-    return Answer(place, key, _text(replies), "stop", _count(tokens, "input_tokens"), _count(tokens, "output_tokens"))
+    return HarnessReply(
+        place, key, _text(replies), "stop", _count(tokens, "input_tokens"), _count(tokens, "output_tokens")
+    )
 
 
-def _of_prediction(place: str, row: dict[str, Any]) -> Answer:
+def _of_prediction(place: str, row: dict[str, Any]) -> HarnessReply:
     output = row["model_output"] or {}
     choices = output.get("choices") or []
     used = output.get("usage") or {}
@@ -109,7 +111,7 @@ def _of_prediction(place: str, row: dict[str, Any]) -> Answer:
             content = "".join(part["text"] for part in content if part["type"] == "text")
         text, stop = _text(content), str(choices[0].get("stop_reason"))
     tokens = _count(used, "input_tokens"), _count(used, "output_tokens")
-    return Answer(place, _number(row["index"]), text, stop, *tokens)
+    return HarnessReply(place, _number(row["index"]), text, stop, *tokens)
 
 
 def _text(value: Any) -> str | None:
@@ -136,14 +138,14 @@ def _count(tokens: dict[str, Any], name: str) -> int:
 # Tables of VLMEvalKit.
 
 
-def _from_tsv(path: Path) -> Iterator[Answer]:
+def _from_tsv(path: Path) -> Iterator[HarnessReply]:
     for row in read_rows(path, {"index", "prediction"}):
         if row.problem:
             raise InputError(f"{row.place}: {row.problem}")
         yield _of_table(row.place, row.values)
 
 
-def _of_table(place: str, values: dict[str, Any]) -> Answer:
+def _of_table(place: str, values: dict[str, Any]) -> HarnessReply:
     if not {"index", "prediction"} <= set(values):
         raise InputError(f"{place}: expected the columns index and prediction, as VLMEvalKit writes them")
     try:
@@ -151,10 +153,10 @@ def _of_table(place: str, values: dict[str, Any]) -> Answer:
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{place}: index is {values['index']!r:.60}, expected the number of a request") from None
     value = values["prediction"]
-    return Answer(place, key, "" if value is None else str(value))
+    return HarnessReply(place, key, "" if value is None else str(value))
 
 
-def _from_workbook(path: Path) -> Iterator[Answer]:
+def _from_workbook(path: Path) -> Iterator[HarnessReply]:
     """The rows of the first sheet, one after the other."""
     from openpyxl import load_workbook
 
@@ -195,7 +197,7 @@ def _check_archive(path: Path) -> None:
 # Logs of Inspect.
 
 
-def _from_log(path: Path) -> Iterator[Answer]:
+def _from_log(path: Path) -> Iterator[HarnessReply]:
     from inspect_ai.log import read_eval_log_samples
 
     unused = {"events", "store", "attachments", "messages"}
@@ -209,7 +211,7 @@ def _from_log(path: Path) -> Iterator[Answer]:
             text = None if output.empty else output.completion
             used = output.usage
             tokens = (used.total_tokens - used.output_tokens, used.output_tokens) if used else (0, 0)
-            yield Answer(place, request, text, output.stop_reason, *tokens)
+            yield HarnessReply(place, request, text, output.stop_reason, *tokens)
     except InputError:
         raise
     except Exception as error:  # a zip archive, JSON and a schema, each with errors of its own

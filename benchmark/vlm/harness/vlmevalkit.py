@@ -40,5 +40,5 @@ def commands(task: HarnessTask, out: Path) -> list[str]:
         f"run, where VLMEvalKit is: LMUData={quoted(out.absolute())} python run.py --data {task.name} --mode infer "
         f"--api-mode --model MODEL --base-url URL --temperature 0 --top-p 1 --max-tokens {task.reply_tokens} "
         "--work-dir OUT",
-        f"then: python -m benchmark.vlm import OUT/MODEL/MODEL_{task.name}.xlsx --task {quoted(out)} -o preds.jsonl",
+        f"then: python -m benchmark.vlm import OUT/MODEL/*/MODEL_{task.name}.xlsx --task {quoted(out)} -o preds.jsonl",
     ]
