@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -194,3 +195,27 @@ DATA_HELP = "Data set folder, or mini for the embedded data set. [default: $CAPO
 #: Options that many commands share, each with one help text.
 Data = Annotated[str | None, typer.Option(help=DATA_HELP)]
 SplitName = Annotated[str, typer.Option(help="Split of the data set: val or test.")]
+
+
+class Track(StrEnum):
+    """What is predicted; see `benchmark.layout`."""
+
+    caption = "caption"
+    layout = "layout"
+    joint = "joint"
+
+
+TrackName = Annotated[
+    Track,
+    typer.Option("--track", help="What is predicted: captions of given boxes, layouts (boxes), or both jointly."),
+]
+Saliency = Annotated[
+    str | None,
+    typer.Option(
+        help="Saliency maps for the layout tracks: mini, opencv, or a folder of <image_id>.png. [default: mini on mini]"
+    ),
+]
+Canvases = Annotated[
+    str | None,
+    typer.Option(help="Pictures without texts for the layout tracks: mini, or a folder of <image_id>.png."),
+]

@@ -1,17 +1,20 @@
 """`python -m benchmark.compare`: test whether systems differ significantly on one split, metric by metric."""
 
 import json
+from collections.abc import Callable
 from itertools import combinations
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from . import cli
 from .dataset import open_split
+from .dataset.store import Split
 from .errors import InputError
 from .grid import SYNTHETIC_NOTE
 from .predictions import read_predictions
-from .scoring.evaluation import Evaluation, System, compare, evaluate
+from .scoring.evaluation import Additive, System, compare, evaluate
 from .scoring.receipt import plain
 from .scoring.significance import Difference
 from .scoring.tables import difference_grid, scores_grid
@@ -23,6 +26,9 @@ def main(
     ],
     data: cli.Data = None,
     split: cli.SplitName = "test",
+    track: cli.TrackName = cli.Track.caption,
+    saliency: cli.Saliency = None,
+    canvases: cli.Canvases = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all scores and tests as JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print the tables as LaTeX.")] = False,
@@ -36,6 +42,7 @@ def main(
 
         python -m benchmark.compare a.jsonl b.jsonl --split val
         python -m benchmark.compare full=f1.jsonl,f2.jsonl base=b1.jsonl,b2.jsonl
+        python -m benchmark.compare a.jsonl b.jsonl --track layout
     """
     if len(systems) < 2:
         raise InputError(
@@ -48,9 +55,8 @@ def main(
         names = [name or str(files[0]) for name, files in named]
     if doubled := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise InputError(*(f"two systems are named {name!r}; name them apart: NAME=FILE" for name in doubled))
-    evaluated: list[System[Evaluation]] = []
-    for name, (_, files) in zip(names, named, strict=True):
-        evaluated.append(System(name, [evaluate(opened, read_predictions(file, opened)) for file in files]))
+    measure = _measure(opened, track, saliency, canvases)
+    evaluated = [System(name, [*map(measure, files)]) for name, (_, files) in zip(names, named, strict=True)]
 
     pairs = [(a, b, compare(a, b)) for a, b in combinations(evaluated, 2)]
     if as_json:
@@ -66,8 +72,20 @@ def main(
             grid.show(cli.stdout)
 
 
+def _measure(split: Split, track: str, saliency: str | None, canvases: str | None) -> Callable[[Path], Additive]:
+    """Function that scores a prediction file of a track."""
+    if track == cli.Track.caption:
+        return lambda file: evaluate(split, read_predictions(file, split))
+    from .layout.evaluation import evaluate_layouts  # captions are compared without it
+    from .layout.maps import Maps
+    from .layout.reading import read_layouts
+
+    maps = Maps.chosen(split, saliency, canvases)
+    return lambda file: evaluate_layouts(split, read_layouts(file, split, track), track, maps)
+
+
 def _as_json(
-    systems: list[System[Evaluation]], pairs: list[tuple[System[Evaluation], System[Evaluation], Difference]]
+    systems: list[System[Additive]], pairs: list[tuple[System[Additive], System[Additive], Difference]]
 ) -> dict[str, Any]:
     names = systems[0].seeds[0].names
     return {

@@ -3,7 +3,7 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -36,6 +36,9 @@ def main(
     ] = None,
     data: cli.Data = None,
     split: cli.SplitName = "test",
+    track: cli.TrackName = cli.Track.caption,
+    saliency: cli.Saliency = None,
+    canvases: cli.Canvases = None,
     output: Annotated[
         Path | None,
         cli.to_file(
@@ -84,6 +87,8 @@ def main(
         # mean and deviation of several seeds of one system
         python -m benchmark.score seed1.jsonl seed2.jsonl seed3.jsonl
         zcat preds.jsonl.gz | python -m benchmark.score - --json
+        # layouts, and layouts with captions (docs/layout.md)
+        python -m benchmark.score layouts.jsonl --track joint
     """
     if not predictions:
         raise InputError("no prediction file given; try `python -m benchmark.score preds.jsonl`, or --help")
@@ -98,6 +103,17 @@ def main(
 
     opened = open_split(data, split)
     check_outputs({"--output": output, "--segments": segments}, [*predictions, opened.directory])
+    if track is not cli.Track.caption:
+        of_captions = {"--segments": segments, "--copying": copying, "--types": types, "--encoder": encoder}
+        of_captions |= {"--lens": lens, "--engine pycocoevalcap": engine != "caponimage"}
+        if given := [option for option, value in of_captions.items() if value]:
+            raise InputError(
+                *(f"{option} is of the track caption, and has no meaning with --track {track}" for option in given)
+            )
+        _score_layouts(predictions, opened, track, (saliency, canvases), output, slices=slices, style=style)
+        return
+    if saliency or canvases:
+        raise InputError("--saliency and --canvases are of the layout tracks; add --track layout or --track joint")
     captions = [read_predictions(path, opened) for path in predictions]
     evaluations = [evaluate(opened, one) for one in captions]
     if len(evaluations) > 1:
@@ -112,13 +128,9 @@ def main(
         copying_from=open_split(data, "train") if copying else None,
         type_encoder=(encoder or DEFAULT_ENCODER) if types else None,
     )
-    if output and str(output) != "-":
-        with replace_when_complete(output) as partial:
-            partial.write_text(json.dumps(receipt, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    _give(receipt, output, style)
     if segments:
         _write_segments(segments, opened, evaluation)
-    if as_json:
-        cli.document(json.dumps(receipt, ensure_ascii=False, indent=1))
     if as_json or printed:
         return
     for grid in tables(receipt, slices=slices):
@@ -131,6 +143,45 @@ def main(
         from .scoring.original import comparison_table
 
         _show(comparison_table(evaluation), style)
+
+
+def _score_layouts(
+    predictions: list[Path],
+    split: Split,
+    track: str,
+    maps: tuple[str | None, str | None],
+    output: Path | None,
+    *,
+    slices: bool,
+    style: Style,
+) -> None:
+    """Score files of a layout track; `maps` are the sources of saliency maps and canvases."""
+    from .layout.evaluation import evaluate_layouts  # captions are scored without it
+    from .layout.maps import Maps
+    from .layout.reading import read_layouts
+    from .layout.receipt import layout_tables, make_layout_receipt
+
+    sources = Maps.chosen(split, *maps)
+    layouts = [read_layouts(path, split, track) for path in predictions]
+    evaluations = [evaluate_layouts(split, one, track, sources) for one in layouts]
+    if len(evaluations) > 1:
+        _show(seeds_table(split, evaluations), style)
+        return
+    receipt = make_layout_receipt(split, evaluations[0], slices=bool(slices or output or style is Style.json))
+    _give(receipt, output, style)
+    if style is not Style.json:
+        for grid in layout_tables(receipt, slices=slices):
+            _show(grid, style)
+
+
+def _give(receipt: dict[str, Any], output: Path | None, style: Style) -> None:
+    """Write a receipt to the file that was asked for, and print it if that was asked for."""
+    text = json.dumps(receipt, ensure_ascii=False, indent=1)
+    if output and str(output) != "-":
+        with replace_when_complete(output) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
+    if style is Style.json:
+        cli.document(text)
 
 
 def _show(grid: Grid, style: Style) -> None:

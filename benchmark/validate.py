@@ -1,21 +1,25 @@
 """`python -m benchmark.validate`: list every problem of a prediction file at once, and repair what can be."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import cli
 from .dataset import open_split
 from .errors import InputError
-from .predictions import repair_predictions
 from .predictions.check import PredictionCheck
+from .predictions.files import repair_file
+
+if TYPE_CHECKING:
+    from .layout.reading import LayoutCheck
 
 
 def main(
     predictions: Annotated[Path, typer.Argument(help="Prediction file (JSONL, also .gz or .zst); - reads stdin.")],
     data: cli.Data = None,
     split: cli.SplitName = "test",
+    track: cli.TrackName = cli.Track.caption,
     fix: Annotated[
         Path | None,
         cli.to_file("fixed.jsonl", help="Write a repaired copy to this file."),
@@ -33,19 +37,25 @@ def main(
         python -m benchmark.validate preds.jsonl.gz --data DIR --split val
         python -m benchmark.validate preds.jsonl --fix fixed.jsonl
         zcat preds.jsonl.gz | python -m benchmark.validate -
+        python -m benchmark.validate layouts.jsonl --track layout
     """
     opened = open_split(data, split)
+    check_of = _check_of(track)
     if fix:
         if str(fix) == "-" or (fix.exists() and not fix.is_file()):
             raise InputError(f"--fix: got {fix}, expected a file to write")
-        repaired = repair_predictions(predictions, opened, fix)
+        repaired = repair_file(check_of(predictions, opened), predictions, opened, fix)
         for repair in repaired.repairs or ["nothing to repair"]:
             cli.say(repair)
         cli.say(f"wrote {fix}")
         if repaired.problems:
             raise InputError(*repaired.problems)
         predictions = fix
-    check = PredictionCheck(predictions, opened)
+    check = check_of(predictions, opened)
+    if not isinstance(check, PredictionCheck):
+        boxes = len(check.read().boxes)
+        cli.say(f"{predictions}: fine, {boxes:,} boxes for {opened.n_images:,} images of {opened.dataset}/{split}")
+        return
     captions = check.read()
     empty = sum(not caption for caption in captions)
     cli.say(
@@ -54,6 +64,15 @@ def main(
     )
     if invisible := check.invisible():
         cli.say(invisible)
+
+
+def _check_of(track: str) -> "type[PredictionCheck] | type[LayoutCheck]":
+    """The check of the files of a track."""
+    if track == cli.Track.caption:
+        return PredictionCheck
+    from .layout.reading import check_class  # captions are checked without it
+
+    return check_class(track)
 
 
 if __name__ == "__main__":

@@ -69,24 +69,30 @@ def _build_mini(folder: Path) -> None:
     build(folder, annotations_only=True)
 
 
-def _drawn(split: Split) -> Path:
+def canvas_folder(split: Split) -> Path:
+    """The folder with the canvases of a split of mini: its pictures without texts, drawn on first use."""
+    return _drawn(split, texts=False)
+
+
+def _drawn(split: Split, *, texts: bool = True) -> Path:
     """The folder with the pictures of a split of mini, drawn on first use (20 ms of a core each)."""
+    what = "pictures" if texts else "canvases"
 
     def read(folder: Path) -> Path:
         with os.scandir(folder) as entries:
             there = {entry.name for entry in entries if entry.stat().st_size}
         if lost := sum(f"{image_id}.png" not in there for image_id in split.image_ids):
-            raise DamagedError(f"{folder} lacks {lost:,} of its pictures")
+            raise DamagedError(f"{folder} lacks {lost:,} of its {what}")
         return folder
 
     def make(folder: Path) -> None:
         from ..cli import note
         from .mini.build import draw_pictures
 
-        note(f"drawing the {split.n_images:,} pictures of {NAME}/{split.name} in {folder.parents[1]} (once)")
-        draw_pictures(folder, only=split.name)
+        note(f"drawing the {split.n_images:,} {what} of {NAME}/{split.name} in {folder.parents[1]} (once)")
+        draw_pictures(folder, only=split.name, texts=texts)
 
-    return cached(f"{NAME}-pictures/{split.name}", read, make, folder=True)
+    return cached(f"{NAME}-{what}/{split.name}", read, make, folder=True)
 
 
 def open_split(data: str | Path | None, split: str) -> Split:

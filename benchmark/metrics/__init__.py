@@ -36,9 +36,10 @@ class Metric:
         name: name in every table and file.
         module: module of this package that computes it.
         version: whole number from 1, raised when the metric can give other values for unchanged captions.
-        unit: unit in tables: "%" is printed times 100, "characters" unchanged.
+        unit: unit in tables: "%" is printed times 100, counts of characters and boxes unchanged.
         higher_is_better: whether more is better; None for a number that describes and does not judge.
         level: whether the statistics have a row per box or per image.
+        interval: whether it has a bootstrap interval; false where resampling images shifts the value itself.
         needs_aspect_ratios: whether it can only be computed where the boxes are known.
         board: whether it is a column of the leaderboard and of other platforms.
         slices: whether it is a column of the tables of scores by slice.
@@ -50,9 +51,10 @@ class Metric:
     name: str
     module: str
     version: str = "1"
-    unit: Literal["%", "characters"] = "%"
+    unit: Literal["%", "characters", "boxes"] = "%"
     higher_is_better: bool | None = True
     level: Literal["box", "image"] = "box"
+    interval: bool = True
     needs_aspect_ratios: bool = False
     board: bool = False
     slices: bool = False
@@ -63,7 +65,7 @@ class Metric:
     @property
     def scale(self) -> float:
         """Factor from natural scale to that of the tables."""
-        return 1.0 if self.unit == "characters" else 100.0
+        return 100.0 if self.unit == "%" else 1.0
 
     @property
     def key(self) -> str:

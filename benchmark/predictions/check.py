@@ -1,39 +1,23 @@
-"""Read and check a prediction file line by line, and report all its problems at once.
+"""Read and check a file of captions for given boxes line by line, and report all its problems at once.
 
-Invariants:
-* a file is taken whole or refused whole, with all its problems;
-* every problem of every line is recorded, and the check goes on as long as the file can be read;
+Invariants, beside those of `file_check`:
 * only ids and boxes of the split are used, never its captions: predictions of a hidden test split can be checked;
-* a repair never guesses: it is done only where the file can mean nothing else.
+* every box is predicted exactly once.
 """
 
-import json
-import re
 from collections import Counter, deque
-from collections.abc import Iterator
-from difflib import get_close_matches
-from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import orjson
 
-from ..dataset.store import Split, open_directory
+from ..dataset.store import Split
 from ..errors import InputError
 from ..invisible import invisible_characters, named
 from . import problems as problem
-from .fields import Fields
-from .formats import looks_like
-from .lines import PredictionLines, ReadingStoppedError, open_lines
-from .problems import KEYS, MAX_CAPTION, Problems, shown
-
-_BOM = b"\xef\xbb\xbf"
-_QUOTED_KEYS = tuple(f'"{key}"'.encode() for key in KEYS)
-_ESCAPED_KEY = re.compile(rb"\\u00[5-7]")  # the letters and the low line of keys are U+005F to U+0078
-_NAN = re.compile(rb"[\[:,]\s*-?(NaN|Infinity)\b")
-
-_OTHER_SPLIT_IMAGES = 200_000  # splits with more images are not searched for a hint
+from .file_check import FileCheck
+from .problems import CAPTIONS, MAX_CAPTION, shown
 
 
 def read_predictions(path: str | Path, split: Split) -> list[str]:
@@ -49,7 +33,7 @@ def read_predictions(path: str | Path, split: Split) -> list[str]:
     return PredictionCheck(path, split).read()
 
 
-class PredictionCheck:
+class PredictionCheck(FileCheck):
     """Check of a prediction file: the caption of each box of a split, and all problems of the file.
 
     Attributes:
@@ -58,20 +42,13 @@ class PredictionCheck:
         stopped: whether the file could not be read to its end.
     """
 
+    form = CAPTIONS
+
     def __init__(self, path: str | Path, split: Split) -> None:
+        super().__init__(path, split)
         self.captions: list[str | None] = [None] * split.n_boxes
-        self.problems = Problems("stdin" if str(path) == "-" else str(path))
-        self.stopped = False
-        self._path = Path(path)
-        self._split = split
         self._offsets: list[int] = split.offsets.tolist()
         self._line_of = [0] * split.n_boxes  # the line that predicts a box; 0: none so far
-        self._empty = True
-        self._unknown_ids: list[str] = []
-
-    @cached_property
-    def _fields(self) -> Fields:
-        return Fields(self._split, self.problems, self._unknown_ids)
 
     def read(self) -> list[str]:
         """Check the whole file; returns its captions, see `read_predictions`."""
@@ -95,43 +72,8 @@ class PredictionCheck:
             f"({', '.join(kinds)}); the first is on line {first:,}: {shown(self.captions[lines[first]])}"
         )
 
-    def lines(self) -> Iterator[bytes]:
-        """Check the whole file; yields the lines that `--fix` writes, in order.
-
-        Raises:
-            InputError: if the file cannot be opened, or is not JSON Lines at all.
-        """
-        number = 0
-        try:
-            with open_lines(self._path, self._split.n_boxes) as file:
-                if file.utf16:
-                    self.problems.add(problem.UTF16)
-                for first, block in file.blocks():
-                    lines = block.splitlines()
-                    if self._accept_all(first, block, lines):
-                        number = first + len(lines) - 1
-                        yield from lines
-                        continue
-                    for number, line in enumerate(lines, first):
-                        if self._accept(number, line):
-                            yield line
-                            continue
-                        if number == 1:
-                            self._refuse_other_formats(file, line)
-                        yield from self._check(number, line)
-                if file.carriage_returns:
-                    self.problems.add(problem.LINE_ENDS)
-        except ReadingStoppedError as why:
-            if number == 0:
-                self._refuse_other_formats(file)
-            self.stopped = True
-            self.problems.add_sentence(f"{self.problems.name}: reading stopped after line {number:,}: {why}")
-        self._check_whole_file()
-
-    def _refuse_other_formats(self, file: PredictionLines, line: bytes = b"") -> None:
-        """Refuse a file that is not JSON Lines, and say how to convert it, if its first line is no prediction."""
-        if other_format := looks_like(max(file.head, line, key=len), self._path, self._split):
-            raise InputError(f"{file.name} is not JSON Lines, one object per box: it looks like {other_format}")
+    def _expected_lines(self) -> str:
+        return f"{self._split.n_boxes:,}, one per box"
 
     def _accept_all(self, first: int, block: bytes, lines: list[bytes]) -> bool:
         """Take a block of lines in which everything is valid: quicker than line by line, with the same result.
@@ -190,7 +132,7 @@ class PredictionCheck:
                 and len(caption) <= MAX_CAPTION
                 and caption.isprintable()
                 and caption == caption.strip()
-                and (line.count(b":") == len(record) or not _may_repeat_keys(line))
+                and (line.count(b":") == len(record) or not self._may_repeat_keys(line))
             ):
                 self.captions[at] = caption
                 self._line_of[at] = number
@@ -199,27 +141,13 @@ class PredictionCheck:
             pass
         return False
 
-    def _check(self, number: int, line: bytes) -> Iterator[bytes]:
-        if line.startswith(_BOM):  # also in the middle: files were joined
-            self.problems.add(problem.BOM, number)
-            line = line.removeprefix(_BOM)
-        if not line.strip():
-            self.problems.add(problem.BLANK_LINE, number)
-            return
-        self._empty = False
-        record = self._parse(number, line)
-        if record is None:
-            yield line
-            return
-        before = {key: record.get(key) for key in KEYS}
+    def _check_record(self, number: int, record: dict[str, Any]) -> bool:
         image = self._fields.image(number, record)
-        where = f"image {self._split.image_ids[image]}" if image is not None else _shown_id(record)
+        where = self._place_of(record, image)
         box = self._fields.box(number, where, record, image)
         where += f", box {box}" if box is not None else ""
         caption = self._fields.caption(number, where, record)
-        if image is not None and box is not None and not self._place(number, where, image, box, caption):
-            return
-        yield line if all(before[key] is record.get(key) for key in KEYS) else _dumped(record, line)
+        return image is None or box is None or self._place(number, where, image, box, caption)
 
     def _place(self, number: int, where: str, image: int, box: int, caption: str | None) -> bool:
         """Give a box its caption; False if the line only repeats an earlier one."""
@@ -235,68 +163,8 @@ class PredictionCheck:
         self.problems.add(problem.OTHER_AGAIN, number, where, got=caption, hint=f"{first}: {shown(self.captions[at])}")
         return True
 
-    def _parse(self, number: int, line: bytes) -> dict[str, Any] | None:
-        try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            self._add_json_error(number, line, error)
-            return None
-        if not isinstance(record, dict):
-            self.problems.add(problem.NOT_OBJECT, number, got=record)
-            return None
-        try:
-            repeated = _repeated_keys(line)
-        except RecursionError:
-            self.problems.add(
-                problem.NOT_JSON, number, _shown_id(record), hint="nested too deep to look for repeated keys"
-            )
-            return None
-        if repeated:
-            self.problems.add(problem.REPEATED_KEY, number, _shown_id(record), got=", ".join(repeated))
-            return None
-        missing = [key for key in KEYS if key not in record]
-        if missing:
-            near = list(record)[:20] if self.problems.wants_example(problem.MISSING_KEY) else []
-            similar = [match for key in missing for match in get_close_matches(key, near, 1)]
-            hint = f"is {' and '.join(map(shown, similar))} meant?" if similar else ""
-            got = ", ".join(list(record)[:6]) or "no key"
-            self.problems.add(problem.MISSING_KEY, number, _shown_id(record), got=got, hint=hint)
-        return record
-
-    def _add_json_error(self, number: int, line: bytes, error: orjson.JSONDecodeError) -> None:
-        reason = f"{error.msg.partition(': line')[0]}, at character {error.colno}"
-        try:
-            text = line.decode()
-        except UnicodeDecodeError as wrong:
-            hint = f"byte {wrong.start + 1} is 0x{line[wrong.start]:02x}"
-            try:
-                line.decode("gb18030")
-                hint += "; is it GBK? convert it: iconv -f GB18030 -t UTF-8"
-            except UnicodeDecodeError:
-                pass
-            self.problems.add(problem.NOT_UTF8, number, got=line[max(0, wrong.start - 20) : wrong.end + 10], hint=hint)
-            return
-        if _NAN.search(line):
-            self.problems.add(problem.NAN, number, got=text)
-        elif "surrogate" in reason:
-            self.problems.add(problem.SURROGATE, number, got=text, hint=reason)
-        else:
-            if text.lstrip().startswith("{'"):
-                reason += "; write it with json.dumps, not with print or str"
-            elif "unexpected content" in reason:
-                reason += "; one object per line"
-            self.problems.add(problem.NOT_JSON, number, got=text, hint=reason)
-
     def _check_whole_file(self) -> None:
-        """Record the problems that only the whole file shows."""
         split, name = self._split, self.problems.name
-        if self._unknown_ids:
-            note = f"{split.dataset}/{split.name} has ids such as {split.image_ids[0]}"
-            if other := _split_with(self._unknown_ids, split):
-                note = f"these are images of split {other!r}; another file, or --split {other}?"
-            self.problems.note(problem.UNKNOWN_IMAGE, note)
-        if self.stopped:
-            return
         if self._empty and not any(self._line_of):
             self.problems.add_sentence(
                 f"{name} is empty, expected {split.n_boxes:,} lines, one for each box of {split.name}"
@@ -328,62 +196,3 @@ def missing_boxes(split: Split, predicted: list[Any]) -> str:
         f"no prediction for {missing.size:,} of {split.n_boxes:,} boxes (images without any: {whole:,}), "
         f"expected every box of {split.dataset}/{split.name} once: {'; '.join(first)}"
     )
-
-
-def _split_with(ids: list[str], split: Split) -> str | None:
-    """Name of another split of the data set that has most of these images, if there is one."""
-    try:
-        for name, other in open_directory(split.directory).items():
-            small = name != split.name and other.n_images <= _OTHER_SPLIT_IMAGES
-            if small and 2 * sum(image_id in other.index for image_id in ids) > len(ids):
-                return name
-    except InputError:  # this split is fine, another one is damaged
-        pass
-    return None
-
-
-def _shown_id(record: dict[str, Any]) -> str:
-    return f"image {shown(record['image_id'])}" if "image_id" in record else ""
-
-
-def _repeated_keys(line: bytes) -> list[str]:
-    """Keys of a prediction that occur twice in the object of a line, however they are spelt.
-
-    Raises:
-        RecursionError: if the line is nested too deep for Python's reader.
-    """
-    if not _may_repeat_keys(line):
-        return []
-    pairs = json.loads(line, object_pairs_hook=list)
-    keys = [key for key, _ in pairs]
-    return [key for key in KEYS if keys.count(key) > 1]
-
-
-def _may_repeat_keys(line: bytes) -> bool:
-    return any(line.count(quoted) > 1 for quoted in _QUOTED_KEYS) or bool(_ESCAPED_KEY.search(line))
-
-
-#: What stands between members of an object, and between a key and its value.
-_NO_MEMBER, _NO_VALUE = re.compile(r"[\s{,]*"), re.compile(r"[\s:]*")
-
-
-def _dumped(record: dict[str, Any], line: bytes) -> bytes:
-    """The line with the record's values of our keys; other keys keep the text of theirs, to the last digit."""
-    own = [orjson.dumps({key: record[key]})[1:-1] for key in KEYS if key in record]
-    try:
-        others = [text.encode() for key, text in _members(line.decode()) if key not in KEYS]
-    except (ValueError, RecursionError):  # extra keys nested too deep to be read again; they are ignored anyway
-        others = []
-    return b"{" + b",".join([*own, *others]) + b"}"
-
-
-def _members(text: str) -> Iterator[tuple[str, str]]:
-    """Each key of a JSON object, and the text of the key with its value."""
-    decoder = json.JSONDecoder()
-    at = _NO_MEMBER.match(text).end()  # type: ignore[union-attr]  # it matches everywhere
-    while at < len(text) and text[at] != "}":
-        start = at
-        key, at = decoder.raw_decode(text, start)
-        _, at = decoder.raw_decode(text, _NO_VALUE.match(text, at).end())  # type: ignore[union-attr]
-        yield key, text[start:at]
-        at = _NO_MEMBER.match(text, at).end()  # type: ignore[union-attr]

@@ -23,6 +23,7 @@ from ..errors import InputError
 from ..files import check_outputs, replace_when_complete
 from ..metrics.corpus import check_list
 from .check import PredictionCheck
+from .file_check import FileCheck
 from .problems import MAX_CAPTION
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -58,7 +59,7 @@ def write_predictions(path: str | Path, split: Split, captions: Sequence[str]) -
             except (TypeError, AttributeError, ValueError) as error:
                 raise ValueError(f"caption of image {ids[image]}, box {box}: {error}") from None
 
-    _write_lines(Path(path), lines())
+    write_lines(Path(path), lines())
 
 
 def tidy_caption(caption: str) -> str:
@@ -75,27 +76,38 @@ class Repaired:
 
 
 def repair_predictions(path: str | Path, split: Split, out: str | Path) -> Repaired:
+    """Write a copy of a file of captions in which everything is repaired that needs no guessing; see `repair_file`."""
+    return repair_file(PredictionCheck(path, split), path, split, out)
+
+
+def repair_file(check: FileCheck, path: str | Path, split: Split, out: str | Path) -> Repaired:
     """Write a copy of a prediction file in which everything is repaired that needs no guessing.
 
     Lines that cannot be repaired are copied as they are, so nothing is lost.
+
+    Args:
+        check: unused check of the file.
+        path: the file.
+        split: split that it predicts.
+        out: file to write.
 
     Raises:
         InputError: if the file cannot be read to its end, or is not JSON Lines, or `out` is the file itself or lies in
             the data set; `out` is not written then.
     """
     check_outputs({"--fix": Path(out)}, [Path(path), split.directory])
-    check = PredictionCheck(path, split)
 
     def lines() -> Iterable[bytes]:
         yield from check.lines()
         if check.stopped:
             raise InputError(*check.problems.sentences())
 
-    _write_lines(Path(out), lines())
+    write_lines(Path(out), lines())
     return Repaired(check.problems.repairs(), check.problems.sentences(after_fix=True))
 
 
-def _write_lines(path: Path, lines: Iterable[bytes]) -> None:
+def write_lines(path: Path, lines: Iterable[bytes]) -> None:
+    """Write a file of lines, compressed by its suffix; it appears complete or not at all."""
     with replace_when_complete(path) as partial, partial.open("wb") as raw, _packed(raw, path.suffix) as file:
         for line in lines:
             file.write(line + b"\n")

@@ -50,11 +50,12 @@ class PredictionLines:
         ReadingStoppedError: while iterating, after all that could be read.
     """
 
-    def __init__(self, name: str, file: io.BufferedReader, n_boxes: int) -> None:
+    def __init__(self, name: str, file: io.BufferedReader, n_boxes: int, expected: str) -> None:
         self.name = name
         self.max_bytes = n_boxes * BYTES_PER_BOX + MAX_LINE
         self.max_lines = 2 * n_boxes + 1000
         self._n_boxes = n_boxes
+        self._expected = expected
         self._chunks = _chunks(file)
         self.head = self._read_head()
         self.utf16 = self.head.startswith(_UTF16) and not self.head.startswith(UTF32)
@@ -83,7 +84,7 @@ class PredictionLines:
                 raise ReadingStoppedError(f"line {number} has more than {MAX_LINE:,} bytes, expected about a hundred")
             if number > self.max_lines + 1:
                 raise ReadingStoppedError(
-                    f"got more than {self.max_lines:,} lines, expected {self._n_boxes:,}, one per box; "
+                    f"got more than {self.max_lines:,} lines, expected {self._expected}; "
                     "are these several files in one?"
                 )
         yield number, rest
@@ -115,12 +116,13 @@ class PredictionLines:
 
 
 @contextmanager
-def open_lines(path: Path, n_boxes: int) -> Iterator[PredictionLines]:
+def open_lines(path: Path, n_boxes: int, expected: str = "") -> Iterator[PredictionLines]:
     """Open a prediction file for one pass.
 
     Args:
         path: prediction file; `-` reads stdin.
-        n_boxes: number of expected predictions, which bounds how much is read.
+        n_boxes: number of boxes of the split, which bounds how much is read.
+        expected: how many lines are expected, in words.
 
     Raises:
         InputError: if the file cannot be opened.
@@ -129,7 +131,7 @@ def open_lines(path: Path, n_boxes: int) -> Iterator[PredictionLines]:
     if str(path) == "-":
         if sys.stdin is None:
             raise InputError("-: stdin is closed; pipe the predictions into this command, or name a file")
-        yield PredictionLines("stdin", cast(io.BufferedReader, sys.stdin.buffer), n_boxes)
+        yield PredictionLines("stdin", cast(io.BufferedReader, sys.stdin.buffer), n_boxes, expected)
         return
     try:
         file = path.open("rb")
@@ -137,7 +139,7 @@ def open_lines(path: Path, n_boxes: int) -> Iterator[PredictionLines]:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"cannot read {path}: {reason}; expected a prediction file (preds.jsonl)") from None
     with file:
-        yield PredictionLines(str(path), file, n_boxes)
+        yield PredictionLines(str(path), file, n_boxes, expected)
 
 
 def _chunks(file: io.BufferedReader) -> Iterator[bytes]:

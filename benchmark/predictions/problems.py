@@ -36,7 +36,49 @@ class Kind:
     harmless: bool = False
 
 
-_LINE = 'an object such as {"image_id": "...", "box": 0, "caption": "..."}'
+@dataclass(frozen=True)
+class Form:
+    """The form of the objects of a prediction file.
+
+    Attributes:
+        keys: keys that an object must have.
+        unit: what there is one object for.
+        not_json: kind of a line that is not JSON; `not_object`, `missing_key` and `nan` are named alike.
+        not_object: see `not_json`.
+        missing_key: see `not_json`.
+        nan: see `not_json`.
+    """
+
+    keys: tuple[str, ...]
+    unit: str
+    not_json: Kind
+    not_object: Kind
+    missing_key: Kind
+    nan: Kind
+
+
+def form(keys: tuple[str, ...], unit: str, example: str, number: str) -> Form:
+    """Make a form.
+
+    Args:
+        keys: keys that an object must have.
+        unit: what there is one object for.
+        example: an object of this form, as JSON.
+        number: what is expected in place of NaN.
+    """
+    line = f"an object such as {example}"
+    return Form(
+        keys,
+        unit,
+        Kind("not JSON", line),
+        Kind("not a JSON object", line),
+        Kind("missing key", f"{', '.join(keys[:-1])} and {keys[-1]}"),
+        Kind("NaN or Infinity, which JSON does not have", number),
+    )
+
+
+#: Captions of given boxes.
+CAPTIONS = form(KEYS, "box", '{"image_id": "...", "box": 0, "caption": "..."}', 'a string, "" for an empty caption')
 
 UTF16 = Kind("UTF-16 text", "UTF-8", "turned into UTF-8")
 BOM = Kind("byte order mark (BOM)", "plain UTF-8", "removed")
@@ -44,12 +86,8 @@ LINE_ENDS = Kind("Windows or old Macintosh line ends", "\\n", "made \\n", harmle
 BLANK_LINE = Kind("blank line", "none", "left out", harmless=True)
 
 NOT_UTF8 = Kind("wrong encoding", "UTF-8")
-NAN = Kind("NaN or Infinity, which JSON does not have", 'a string, "" for an empty caption')
 SURROGATE = Kind("half a surrogate pair, which is no character", "whole characters")
-NOT_JSON = Kind("not JSON", _LINE)
-NOT_OBJECT = Kind("not a JSON object", _LINE)
 REPEATED_KEY = Kind("a key twice in one object", "each key once")
-MISSING_KEY = Kind("missing key", "image_id, box and caption")
 
 ID_TYPE = Kind("image_id is not a string", "a string")
 ID_NUMBER = Kind("image_id is a number", "a string", "made a string")

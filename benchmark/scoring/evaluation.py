@@ -96,8 +96,56 @@ def _exact_sums(statistics: np.ndarray, slices: np.ndarray, n: int) -> np.ndarra
     return sums
 
 
+class Additive:
+    """Scores, intervals and resamples that follow from additive statistics: the part that all tracks share."""
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """Statistics of every metric module, in the order of the tables."""
+        raise NotImplementedError
+
+    def by_image(self, part: Part) -> np.ndarray:
+        """The statistics of a part summed per image, shape (n_images, K)."""
+        return part.statistics
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """Score of the split in every metric, in table scale, by name."""
+        return {name: value for part in self.parts for name, value in part.scores().items()}
+
+    @cached_property
+    def image_statistics(self) -> np.ndarray:
+        """The statistics of all parts summed per image, side by side; shape (n_images, K)."""
+        return np.concatenate([self.by_image(part) for part in self.parts], axis=1, dtype=np.float64)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the metrics that `aggregate` returns."""
+        return [name for part in self.parts for name in part.names]
+
+    @property
+    def without_interval(self) -> np.ndarray:
+        """Whether a metric has no interval and no test: resampling shifts its value; bool, shape (len(names),)."""
+        return np.array([not metric.interval for part in self.parts for metric in part.metrics], bool)
+
+    def aggregate(self, sums: np.ndarray) -> np.ndarray:
+        """Compute all scores, shape (..., len(names)), from summed `image_statistics`, shape (..., K)."""
+        values, first = [], 0
+        for part in self.parts:
+            width = part.statistics.shape[1]
+            values.append(part.aggregate(sums[..., first : first + width]) * part.scale)
+            first += width
+        return np.concatenate(values, axis=-1)
+
+    def intervals(self, resamples: int = RESAMPLES, seed: int = SEED) -> dict[str, tuple[float, float]]:
+        """95 % intervals of every score, from an image-clustered bootstrap; NaN for a metric that has none."""
+        low, high = interval(self.aggregate(resampled_sums(self.image_statistics, resamples, seed)))
+        low[self.without_interval] = high[self.without_interval] = np.nan
+        return dict(zip(self.names, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+
+
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Additive):
     """Predictions measured against the references of a split.
 
     Attributes:
@@ -120,40 +168,14 @@ class Evaluation:
             parts.append(Part(metrics, module.statistics(*given), module.aggregate))
         return parts
 
+    def by_image(self, part: Part) -> np.ndarray:
+        """The statistics of a part summed per image, shape (n_images, K)."""
+        return part.statistics if part.rows_are_images else self.corpus.sum_by_image(part.statistics)
+
     @property
     def meteor_statistics(self) -> np.ndarray:
         """`meteor.statistics` of the corpus."""
         return next(part.statistics for part in self.parts if part.names == meteor.NAMES)
-
-    @cached_property
-    def scores(self) -> dict[str, float]:
-        """Score of the split in every metric, in table scale, by name."""
-        return {name: value for part in self.parts for name, value in part.scores().items()}
-
-    @cached_property
-    def image_statistics(self) -> np.ndarray:
-        """The statistics of all parts summed per image, side by side; shape (n_images, K)."""
-        by_image = [p.statistics if p.rows_are_images else self.corpus.sum_by_image(p.statistics) for p in self.parts]
-        return np.concatenate(by_image, axis=1, dtype=np.float64)
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the metrics that `aggregate` returns."""
-        return [name for part in self.parts for name in part.names]
-
-    def aggregate(self, sums: np.ndarray) -> np.ndarray:
-        """Compute all scores, shape (..., len(names)), from summed `image_statistics`, shape (..., K)."""
-        values, first = [], 0
-        for part in self.parts:
-            width = part.statistics.shape[1]
-            values.append(part.aggregate(sums[..., first : first + width]) * part.scale)
-            first += width
-        return np.concatenate(values, axis=-1)
-
-    def intervals(self, resamples: int = RESAMPLES, seed: int = SEED) -> dict[str, tuple[float, float]]:
-        """95 % intervals of every score, from an image-clustered bootstrap."""
-        low, high = interval(self.aggregate(resampled_sums(self.image_statistics, resamples, seed)))
-        return dict(zip(self.names, zip(low.tolist(), high.tolist(), strict=True), strict=True))
 
     def segments(self) -> dict[str, np.ndarray]:
         """Scores of each box in table scale: bleu (BLEU-4), meteor, cider, exact; arrays of shape (n_boxes,)."""
@@ -270,4 +292,9 @@ def resample(systems: Sequence[System[Seed]]) -> list[np.ndarray]:
 def compare(a: System[Seed], b: System[Seed]) -> Difference:
     """Paired difference of two systems in all metrics of `names`, tested without regard to other pairs."""
     ours, theirs = ([seed.image_statistics for seed in system.seeds] for system in (a, b))
-    return paired_difference(ours, theirs, a.seeds[0].aggregate)
+    difference = paired_difference(ours, theirs, a.seeds[0].aggregate)
+    without = getattr(a.seeds[0], "without_interval", None)  # which the board's seeds do not have
+    if without is not None and without.any():
+        for name in ("low", "high", "p_bootstrap", "p_randomisation", "resolvable"):
+            getattr(difference, name)[without] = np.nan
+    return difference

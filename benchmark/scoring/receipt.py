@@ -32,7 +32,7 @@ from ..version import __version__
 from .evaluation import EARLIER_METRIC_VERSIONS, METRIC_VERSION, Evaluation
 from .significance import RESAMPLES, SEED
 
-FORMAT = "caponimage-receipt/1"
+FORMAT, LAYOUT_FORMAT = "caponimage-receipt/1", "caponimage-layout-receipt/1"
 
 #: First version of every metric; also the version of the founding metrics in receipts that name no versions.
 _FIRST = "1"
@@ -116,15 +116,7 @@ def make_receipt(
     receipt: dict[str, Any] = {
         "format": FORMAT,
         "signature": signature(split, versions),
-        "data": {
-            "name": split.dataset,
-            "split": split.name,
-            "synthetic": split.synthetic,
-            "images": split.n_images,
-            "boxes": split.n_boxes,
-            "fingerprint": split.fingerprint.hexdigest(),
-            "known_split": known_split(split.fingerprint.hexdigest()),
-        },
+        "data": about(split),
         "sha256": {
             "predictions": captions_digest(corpus.predictions),
             "references": captions_digest(corpus.references),
@@ -155,13 +147,31 @@ def make_receipt(
         from ..metrics import caption_types  # needs the extra `types`
 
         receipt["types"] = caption_types.score_types(corpus, split.boxes, encoder=type_encoder)
-    receipt["versions"] = {
+    receipt["versions"] = versions_of(METRIC_VERSION)
+    return plain(receipt)
+
+
+def about(split: Split) -> dict[str, Any]:
+    """The section `data` of a receipt."""
+    return {
+        "name": split.dataset,
+        "split": split.name,
+        "synthetic": split.synthetic,
+        "images": split.n_images,
+        "boxes": split.n_boxes,
+        "fingerprint": split.fingerprint.hexdigest(),
+        "known_split": known_split(split.fingerprint.hexdigest()),
+    }
+
+
+def versions_of(metrics: str) -> dict[str, str]:
+    """The section `versions` of a receipt, which is never compared but for the version of what metrics share."""
+    return {
         "caponimage": __version__,
-        "metrics": METRIC_VERSION,
+        "metrics": metrics,
         "python": platform.python_version(),
         "numpy": np.__version__,
     }
-    return plain(receipt)
 
 
 def plain(value: Any) -> Any:
@@ -226,17 +236,21 @@ def _lines(table: np.ndarray) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def read_receipt(path: Path) -> dict[str, Any]:
+def read_receipt(path: Path, formats: Collection[str] = (FORMAT,)) -> dict[str, Any]:
     """Read a score receipt.
 
+    Args:
+        path: the file.
+        formats: formats that are accepted; by default that of captions for given boxes.
+
     Raises:
-        InputError: if the file is not a receipt of this format version.
+        InputError: if the file is not a receipt of these formats.
     """
     try:
         receipt = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=each_key_once)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a receipt: not JSON ({error})") from None
-    if not isinstance(receipt, dict) or receipt.get("format") != FORMAT:
+    if not isinstance(receipt, dict) or receipt.get("format") not in formats:
         raise InputError(
             f"{path}: not a receipt of format {FORMAT!r}; `python -m benchmark.score PREDS -o scores.json` makes one"
         )
@@ -324,17 +338,17 @@ def first_difference(stored: dict[str, Any], recomputed: dict[str, Any]) -> str 
     unknown = {_SECTIONS.get(module, module) for module, names in named.items() if names.issubset(later)}
     if earlier:
         changed |= recomputed.keys() - _WHATEVER_THE_VERSION
-    expected = _without(recomputed, {*others, *later}, changed | unknown)
+    expected = without(recomputed, {*others, *later}, changed | unknown)
     versions = {name: others.get(name, (now,))[0] for name, now in recomputed["metrics"].items() if name not in later}
     if not earlier:
         expected["signature"] = signature_of(recomputed["data"], versions)
     metrics = expected.pop("metrics")
     if "metrics" in stored:
         expected = {"metrics": metrics, **expected}
-    return _difference(_without(stored, others, changed), expected)
+    return difference(without(stored, others, changed), expected)
 
 
-def _without(receipt: Mapping[str, Any], names: Collection[str], sections: Collection[str]) -> dict[str, Any]:
+def without(receipt: Mapping[str, Any], names: Collection[str], sections: Collection[str]) -> dict[str, Any]:
     """Copy of a receipt without some metrics, wherever they occur, and without some whole sections."""
     kept = {key: value for key, value in receipt.items() if key not in sections}
     depths = {"metrics": 1, "scores": 1, "intervals": 1, "ceilings": 1, "slices": 3}
@@ -350,7 +364,8 @@ def _pruned(value: Any, names: Collection[str], depth: int) -> Any:
     return {key: _pruned(item, names, depth - 1) for key, item in value.items()}
 
 
-def _difference(stored: Any, recomputed: Any, where: str = "") -> str | None:
+def difference(stored: Any, recomputed: Any, where: str = "") -> str | None:
+    """Describe the first difference of two receipts down to the last bit, but for `versions`; None if they agree."""
     if isinstance(stored, dict) and isinstance(recomputed, dict):
         for key in [*recomputed, *(key for key in stored if key not in recomputed)]:
             if not where and key == "versions":
@@ -360,13 +375,13 @@ def _difference(stored: Any, recomputed: Any, where: str = "") -> str | None:
                 return f"{place}: missing in the receipt"
             if key not in recomputed:
                 return f"{place}: in the receipt, but not recomputed"
-            difference = _difference(stored[key], recomputed[key], place)
-            if difference:
-                return difference
+            found = difference(stored[key], recomputed[key], place)
+            if found:
+                return found
         return None
     if isinstance(stored, list) and isinstance(recomputed, list) and len(stored) == len(recomputed):
         pairs = enumerate(zip(stored, recomputed, strict=True))
-        return next(filter(None, (_difference(a, b, f"{where}[{i}]") for i, (a, b) in pairs)), None)
+        return next(filter(None, (difference(a, b, f"{where}[{i}]") for i, (a, b) in pairs)), None)
     if type(stored) is type(recomputed) and stored == recomputed:
         return None
     return f"{where}: the receipt says {stored!r:.200}, recomputed {recomputed!r:.200}"

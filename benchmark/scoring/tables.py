@@ -7,7 +7,7 @@ from ..dataset.store import Split
 from ..grid import SYNTHETIC_NOTE, Content, Grid, number, score, signed, span
 from ..metrics import METRICS
 from ..metrics.length_fit import BIN_EDGES
-from .evaluation import Evaluation, System
+from .evaluation import Additive, System
 from .significance import Difference, mean_and_deviation
 
 
@@ -81,7 +81,7 @@ def _flat_grid(title: str, values: dict[str, Any]) -> Grid:
     return grid
 
 
-def seeds_table(split: Split, evaluations: list[Evaluation]) -> Grid:
+def seeds_table(split: Split, evaluations: Sequence[Additive]) -> Grid:
     """Table of one system's seeds side by side, with mean and unbiased standard deviation."""
     grid = Grid(
         f"{split.dataset}, {split.name}: one system, {len(evaluations)} seeds",
@@ -94,7 +94,7 @@ def seeds_table(split: Split, evaluations: list[Evaluation]) -> Grid:
     return grid
 
 
-def scores_grid(systems: list[System[Evaluation]]) -> Grid:
+def scores_grid(systems: Sequence[System[Additive]]) -> Grid:
     """Table of the scores of every system, with the deviation over seeds where there are several."""
     names = systems[0].seeds[0].names
     grid = Grid("scores", ["metric", *(f"{s.name} (n={len(s.seeds)})" for s in systems)])
@@ -104,7 +104,7 @@ def scores_grid(systems: list[System[Evaluation]]) -> Grid:
     return grid
 
 
-def difference_grid(a: System[Evaluation], b: System[Evaluation], difference: Difference) -> Grid:
+def difference_grid(a: System[Additive], b: System[Additive], difference: Difference) -> Grid:
     """Table of the difference of two systems, metric by metric."""
     columns = ["metric", "difference", "95 % interval", "p bootstrap", "p randomisation", "resolvable"]
     grid = Grid(f"{a.name} minus {b.name}", columns)

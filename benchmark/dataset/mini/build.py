@@ -67,20 +67,21 @@ def build(directory: Path, sizes: dict[str, int] = SIZES, *, annotations_only: b
         write_description(folder, name=name, synthetic=True, splits=in_order)
 
 
-def draw_pictures(images: Path, sizes: dict[str, int] = SIZES, only: str | None = None) -> None:
+def draw_pictures(images: Path, sizes: dict[str, int] = SIZES, only: str | None = None, *, texts: bool = True) -> None:
     """Draw the pictures of all splits, or of one, in one process per core.
 
     Args:
         images: folder to draw into, which exists and is empty.
         sizes: split -> number of images.
         only: split whose pictures are drawn; None for all.
+        texts: whether to draw the texts and the plates behind them.
 
     Raises:
         InputError: if one of the processes fails.
     """
     with _progress() as bars:
         task = bars.add_task("drawing pictures", total=sum(n for split, n in sizes.items() if only in (None, split)))
-        for drawn in _draw_in_processes(images, sizes, only):
+        for drawn in _draw_in_processes(images, sizes, only, texts):
             bars.update(task, completed=drawn)
 
 
@@ -101,7 +102,7 @@ def is_built(folder: Path) -> bool:
         return False
 
 
-def _draw_in_processes(images: Path, sizes: dict[str, int], only: str | None) -> Iterator[int]:
+def _draw_in_processes(images: Path, sizes: dict[str, int], only: str | None, texts: bool) -> Iterator[int]:
     """Draw pictures in one process per core; yields the number of pictures so far.
 
     The processes are fresh interpreters that sample the images again, so they share no state with the caller. They
@@ -110,7 +111,7 @@ def _draw_in_processes(images: Path, sizes: dict[str, int], only: str | None) ->
     n = os.cpu_count() or 1
     root = str(Path(__file__).parents[3])
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
-    command = [sys.executable, "-m", f"{__package__}.build", str(images), json.dumps([sizes, only]), str(n)]
+    command = [sys.executable, "-m", f"{__package__}.build", str(images), json.dumps([sizes, only, texts]), str(n)]
     with ExitStack() as running:
         processes = [
             running.enter_context(program([*command, str(k)], env=env, stdin=subprocess.PIPE)) for k in range(n)
@@ -122,12 +123,13 @@ def _draw_in_processes(images: Path, sizes: dict[str, int], only: str | None) ->
             raise InputError(f"a process that draws pictures into {images} failed; its messages are above")
 
 
-def _draw_share(images: Path, sizes: dict[str, int], only: str | None, n: int, k: int) -> None:
+def _draw_share(images: Path, sizes: dict[str, int], only: str | None, texts: bool, n: int, k: int) -> None:
     """Draw every n-th of the pictures, from the k-th on."""
     total = sum(sizes.values()) if only is None else sizes[only]
     wanted = (sample for split, sample in samples(in_building_order(sizes)) if only in (None, split))
     for sample in islice(wanted, k, total, n):
-        draw_sample(sample).save(images / f"{sample.image_id}.png", compress_level=4)
+        drawn = draw_sample(sample) if texts else draw_canvas(sample)
+        drawn.save(images / f"{sample.image_id}.png", compress_level=4)
 
 
 def look(sample: Sample) -> Look:
@@ -157,11 +159,20 @@ def draw_sample(sample: Sample) -> Image.Image:
     random = Random(f"{sample.image_id}/decoys")
     boxes = [*(place.box for place in sample.layout.places), *sample.layout.decoys]
     texts = [*sample.drawn, *(choose(random, DECOYS) for _ in sample.layout.decoys)]
-    picture = draw(look(sample), boxes, seed=int(Random(sample.image_id).random() * 2**32))
-    return draw_captions(picture, boxes, texts)
+    return draw_captions(draw(look(sample), boxes, picture_seed(sample)), boxes, texts)
+
+
+def draw_canvas(sample: Sample) -> Image.Image:
+    """Draw the picture of an image as it is before anyone puts texts on it, and so without the plates behind them."""
+    return draw(look(sample), (), picture_seed(sample))
+
+
+def picture_seed(sample: Sample) -> int:
+    """Random seed of the small differences between pictures."""
+    return int(Random(sample.image_id).random() * 2**32)
 
 
 if __name__ == "__main__":
     end_after(lambda: os.read(sys.stdin.fileno(), 1))
-    _sizes, _only = json.loads(sys.argv[2])
-    _draw_share(Path(sys.argv[1]), _sizes, _only, int(sys.argv[3]), int(sys.argv[4]))
+    _sizes, _only, _texts = json.loads(sys.argv[2])
+    _draw_share(Path(sys.argv[1]), _sizes, _only, _texts, int(sys.argv[3]), int(sys.argv[4]))

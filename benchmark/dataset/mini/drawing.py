@@ -95,13 +95,8 @@ def draw(look: Look, texts: Sequence[Box], seed: int) -> Image.Image:
         ValueError: if the look is out of its ranges, or a box leaves the picture.
     """
     _check(look, texts)
-    unit, height = min(look.size), look.size[1]
-    random = Random(f"{seed}/product")
-    red, green, blue = (
-        min(255, max(0, round(level + between(random, -JITTER, JITTER)))) for level in colour_at(look.colour)
-    )
-    body = Body((red, green, blue), look.pattern, look.strength, unit, random.random(), random.random())
-    stands = _stands(look, between(random, 0.97, 1))
+    height, random = look.size[1], Random(f"{seed}/product")
+    body, stands = _products(look, random)
     foot = min(bottom for _, _, _, bottom in stands)
     horizon = round(min(0.7 * height, max(0.36 * height, foot - between(random, 0.07, 0.12) * height)))
     scene = draw_scene(look.size, horizon, look.backdrop, look.surface, seed)
@@ -119,6 +114,28 @@ def draw(look: Look, texts: Sequence[Box], seed: int) -> Image.Image:
     draw_frame(picture, body.paint(look.size, (0, height)), look.style, body.colour)
     draw_plates(picture, texts, look.plate, body.colour)
     return picture.point(_LEVELS)
+
+
+def draw_mask(look: Look, seed: int) -> Image.Image:
+    """Where the products of a picture are that `draw` makes with the same look and seed; mode L, 255 on a product."""
+    _check(look, ())
+    mask = Image.new("L", look.size)
+    for i, stand in enumerate(_products(look, Random(f"{seed}/product"))[1]):
+        cover = solid(SILHOUETTES[look.silhouette]).cover
+        cover = cover.resize((stand[2] - stand[0], stand[3] - stand[1]), Image.Resampling.BILINEAR)
+        cover = cover.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if i == 1 else cover
+        mask.paste(255, stand[:2], cover)
+    return mask
+
+
+def _products(look: Look, random: Random) -> tuple[Body, list["Stand"]]:
+    """What the products are painted with, and where they stand."""
+    red, green, blue = (
+        min(255, max(0, round(level + between(random, -JITTER, JITTER)))) for level in colour_at(look.colour)
+    )
+    unit = min(look.size)
+    body = Body((red, green, blue), look.pattern, look.strength, unit, random.random(), random.random())
+    return body, _stands(look, between(random, 0.97, 1))
 
 
 def _check(look: Look, texts: Sequence[Box]) -> None:
