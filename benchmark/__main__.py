@@ -15,6 +15,7 @@ VERBS = {
     "validate": "report every problem of a prediction file; --fix repairs it",
     "compare": "test whether systems differ significantly",
     "verify": "recompute a score receipt",
+    "layout": "baselines of the layout tracks, converters",
     "submit": "check and score predictions, and write a leaderboard entry",
     "leaderboard": "check entries, build the board, export for other platforms",
     "vlm": "caption a split with a vision-language model",

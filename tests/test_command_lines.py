@@ -35,7 +35,7 @@ def test_help_has_an_example(verb: str) -> None:
 def test_every_example_has_a_line_of_its_own() -> None:
     """Examples run together into a paragraph, where no one can tell where one ends."""
     shown = run("benchmark.validate", "--help").stdout + run("reference_model.train", "--help").stdout
-    assert shown.count("\n  python -m benchmark.validate ") == 3
+    assert shown.count("\n  python -m benchmark.validate ") == 4
     assert shown.count("\n  python -m reference_model.train") == 4
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dataset.mini import is_mini
 from ..dataset.store import Split
 from ..errors import InputError
 from .pixels import roughness
@@ -71,11 +72,11 @@ class Maps:
         Raises:
             InputError: if a source does not exist, or does not fit the split.
         """
-        if saliency is None and _is_mini(split):
+        if saliency is None and is_mini(split.dataset):
             saliency = MINI
         problems = []
         for option, source, names in (("--saliency", saliency, (MINI, OPENCV)), ("--canvases", canvases, (MINI,))):
-            if source is None or (source in names and (source != MINI or _is_mini(split))):
+            if source is None or (source in names and (source != MINI or is_mini(split.dataset))):
                 continue
             if source == MINI:
                 problems.append(f"{option} mini: data set {split.dataset!r} is not mini; name a folder instead")
@@ -129,12 +130,6 @@ class Maps:
             return lambda image: np.asarray(draw(image))
         folder = Path(str(self.canvases))
         return lambda image: np.asarray(_picture(folder, split.image_ids[image], "canvas", "--canvases"))
-
-
-def _is_mini(split: Split) -> bool:
-    from ..dataset.mini import NAME
-
-    return split.dataset in (NAME, f"{NAME}-resized")
 
 
 def _picture(folder: Path, image_id: str, what: str, option: str) -> Any:

@@ -70,13 +70,13 @@ def scores(posters: Sequence[Poster], *, as_published: bool = False) -> dict[str
     elements = sum(int((poster.classes > 0).sum()) for poster in posters)
     kept = [poster.valid for poster in posters]
     found = {"Val": sum(len(poster.classes) for poster in kept) / elements if elements else 0.0}
-    others = [poster.boxes[poster.classes != UNDERLAY] for poster in kept]
+    others = [poster.boxes[poster.classes != UNDERLAY].tolist() for poster in kept]
     found["Ove"] = _mean(overlap(Layouts.of(others)).tolist())
     scaled = [poster.boxes / [*CANVAS, *CANVAS] for poster in kept]
     if as_published:
         found["Ali"] = _mean([_one_gap(boxes) for boxes in scaled])
     else:
-        found["Ali"] = _mean(misalignment(Layouts.of(scaled)).tolist())
+        found["Ali"] = _mean(misalignment(Layouts.of([boxes.tolist() for boxes in scaled])).tolist())
     with_underlay = [poster for poster in kept if (poster.classes == UNDERLAY).any()]
     found["Und_l"] = _mean([_underlay(poster)[0] for poster in with_underlay])
     found["Und_s"] = _mean([_underlay(poster)[2 if as_published else 1] for poster in with_underlay])

@@ -40,7 +40,7 @@ def make_layout_receipt(split: Split, evaluation: LayoutEvaluation, *, slices: b
     maps = {"saliency": corpus.saliency, "canvases": corpus.gradient}
     receipt = {
         "format": LAYOUT_FORMAT,
-        "signature": _signature(data, evaluation.track, versions, {k: m and m.source for k, m in maps.items()}),
+        "signature": _signature(data, evaluation.track, versions, {k: m.source for k, m in maps.items() if m}),
         "track": evaluation.track,
         "data": data,
         "sha256": {
@@ -59,11 +59,11 @@ def make_layout_receipt(split: Split, evaluation: LayoutEvaluation, *, slices: b
     return plain(receipt)
 
 
-def _signature(data: Mapping[str, Any], track: str, versions: Mapping[str, str], maps: Mapping[str, str | None]) -> str:
+def _signature(data: Mapping[str, Any], track: str, versions: Mapping[str, str], maps: Mapping[str, str]) -> str:
     raised = "".join(f"|{m.key}:v{versions[m.name]}" for m in TRACKS[track] if versions.get(m.name, "1") != "1")
     return (
         f"caponimage-{track}|data:{data['name']}/{data['split']}@{data['fingerprint'][:8]}|iou:0.3-0.7"
-        f"|saliency:{maps['saliency'] or 'none'}|canvases:{maps['canvases'] or 'none'}{raised}"
+        f"|saliency:{maps.get('saliency', 'none')}|canvases:{maps.get('canvases', 'none')}{raised}"
         f"|boot:{RESAMPLES},seed{SEED}|v{LAYOUT_VERSION}"
     )
 

@@ -43,11 +43,11 @@ def nearest_training_box(train: Split, split: Split) -> list[str]:
     Similarity: cosine of hashed character-bigram counts of title and attributes; only the first 20,000 images of the
     train split are used.
     """
-    train_counts = _bigram_counts(train)
+    train_counts = bigram_counts(train)
     train_norms = np.sqrt((train_counts**2).sum(axis=1))
     captions = []
     for first in range(0, split.n_images, _CHUNK):
-        counts = _bigram_counts(split, first, first + _CHUNK)
+        counts = bigram_counts(split, first, first + _CHUNK)
         # Products of counts are exact in float32 with any BLAS; the norm of the image itself does not change the order.
         similarity = counts @ train_counts.T / np.maximum(train_norms, 1)
         nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :_NEIGHBOURS]
@@ -71,7 +71,7 @@ def perturbed(split: Split, seed: int = 0) -> list[str]:
     return captions
 
 
-def _bigram_counts(split: Split, first: int = 0, last: int = _MAX_TRAIN_IMAGES) -> np.ndarray:
+def bigram_counts(split: Split, first: int = 0, last: int = _MAX_TRAIN_IMAGES) -> np.ndarray:
     """Character-bigram counts of title and attributes, hashed; float32, shape (images, 2048)."""
     infos = [title + attributes for title, attributes in zip(split.titles, split.attributes, strict=True)][first:last]
     counts = np.zeros((len(infos), _DIMENSIONS), np.float32)
