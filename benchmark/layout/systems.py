@@ -87,7 +87,7 @@ def no_box(train: Split, split: Split) -> Layouts:
 
 
 def one_small_box(train: Split, split: Split) -> Layouts:
-    """One small box in the upper left corner with the most frequent caption: it wins the same, and is valid."""
+    """One small box in the upper left corner with the most frequent caption: all but unreadability, and it is valid."""
     [caption] = set(most_frequent_caption(train, split))
     return Layouts.of([[[0.02, 0.02, 0.12, 0.06]]] * split.n_images, [[caption]] * split.n_images)
 

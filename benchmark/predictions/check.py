@@ -75,6 +75,12 @@ class PredictionCheck(FileCheck):
     def _expected_lines(self) -> str:
         return f"{self._split.n_boxes:,}, one per box"
 
+    def _other_format(self, head: bytes) -> str | None:
+        first = head.partition(b"\n")[0]
+        if b'"image_id"' in first and b'"boxes"' in first:
+            return "layouts, one object per image; add --track layout, or --track joint where they have captions"
+        return super()._other_format(head)
+
     def _accept_all(self, first: int, block: bytes, lines: list[bytes]) -> bool:
         """Take a block of lines in which everything is valid: quicker than line by line, with the same result.
 
