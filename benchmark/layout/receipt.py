@@ -108,7 +108,7 @@ def stored_track(receipt: Mapping[str, Any]) -> str:
 def layout_difference(stored: Mapping[str, Any], recomputed: Mapping[str, Any]) -> tuple[str | None, list[str]]:
     """The first difference of a receipt from a recomputed one, and the metrics that were added since it was made.
 
-    A metric of which neither the receipt nor the maps tell anything is no difference; one that a map makes possible is.
+    The metrics of the first release cannot be left out, but where their maps are missing on both sides.
     """
     by_name = {metric.name: metric for metric in TRACKS[str(stored["track"])]}
     later = [name for name in recomputed["metrics"] if name not in stored["metrics"] and by_name[name].since]
@@ -143,11 +143,11 @@ def layout_tables(receipt: Mapping[str, Any], *, slices: bool) -> list[Grid]:
 def _notes_on_maps(receipt: Mapping[str, Any]) -> list[str]:
     """What was not measured, and which option would have it measured."""
     wanted = (
-        ("saliency", "Occlusion", "Occlusion and Utility", "maps of what is salient (--saliency DIR)"),
-        ("canvases", "Unreadability", "Unreadability", "pictures without texts (--canvases DIR, or mini)"),
+        ("Occlusion", "Occlusion and Utility", "maps of what is salient: --saliency DIR"),
+        ("Unreadability", "Unreadability", "canvases, which are pictures without texts: --canvases DIR, or mini"),
     )
     missing = [
-        f"not measured without {what}: {names}" for _, one, names, what in wanted if one not in receipt["scores"]
+        f"not measured: {names}, for want of {what}" for one, names, what in wanted if one not in receipt["scores"]
     ]
     sources = ", ".join(f"{name} from {source}" for name, source in receipt["maps"].items())
     return missing + ([f"maps: {sources}"] if sources else [])

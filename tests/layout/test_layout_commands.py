@@ -48,7 +48,7 @@ def test_a_receipt_is_verified(run: Run, files: dict[str, Path], tmp_path: Path,
     """A receipt that nobody can recompute, or that one with a changed number passes for."""
     scored = run("score", files["typical layout"], "--track", track, "-o", tmp_path / "scores.json")
     assert scored.returncode == 0, scored.stderr
-    assert "not measured without pictures without texts" in " ".join(scored.stdout.split())
+    assert "not measured: Unreadability" in " ".join(scored.stdout.split())
     verified = run("verify", tmp_path / "scores.json", files["typical layout"])
     assert "every number recomputed" in verified.stdout, verified.stderr
     assert run("verify", tmp_path / "scores.json", files["references"]).returncode == 2
