@@ -11,7 +11,7 @@ from ..cli import stderr
 from ..grid import SYNTHETIC_NOTE, Cell, Content, Grid, count, number, percent
 from ..metrics import diversity
 from ..metrics.corpus import Corpus, characters, offsets_of
-from .mini import NAME, SIZES
+from .mini import SIZES, is_mini
 from .store import Split
 
 #: Statistic -> (its value for a split, the paper's value for CapOnImage2M; sections 3, A.3 to A.9).
@@ -62,7 +62,7 @@ def yardsticks_table(splits: dict[str, Split], n_images: int) -> Grid | None:
         splits: splits of a data set.
         n_images: number of images to look at, at most.
     """
-    if not all(split.dataset in (NAME, f"{NAME}-resized") and name in SIZES for name, split in splits.items()):
+    if not all(is_mini(split.dataset) and name in SIZES for name, split in splits.items()):
         return None
     if "test" not in splits:
         return None

@@ -26,7 +26,7 @@ from ..errors import InputError
 from ..files import check_outputs, folder_when_complete
 from ..grid import Grid, count, csv_text, markdown_text
 from .hidden import hidden_picture, hidden_row
-from .mini import NAME
+from .mini import is_mini
 from .schema import AnnotationRow
 from .store import Split
 
@@ -223,7 +223,7 @@ def _card(sources: list[_Source], names: Mapping[str, str]) -> str:
 
 def license_of(split: Split) -> str:
     """The licence of a data set, as a card names it."""
-    ours = split.synthetic and split.dataset in (NAME, f"{NAME}-resized")
+    ours = split.synthetic and is_mini(split.dataset)
     return "apache-2.0" if ours else "unknown"
 
 

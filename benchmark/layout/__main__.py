@@ -58,12 +58,14 @@ def baselines(
     for name, predict in {**SYSTEMS, **(LAWS if is_mini(evaluated.dataset) else {})}.items():
         path = out / f"{name.replace(', ', '_').replace(' ', '_')}.{split}.jsonl"
         write_layouts(path, evaluated, predict(train, evaluated))
-        scores = evaluate_layouts(evaluated, read_layouts(path, evaluated, JOINT), JOINT, maps).scores
+        evaluation = evaluate_layouts(evaluated, read_layouts(path, evaluated, JOINT), JOINT, maps)
         of_captions = {metric.name for metric in JOINT_METRICS}
         for grid, joint in zip(grids, (True, False), strict=True):
-            values = {key: value for key, value in scores.items() if (key in of_captions) == joint}
+            values = {key: value for key, value in evaluation.scores.items() if (key in of_captions) == joint}
             grid.columns = ["system", *values]
             grid.add(name, *map(number, values.values()))
+    if evaluation.missing:
+        grids[-1].notes.append(f"not measured, for want of maps: {', '.join(evaluation.missing)}; see --help")
     if evaluated.synthetic:
         grids[-1].notes.append(SYNTHETIC_NOTE)
     _show(grids, markdown=markdown)

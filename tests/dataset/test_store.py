@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 from benchmark import dataset, evaluate_file
-from benchmark.dataset import open_dataset, rows
+from benchmark.dataset import canvas_folder, open_dataset, rows
 from benchmark.dataset.describe import yardsticks_table
 from benchmark.dataset.description import write_description
 from benchmark.dataset.mini import NAME
@@ -471,8 +471,8 @@ def drawn(embedded: dict[str, Split], tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("CAPONIMAGE_CACHE", str(tmp_path))
     splits: list[str] = []
 
-    def draw(images: Path, sizes: dict[str, int] | None = None, only: str = "") -> None:
-        splits.append(only)
+    def draw(images: Path, sizes: dict[str, int] | None = None, only: str = "", *, texts: bool = True) -> None:
+        splits.append(only if texts else f"canvases of {only}")
         for image_id in embedded[only].image_ids:
             Image.new("RGB", (8, 8)).save(images / f"{image_id}.png")
 
@@ -505,6 +505,8 @@ def test_pictures_of_the_embedded_data_set_are_drawn_when_needed_and_again_when_
     assert "lacks 2 of its pictures; making it anew" in capsys.readouterr().err
     assert drawn == ["val", "val"]
     assert len(list((tmp_path / f"{NAME}-pictures").rglob("*.png"))) == split.n_images
+    assert canvas_folder(split) == tmp_path / f"{NAME}-canvases" / "val"
+    assert drawn[2:] == ["canvases of val"]
 
 
 def test_yardsticks_are_of_mini_alone(splits: dict[str, Split], data: Path) -> None:

@@ -103,6 +103,13 @@ def test_scores_in_other_forms(run: Run, files: dict[str, Path]) -> None:
     assert difference["metrics"]["MMD"]["p_randomisation"] is None
 
 
+def test_captions_are_scored_without_layouts() -> None:
+    """A second more for everybody who never predicts a layout."""
+    modules = "sys, benchmark.score, benchmark.validate, benchmark.verify, benchmark.compare"
+    code = f"import {modules}; print([name for name in sys.modules if name.startswith('benchmark.layout')])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
 def test_options_of_another_track(run: Run, files: dict[str, Path]) -> None:
     """An option that is ignored in silence."""
     refused = run("score", files["references"], "--track", "layout", "--lens", "--copying")

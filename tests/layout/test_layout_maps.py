@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark.dataset.description import write_description
 from benchmark.dataset.mini.canvases import canvases_of, product_mask, samples_of
-from benchmark.dataset.store import Split
+from benchmark.dataset.store import Split, SplitWriter, open_directory
 from benchmark.errors import InputError
+from benchmark.layout import maps as maps_module
 from benchmark.layout.evaluation import evaluate_layouts
 from benchmark.layout.layouts import Layouts
 from benchmark.layout.maps import Maps
@@ -56,13 +58,29 @@ def test_canvases_have_no_texts(splits: dict[str, Split]) -> None:
     assert min(changed) > 0.01
 
 
-def test_a_split_that_the_generator_did_not_make(splits: dict[str, Split]) -> None:
+def test_a_split_that_the_generator_did_not_make(splits: dict[str, Split], tmp_path: Path) -> None:
     """Masks of mini's products on other pictures."""
-    train = splits["train"]
-    stranger = Split(train.directory, train.dataset, "test", synthetic=True)
-    object.__setattr__(stranger, "image_ids", splits["val"].image_ids)
+    [row] = splits["val"].rows(only=range(1))
+    with SplitWriter(tmp_path, "test") as writer:
+        writer.append({**row, "image_id": "test-000000"})
+    write_description(tmp_path, name=splits["val"].dataset, synthetic=True, splits={"test": writer.summary()})
     with pytest.raises(InputError, match="not those of mini's generator"):
-        samples_of(stranger)
+        samples_of(open_directory(tmp_path)["test"])
+
+
+def test_saliency_of_opencv(splits: dict[str, Split], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red and blue swapped, or a map that leaves [0, 1], where OpenCV's contrib modules are installed."""
+
+    class Reds:
+        def computeSaliency(self, picture: np.ndarray) -> tuple[bool, np.ndarray]:  # noqa: N802  # OpenCV's name
+            return True, picture[..., 2].astype(np.float32) / 200
+
+    monkeypatch.setattr(maps_module, "_fine_grained", Reds)
+    split = splits["test"]
+    saliency = Maps.chosen(split, "opencv", "mini").saliency_of(split)
+    assert saliency is not None
+    red = np.asarray(canvases_of(split)(0))[..., 0] / 200
+    assert saliency(0) == pytest.approx(red.clip(0, 1), abs=1e-6)
 
 
 def test_folders_of_maps(splits: dict[str, Split], tmp_path: Path) -> None:

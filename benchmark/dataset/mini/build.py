@@ -26,7 +26,7 @@ from ...processes import end_after, program
 from ...rendering import draw_captions
 from ..description import write_description
 from ..store import SplitWriter
-from . import NAME, SIZES
+from . import NAME, SIZES, is_mini
 from .drawing import Look, draw
 from .draws import choose
 from .samples import Sample, samples
@@ -97,7 +97,7 @@ def is_built(folder: Path) -> bool:
     if not names <= {"dataset.json", "images", *(f"{split}.parquet" for split in SIZES)}:
         return False
     try:
-        return json.loads((folder / "dataset.json").read_bytes())["name"] in (NAME, f"{NAME}-resized")
+        return is_mini(json.loads((folder / "dataset.json").read_bytes())["name"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -1,6 +1,7 @@
 """What mini's generator knows of the images of a split beyond their rows: canvases and the masks of products."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import islice
 
 from PIL import Image
@@ -14,6 +15,7 @@ from .drawing import draw_mask
 from .samples import Sample, samples
 
 
+@lru_cache(maxsize=3)
 def samples_of(split: Split) -> list[Sample]:
     """Sample the images of a split again, in its order (2 ms of a core each, and the splits built before it).
 
