@@ -111,7 +111,7 @@ def test_our_own_importers_read_it_back(some: dict[str, Split], tmp_path: Path, 
         assert not drops
         assert list(lines) == [f"{image_id}.png" for image_id in split.image_ids]
         for row in split.rows():
-            found = lines[f"{row['image_id']}.png"]
+            found = lines[f"{row['image_id']}.png"].lines
             captioned = [line for line in found if line.text != IGNORED]
             assert [line.text for line in captioned] == row["captions"]
             sides = np.array([row["width"], row["height"]] * 2)
