@@ -34,7 +34,7 @@ def write_metadata(path: Path, files: Mapping[Path, Mapping[str, Any]]) -> None:
     if problems:
         raise InputError(*problems)
     about = first[1]
-    model = str(about["model"])
+    model = str(about["model"]).removeprefix(f"{about.get('provider')}/")
     images = sum(one["images"] for one in files.values())
     price = sum(one["price"] or 0.0 for one in files.values())
     tokens = sum(one["tokens"]["in"] + one["tokens"]["out"] for one in files.values())

@@ -97,6 +97,7 @@ def test_from_a_run_to_an_entry_that_passes(splits: dict[str, Split], runs: dict
     captions = {name: read_predictions(file, splits[name]) for name, file in runs.items()}
     assert metadata.unanswered_boxes == sum(texts.count("") for texts in captions.values())
     assert metadata.cost_per_1000_images
+    assert (metadata.name, metadata.pretrained_from) == ("fault", ["fault"])
     folder = tmp_path / "submissions"
     folder.mkdir()
     evaluated = [{name: evaluate(splits[name], texts) for name, texts in captions.items()}]
