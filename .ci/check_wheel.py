@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 PACKAGE = "caponimage"
-MAX_BYTES = 1_600_000
+MAX_BYTES = 1_750_000
 
 
 def problems(wheel: Path) -> list[str]:

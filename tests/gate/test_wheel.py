@@ -42,7 +42,6 @@ def test_it_holds_every_file_of_the_package_and_no_other(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert held == expected
-    assert wheel.stat().st_size < 1_750_000
     subprocess.run([sys.executable, ROOT / ".ci" / "check_wheel.py", wheel], check=True)
 
 
