@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator["Browser"]:
-    """The browser; it runs for the whole session."""
+    """The browser; it ends with its module, since its event loop would keep others from running one."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         said = f"PAGES NOT TESTED: no browser on the PATH, expected one of {', '.join(NAMES)}"

@@ -196,7 +196,7 @@ def test_a_missing_extra_is_named_in_a_sentence() -> None:
         "def main() -> None: import {0}.inner\n"
         "cli.run(main)"
     )
-    for module, extra in (("jinja2", "board"), ("sklearn", "types"), ("matplotlib", "reports")):
+    for module, extra in (("jinja2", "board"), ("sentence_transformers", "types"), ("matplotlib", "reports")):
         command = [sys.executable, "-c", code.format(module)]
         refused = subprocess.run(command, capture_output=True, text=True, check=False)
         assert refused.returncode == 2

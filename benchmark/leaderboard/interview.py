@@ -50,6 +50,9 @@ class Interview:
             asked_with = condition or _MAYBE_IF.get(name)
             if name in MAINTAINERS or (asked_with and not self.answers[asked_with]):
                 continue
+            if name == "uses_external_data" and self.answers["prompt"]:  # the model was trained on something
+                self.answers[name] = True
+                continue
             without = name in _UNLESS and not self.answers[_UNLESS[name]]
             must = about.is_required() or condition is not None or without
             how = "Press Enter to leave it empty. " if not must else ""

@@ -141,6 +141,11 @@ class Metadata(BaseModel):
     date: Annotated[Day, Field(ge=datetime.date(2022, 1, 1), lt=datetime.date(2100, 1, 1))] = _field(
         "Day of the submission; the folder's name starts with it.", datetime.date(2027, 1, 31)
     )
+    prompt: Text | None = _field(
+        "Identifier and hash of the prompt, if the system was prompted and not trained.",
+        "zh/image/thousand+marks/length (0123456789abcdef)",
+        default=None,
+    )
     uses_external_data: Flag = _field("Whether other data than the train split was used, at any stage.", False)
     external_data: Text | None = _field(
         "Name of that data; needed if uses_external_data is true.", "LAION-5B", default=None
@@ -149,11 +154,6 @@ class Metadata(BaseModel):
         "Pretrained parts that the system starts from; [] if none.", ["ResNet-50"], max_length=50
     )
     trained_on_val_or_test: Flag = _field("Whether val or test, inputs or references, were trained on.", False)
-    prompt: Text | None = _field(
-        "Identifier and hash of the prompt, if the system was prompted and not trained.",
-        "zh/image/thousand+marks/length (0123456789abcdef)",
-        default=None,
-    )
     provider: Text | None = _field(
         "Who ran the model that was prompted: a provider, or `own server`; needed with prompt.",
         "own server",

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..agreement import krippendorff_alpha
+from ..errors import InputError
 from .votes import Vote, Votes
+
+#: Numbers of the table of wins, image by image.
+_MOST_CELLS = 50_000_000
 
 #: An image with two systems on it, these in alphabetical order, so that all votes on them have one sign.
 Unit = tuple[str, str, str]
@@ -32,6 +36,8 @@ def majority(votes: np.ndarray) -> np.ndarray:
 
 def wins(votes: Votes, axis: str) -> np.ndarray:
     """For each image, how often the system of the row was preferred to that of the column; a tie is half a win."""
+    if len(votes.images) * len(votes.systems) ** 2 > _MOST_CELLS:
+        raise InputError(f"votes on {len(votes.images):,} images and {len(votes.systems)} systems are too many at once")
     image = {name: i for i, name in enumerate(votes.images)}
     system = {name: i for i, name in enumerate(votes.systems)}
     count = np.zeros((len(image), len(system), len(system)))
@@ -95,7 +101,7 @@ class HumanAgreement:
 
 
 def human_agreement(judge: Votes, people: Votes, axis: str) -> HumanAgreement:
-    """Compare the votes of a judge with those of people.
+    """Compare the votes of a judge with those of people, on what either was asked about.
 
     The judge's vote on two systems is the outcome in which both orders agree; if they do not, it is a tie.
     """
@@ -126,7 +132,7 @@ def _unit(vote: Vote) -> tuple[Unit, int]:
 def _by_unit(votes: Votes, axis: str) -> dict[Unit, dict[str, list[float]]]:
     found: dict[Unit, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for vote in votes.votes:
-        if (value := vote.value(axis)) is not None:
+        if vote.asked and (value := vote.value(axis)) is not None:
             unit, sign = _unit(vote)
             found[unit][vote.rater].append(sign * value)
     return found

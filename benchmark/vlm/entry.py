@@ -9,7 +9,10 @@ from ..files import replace_when_complete
 from ..leaderboard.metadata import template
 
 #: What runs of one entry have in common.
-_COMMON = ("model", "prompt", "prompt_hash", "prices_per_million")
+_COMMON = ("model", "model_args", "prompt", "prompt_hash", "parameters")
+
+#: Parameters that change how requests are sent, and no reply.
+_SENDING = ("max_connections", "max_retries", "timeout", "attempt_timeout", "adaptive_connections", "batch")
 
 
 def write_metadata(path: Path, files: Mapping[Path, Mapping[str, Any]]) -> None:
@@ -26,17 +29,19 @@ def write_metadata(path: Path, files: Mapping[Path, Mapping[str, Any]]) -> None:
         raise InputError(f"{path} exists and is not overwritten; name another file")
     first, *others = files.items()
     problems = [
-        f"{other}: {name} is {about[name]!r:.120}, but {first[1][name]!r:.120} of {first[0]}; one entry is one system"
+        f"{other}: {name} is {_compared(about, name)!r:.120}, but {_compared(first[1], name)!r:.120} of {first[0]}; "
+        "one entry is one system"
         for other, about in others
         for name in _COMMON
-        if about[name] != first[1][name]
+        if _compared(about, name) != _compared(first[1], name)
     ]
     if problems:
         raise InputError(*problems)
     about = first[1]
     model = str(about["model"]).removeprefix(f"{about.get('provider')}/")
     images = sum(one["images"] for one in files.values())
-    price = sum(one["price"] or 0.0 for one in files.values())
+    prices = [one["price"] for one in files.values()]
+    price = sum(prices) if all(prices) else None
     tokens = sum(one["tokens"]["in"] + one["tokens"]["out"] for one in files.values())
     parameters = about["parameters"]
     values = {
@@ -48,14 +53,20 @@ def write_metadata(path: Path, files: Mapping[Path, Mapping[str, Any]]) -> None:
         "prompt": f"{about['prompt']} ({about['prompt_hash']})"[:200],
         "provider": None if about.get("base_url") else about.get("provider"),  # anyone may run a server at an address
         "unanswered_boxes": sum(one["unanswered"] for one in files.values()),
-        "tokens_per_image": round(tokens / max(1, images), 2),
-        "cost_per_1000_images": round(1000 * price / max(1, images), 4) if price else None,
+        "tokens_per_image": round(tokens / max(1, images), 2) if tokens else None,
+        "cost_per_1000_images": None if price is None else round(1000 * price / max(1, images), 4),
         "hardware": "none: nothing was trained",
         "seeds": _seeds(files.values()),
         "decoding": f"temperature {parameters.get('temperature', 'of the provider')}",
     }
     with replace_when_complete(path) as partial:
         partial.write_text(template(values), encoding="utf-8", newline="\n")
+
+
+def _compared(about: Mapping[str, Any], name: str) -> Any:
+    """What must be the same in all runs of an entry."""
+    value = about.get(name) or {}
+    return {key: value[key] for key in value if key not in _SENDING} if name == "parameters" else value
 
 
 def _seeds(runs: Sequence[Mapping[str, Any]] | Any) -> list[int]:

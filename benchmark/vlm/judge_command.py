@@ -72,7 +72,7 @@ def judge_command(
     """
     from ..dataset import open_split
     from ..predictions import read_predictions
-    from ..preferences.votes import read_votes, write_votes
+    from ..preferences.votes import write_votes
     from .judge import JudgeWriter, draw_up, read_judge_prompt
 
     if as_json and is_stream(output):
@@ -85,7 +85,7 @@ def judge_command(
     if images > opened.n_images:
         raise InputError(f"--images: got {images}, expected at most {opened.n_images}, the size of split {split!r}")
     writer = JudgeWriter(opened, read_judge_prompt(prompt, picture, structured=structured))
-    people = read_votes(human) if human else None
+    people = _people(human, opened.dataset, opened.name)
     captions = {name: read_predictions(path, opened) for name, path in files.items()}
     pairings, ballots = draw_up(opened, captions, images, seed)
     planned = writer.plan(pairings)
@@ -137,7 +137,26 @@ def votes_command(
     """
     from ..preferences.votes import read_votes
 
-    _show(read_votes(votes), read_votes(human) if human else None, as_json=as_json)
+    given = read_votes(votes)
+    _show(given, _people(human, given.data, given.split), as_json=as_json)
+
+
+def _people(path: Path | None, data: str, split: str) -> "Votes | None":
+    """The votes of people that a model's are compared with.
+
+    Raises:
+        InputError: if a model has given them, or they are on another split.
+    """
+    from ..preferences.votes import read_votes
+
+    if path is None:
+        return None
+    people = read_votes(path)
+    if people.by == "model":
+        raise InputError(f"--human {path}: votes of a model, expected votes of people")
+    if (people.data, people.split) != (data, split):
+        raise InputError(f"--human {path}: votes on {people.split} of {people.data}, expected {split} of {data}")
+    return people
 
 
 def _show(votes: "Votes", people: "Votes | None", *, as_json: bool, beside: bool = False) -> None:

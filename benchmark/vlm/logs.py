@@ -66,6 +66,8 @@ def read_header(path: Path) -> EvalLog:
         raise InputError(f"{path}: no such file; expected a log of Inspect (.eval)") from None
     except Exception as error:  # a zip archive, JSON and a schema, each with errors of its own
         raise InputError(f"{path}: not a log of Inspect ({type(error).__name__}: {str(error)[:200]})") from None
+    if (header.eval.config.epochs or 1) > 1:
+        raise InputError(f"{path}: has {header.eval.config.epochs} epochs, expected one reply for each request")
     missing = [name for name in ("split", "fingerprint", "prompt") if name not in (header.eval.metadata or {})]
     if missing:
         raise InputError(f"{path} is a log of the task {header.eval.task}, expected caponimage/caption")

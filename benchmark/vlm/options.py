@@ -97,7 +97,13 @@ def session_of(plan: "AskingPlan", prices: "Prices", max_cost: float | None, max
 def asking_options(
     reply_tokens: int, temperature: float, connections: int, retries: int, timeout: int, *, log_images: bool
 ) -> dict[str, Any]:
-    """Settings of replies and connections, by Inspect's names."""
+    """Settings of replies and connections, by Inspect's names.
+
+    Raises:
+        InputError: if the temperature is no number.
+    """
+    if not math.isfinite(temperature):
+        raise InputError(f"--temperature: got {temperature}, expected a number from 0")
     return {
         "max_tokens": reply_tokens, "temperature": temperature, "max_connections": connections,
         "max_samples": connections, "max_retries": retries, "timeout": timeout,

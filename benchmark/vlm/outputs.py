@@ -115,7 +115,12 @@ def read_about(predictions: Path) -> dict[str, Any]:
         about = {name: content[name] for name in _ABOUT}
         if wrong := [name for name, kind in _ABOUT.items() if not isinstance(about[name], kind)]:
             raise ValueError(f"{wrong[0]} is {about[wrong[0]]!r:.60}")
-        about["unanswered_boxes"] = {name: _boxes(text) for name, text in about["unanswered_boxes"].items()}
+        if not all(isinstance(about["tokens"][name], int) for name in ("in", "out")):
+            raise ValueError(f"tokens is {about['tokens']!r:.60}")
+        left = _MAX_BOXES
+        for name, text in about["unanswered_boxes"].items():
+            about["unanswered_boxes"][name] = found = _boxes(text, left)
+            left -= len(found)
     except OSError as error:
         raise InputError(
             f"{path}: {error.strerror}; run, export and import of `python -m benchmark.vlm` write it beside predictions"
@@ -138,15 +143,15 @@ def _ranges(boxes: Sequence[int]) -> str:
     return " ".join(str(first) if first == last else f"{first}-{last}" for first, last in found)
 
 
-def _boxes(text: str) -> list[int]:
-    """The numbers that `_ranges` has written."""
+def _boxes(text: str, most: int) -> list[int]:
+    """The numbers that `_ranges` has written, if there are not too many."""
     found: list[int] = []
     for part in text.split():
         first, _, last = part.partition("-")
-        boxes = range(int(first), int(last or first) + 1)
-        if len(found) + len(boxes) > _MAX_BOXES:
-            raise ValueError(f"more than {_MAX_BOXES:,} boxes")
-        found += boxes
+        begin, end = int(first), int(last or first) + 1
+        if not 0 <= begin < end <= _MAX_BOXES or len(found) + end - begin > most:
+            raise ValueError(f"boxes {part:.40}, or too many of them")
+        found += range(begin, end)
     return found
 
 

@@ -85,6 +85,8 @@ def write_run_page(out: Path, predictions: Path, split: Split, entries: Path | N
             f"{predictions} was made for split {about['split']!r:.60} of {about['data']!r:.60}, and {split.name!r} of "
             f"{split.dataset!r} differs from it; try --data and --split"
         )
+    if any(box >= split.n_boxes for boxes in about["unanswered_boxes"].values() for box in boxes):
+        raise InputError(f"{predictions}: what stands beside it names boxes that the split has not; run export again")
     if not split.has_references:
         raise InputError(f"split {split.name!r} of {split.dataset!r} has no captions, so nothing can be scored")
     captions = read_predictions(predictions, split)

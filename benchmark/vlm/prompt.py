@@ -106,6 +106,8 @@ class Settings:
             found.append("coordinates: got marks without the image that bears them; try thousand")
         if self.neighbours and self.unit == "image":
             found.append("neighbours: a request for a whole image tells all of its boxes; try unit=box")
+        if self.seed < 0:
+            found.append(f"seed: got {self.seed}, expected 0 or more")
         if not 0 <= self.shots <= _MOST_SHOTS:
             found.append(f"shots: got {self.shots}, expected 0 to {_MOST_SHOTS}")
         return found
@@ -216,9 +218,12 @@ def _braces_problem(text: Any, allowed: set[str]) -> str:
     if not isinstance(text, str) or not text.strip():
         return f"got {text!r:.60}, expected a text"
     try:
-        names = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+        fields = [field for field in string.Formatter().parse(text) if field[1] is not None]
+        names = {str(name) for _, name, _, _ in fields}
     except ValueError as error:
         return f"{error}; a brace that is meant is doubled: {{{{"
+    if any(form or conversion for _, _, form, conversion in fields):
+        return "got a name with a format, expected names alone, such as {title}"
     if names - allowed:
         words = ", ".join(f"{{{name}}}" for name in sorted(allowed)) or "no braces"
         return f"got {{{sorted(names - allowed)[0]}}}, expected {words}; a brace that is meant is doubled: {{{{"

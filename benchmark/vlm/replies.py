@@ -62,7 +62,8 @@ class Replies(ABC):
 
     def describe(self, prices: Prices) -> dict[str, Any]:
         """What a reader of the predictions must know of how they came about."""
-        failed, priced = self.failed_boxes(), prices != Prices()
+        failed = self.failed_boxes()
+        priced = prices != Prices() and self.tokens_in + self.tokens_out > 0  # some servers tell no tokens
         return {
             "format": FORMAT,
             **self.about,

@@ -58,6 +58,16 @@ _CAPTIONS = ("caption", "text", "content", "文案", "内容", "文本")
 _NUMBER = re.compile(r"\D{0,12}?(\d{1,4})\D{0,2}")
 _WIDE = str.maketrans("“”＂｛｝［］：，０１２３４５６７８９", '"""{}[]:,0123456789')
 _WRAPPING = [tuple(pair) for pair in ("“”", "‘’", "「」", "『』", "【】", '""', "''", "``", "＂＂")]
+#: A caption with the number of its box before it; and what parts a sentence, which no caption without JSON may have.
+_NUMBERED = re.compile(r"[\"“]?(?:文本框|框|box)?\s*(\d{1,4})[\"”]?\s*[:：.、)]\s*(.+)", re.IGNORECASE | re.DOTALL)
+_SENTENCE = re.compile("[，。；？！,;?!].")
+
+#: What stands for a caption in the example of an answer; a model that repeats it has written nothing.
+_SAMPLES = {"文案"}
+
+#: Characters of a reply without thoughts that are looked at.
+_LONGEST_REPLY = 1 << 17
+
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -74,9 +84,9 @@ def read_reply(text: str, boxes: Sequence[int], *, stop_reason: str = "stop") ->
     """
     said = _said(text, stop_reason)
     captions = [_tidy(caption) for caption in _captions(said, [box + 1 for box in boxes])]
-    if not all(captions):
+    if not all(captions) or set(captions) <= _SAMPLES:
         raise UnusableReplyError(Failure.empty)
-    if all(map(_REFUSAL.search, captions)):
+    if any(map(_REFUSAL.search, captions)):
         raise UnusableReplyError(Failure.refused)
     if max(map(len, captions)) > LONGEST:
         raise UnusableReplyError(Failure.too_long)
@@ -112,6 +122,8 @@ def _said(text: str, stop_reason: str) -> str:
     said = _without_thoughts(visible(text)).strip()
     if not said:
         raise UnusableReplyError(Failure.empty)
+    if len(said) > _LONGEST_REPLY:
+        raise UnusableReplyError(Failure.unparsable)
     return said
 
 
@@ -139,10 +151,24 @@ def _captions(said: str, numbers: list[int]) -> list[str]:
             raise failed
     if _REFUSAL.search(said):
         raise UnusableReplyError(Failure.refused)
-    plain = _FENCE.sub("", said).strip()
-    if len(numbers) == 1 and "\n" not in plain and not set(plain) & set("{}[]"):
-        return [plain]
+    if len(numbers) == 1:
+        return [_plain(said, numbers[0])]
     raise UnusableReplyError(Failure.unparsable)
+
+
+def _plain(said: str, number: int) -> str:
+    """The caption of a reply that is nothing else, or has the number of its box before it.
+
+    A sentence is none: that is how models and servers say that something went wrong.
+    """
+    text = _FENCE.sub("", said).strip().strip("*").strip()
+    if numbered := _NUMBERED.fullmatch(text):
+        if int(numbered[1]) not in (number, 1):
+            raise UnusableReplyError(Failure.wrong_count)
+        text = numbered[2].strip().strip("*").strip()
+    if "\n" in text or set(text) & set("{}[]<>") or _SENTENCE.search(text):
+        raise UnusableReplyError(Failure.unparsable)
+    return text
 
 
 def _values(text: str) -> Iterator[Any]:
@@ -171,8 +197,6 @@ def _assigned(value: Any, numbers: list[int]) -> list[str]:
             break
         value = value[0][1]
     if isinstance(value, _Pairs):
-        if len(numbers) == 1 and len(value) == 1 and isinstance(value[0][1], str):
-            return [value[0][1]]  # one box and one caption: no doubt, whatever the key
         single = dict(value)
         if len(numbers) == 1 and len(single) == len(value) and isinstance(_first(single, _CAPTIONS), str):
             return [_first(single, _CAPTIONS)]
@@ -208,6 +232,8 @@ def _by_number(pairs: Sequence[tuple[Any, Any]], numbers: list[int]) -> list[str
         if number in found:
             raise UnusableReplyError(Failure.duplicated)
         found[number] = caption
+    if len(numbers) == 1 and list(found) == [1]:  # one box, which some models count anew
+        found = {numbers[0]: found[1]}
     if sorted(found) != sorted(numbers):
         raise UnusableReplyError(Failure.wrong_count)
     return [found[number] for number in numbers]

@@ -114,6 +114,11 @@ class Writer:
                 "--without image"
             )
         self.train = train
+        shown = self._settings.shots and train is not None and train is not split  # the writer of examples has both
+        if shown and train is not None and split.fingerprint.hexdigest() == train.fingerprint.hexdigest():
+            raise InputError(
+                "examples are drawn from the train split, so it cannot be asked about with them: --shots 0"
+            )
         if self._settings.shots and (train is None or not train.has_references):
             raise InputError("examples are drawn from the train split, which has no captions here; try --shots 0")
 

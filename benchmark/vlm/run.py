@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,7 +29,9 @@ SERVICE = "endpoint"
 _MARKS = re.compile(r"\[/?[a-z_ ]*\]")
 
 #: Names of arguments that the log must not hold, and of those that other options say.
-_SECRET = re.compile(r"(key|token|secret|password|credentials?)$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(^|_|-)(key|token)$|api_?key|secret|password|credential|auth|header|cookie|bearer", re.IGNORECASE
+)
 _OTHER_OPTIONS = ("base_url", "config", "default", "memoize", "model", "role")
 
 
@@ -88,22 +90,46 @@ def arguments_from(pairs: Sequence[str]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     problems = []
-    for pair in pairs:
+    for number, pair in enumerate(pairs, 1):
         name, equals, text = pair.partition("=")
-        if not equals or not name.isidentifier() or name in found:
+        if not equals or not name.isidentifier() or name in found:  # it may hold a key, so it is not shown
             problems.append(
-                f"--model-arg: got {pair!r:.60}, expected NAME=VALUE, each name once, such as dtype=float16"
+                f"--model-arg: the one at place {number} is not NAME=VALUE, each name once, such as dtype=float16"
             )
-        elif _SECRET.search(name) or name in _OTHER_OPTIONS:
+            continue
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = text
+        if name in _OTHER_OPTIONS or any(
+            map(_SECRET.search, (name, *(_names_in(value) if isinstance(value, dict | list) else ())))
+        ):
             problems.append(f"--model-arg: {name} cannot be given, since arguments stand in the log; try --help")
         else:
-            try:
-                found[name] = json.loads(text)
-            except ValueError:
-                found[name] = text
+            found[name] = value
     if problems:
         raise InputError(*problems)
     return found
+
+
+def _names_in(value: Any) -> Iterator[str]:
+    """All names in a JSON value, at any depth."""
+    for name, inner in value.items() if isinstance(value, dict) else ((None, one) for one in value):
+        if name is not None:
+            yield name
+        if isinstance(inner, dict | list):
+            yield from _names_in(inner)
+
+
+def _admit_when_sent(model: Model, session: Session) -> None:
+    """Ask the session when a request is really sent: behind Inspect's cache, and again for each new attempt."""
+    send = model.api.generate
+
+    async def generate(*given: Any, **named: Any) -> Any:
+        with session.flight():
+            return await send(*given, **named)
+
+    model.api.generate = generate  # type: ignore[method-assign]
 
 
 def ask(
@@ -136,6 +162,7 @@ def ask(
     with locked(work, wait=False) as lock:
         if lock is None:
             raise InputError(f"another process works in {work}; wait for it, or take another --work")
+        _admit_when_sent(model, session)
         with session:
             made = inspect_eval(
                 task(**told, keep=True),

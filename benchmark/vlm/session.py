@@ -1,12 +1,14 @@
 """One run in progress: what it may spend, how far it is, and when it must stop asking.
 
-Invariant: a request is admitted before it is sent, with those in flight counted at what requests cost on average, so a
-budget is overdrawn by no more than the difference between these and the average.
+Invariant: a request is admitted when it is sent, so what is kept needs no budget. Those in flight are counted at what
+requests cost on average, so a budget is overdrawn by no more than the difference between these and the average.
 """
 
 import math
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Self
@@ -55,6 +57,7 @@ class Session:
         replies: requests that were answered in this run.
         failures: requests without captions, by reason.
         tokens_in, tokens_out: tokens of the replies of this run.
+        estimated: replies of which the server told no tokens, so that those of the plan are counted.
     """
 
     total: int
@@ -67,6 +70,7 @@ class Session:
     failures: Counter[Failure] = field(default_factory=Counter)
     tokens_in: int = 0
     tokens_out: int = 0
+    estimated: int = 0
     _done: int = 0
     _flying: int = 0
     _stopped: str = ""
@@ -102,8 +106,9 @@ class Session:
         """Price of the replies of this run."""
         return self.prices.of(self.tokens_in, self.tokens_out)
 
-    def admit(self) -> None:
-        """Let a request be sent.
+    @contextmanager
+    def flight(self) -> Iterator[None]:
+        """Let a request be sent, and count it until its answer is there.
 
         Raises:
             NotAskedError: if the budget would be overdrawn, or nothing but errors came back so far.
@@ -116,13 +121,15 @@ class Session:
             self._stopped = f"the budget of {self.max_tokens:,.0f} tokens is used up"
         elif self.spent + ahead * self.prices.of(tokens_in, tokens_out) > self.max_cost:
             self._stopped = f"the budget of {self.max_cost:g} is used up"
-        elif not self.replies and not self.kept and self.failures[Failure.no_reply] >= _HOPELESS:
+        elif not self.replies and self.failures[Failure.no_reply] >= _HOPELESS:
             self._stopped = f"the first {_HOPELESS} requests all failed"
         if self._stopped:
-            self.failures[Failure.not_asked] += 1
-            self._step()
             raise NotAskedError(self._stopped)
         self._flying += 1
+        try:
+            yield
+        finally:
+            self._flying -= 1
 
     def answered(self, tokens_in: int, tokens_out: int, *, kept: bool) -> None:
         """Count a reply, usable or not."""
@@ -130,12 +137,14 @@ class Session:
             self.kept += 1
         else:
             self.replies += 1
+            if not tokens_in + tokens_out:  # the server does not tell, so the budget goes by the plan
+                tokens_in, tokens_out = map(round, self.estimate)
+                self.estimated += 1
             self.tokens_in += tokens_in
             self.tokens_out += tokens_out
 
     def finished(self, failure: Failure | None) -> None:
-        """Count an admitted request that has ended, and show how far the run is."""
-        self._flying -= 1
+        """Count a request that has ended, and show how far the run is."""
         if failure:
             self.failures[failure] += 1
         self._step()
@@ -155,7 +164,8 @@ class Session:
         if self.kept:
             parts.append(f"{self.kept:,} replies were there already")
         parts += [f"{n:,} {failure.value}" for failure, n in self.failures.most_common()]
-        parts.append(f"{self.tokens_in + self.tokens_out:,} tokens")
+        guessed = ", some by the plan, since the server does not tell" if self.estimated else ""
+        parts.append(f"{self.tokens_in + self.tokens_out:,} tokens{guessed}")
         if self.spent:
             parts.append(f"price {self.spent:.4g}")
         fresh, left = self._done - self.kept, self.total - self._done

@@ -36,7 +36,7 @@ from .prompt import read_prompt, settings_from
 from .reply import Failure, UnusableReplyError
 from .request import CaptionRequest, Turn, Writer, about_requests, known, requests
 from .scorer import captions_scorer, failures, read_output
-from .session import current
+from .session import NotAskedError, current
 
 #: Raised when the same settings would send or read something else.
 VERSION = 1
@@ -121,7 +121,7 @@ def asking(
     *,
     keep: bool,
 ) -> Solver:
-    """A solver that asks once for each sample, as far as the session admits it.
+    """A solver that asks once for each sample.
 
     Args:
         write: function that writes the messages of a sample, called when they are sent.
@@ -134,8 +134,6 @@ def asking(
     def build() -> Solver:
         async def solve(state: TaskState, generate: Generate) -> TaskState:
             session = current.get()
-            if session:
-                session.admit()
             failure: Failure | None = None
             try:
                 state.messages = write(state)
@@ -144,8 +142,8 @@ def asking(
                 read(state, state.output)
             except UnusableReplyError as error:
                 failure = error.failure
-            except Exception:
-                failure = Failure.no_reply
+            except Exception as error:
+                failure = Failure.not_asked if isinstance(error, NotAskedError) else Failure.no_reply
                 raise
             finally:
                 if session:

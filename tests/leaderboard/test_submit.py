@@ -219,7 +219,7 @@ def test_a_prompted_system_is_asked_for_what_only_it_has() -> None:
     """Metadata of a model behind a provider that is refused for its number of parameters, which nobody knows."""
     told = {"prompt": ["zh (0123)"], "provider": ["", "own server"], "unanswered_boxes": ["-1", "0"], "n_params": [""]}
     told |= {"tokens_per_image": [""], "cost_per_1000_images": ["1.5"]}
-    desk = Answers(ANSWERS | told | {"uses_external_data": ["yes"], "external_data": ["whatever"]})
+    desk = Answers(ANSWERS | told | {"uses_external_data": [], "external_data": ["whatever"]})
     interview = Interview(desk.ask, desk.show)
     interview.run()
     assert desk.left() == []

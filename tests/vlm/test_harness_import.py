@@ -1,8 +1,10 @@
 """Replies of other harnesses: the same captions whatever the file, and no caption from a file that is wrong."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,11 @@ FILES: dict[str, Callable[[Path, list[CaptionRequest], list[str]], None]] = {
 
 
 def imported(split: Split, file: Path, task: Path, out: Path, **options: Any) -> None:
+    """Import a file that lies where a harness puts it: in a folder with the name of its task."""
+    with suppress(InputError, OSError):
+        place = file.parent / read_about(task)["name"]
+        place.mkdir(exist_ok=True)
+        file = Path(shutil.copy(file, place))
     import_command(file, task, out, str(split.directory), **options)
 
 
@@ -114,6 +121,9 @@ def test_replies_of_another_run_are_refused(splits: dict[str, Split], tmp_path: 
     lmms_samples(tmp_path / "s.jsonl", [asked[1], *asked[1:]], replies)
     with pytest.raises(InputError, match="another reply to test-000001"):
         imported(split, tmp_path / "s.jsonl", tmp_path / "task", tmp_path / "preds.jsonl")
+    vlmevalkit_table(tmp_path / "m.tsv", asked, replies)
+    with pytest.raises(InputError, match="known by their numbers alone"):
+        import_command(tmp_path / "m.tsv", tmp_path / "task", tmp_path / "preds.jsonl", str(split.directory))
     vlmevalkit_table(tmp_path / "m.tsv", asked, [*replies, "多出"])
     with pytest.raises(InputError, match="does not ask"):
         imported(split, tmp_path / "m.tsv", tmp_path / "task", tmp_path / "preds.jsonl")

@@ -260,6 +260,11 @@ def test_with_people(
     assert said["note"] == NOT_A_SCORE
     assert said["axes"]["relevance"]["people"] == {"units": 12, "equal": 1.0, "alpha": 1.0, "among_people": 1.0}
     assert list(said["axes"]) == list(AXES)
+    with pytest.raises(InputError, match="expected votes of people"):
+        votes_command(out, out)
+    write_votes(tmp_path / "other.jsonl", Votes(votes.data, "val", votes.synthetic, "people", people, {}))
+    with pytest.raises(InputError, match="votes on val"):
+        votes_command(out, tmp_path / "other.jsonl")
     [log] = (tmp_path / "votes.jsonl.vlm/logs").glob("*.eval")
     with pytest.raises(InputError, match="expected caponimage/caption"):
         commands.export_command(log, tmp_path / "preds.jsonl", str(splits["test"].directory))

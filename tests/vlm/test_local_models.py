@@ -51,6 +51,9 @@ REPLY = json.dumps(dict(zip("123", SAYS, strict=True)), ensure_ascii=False)
 LIMIT, SECONDS = 4, 180
 
 
+HEADERS = 'extra={"default_headers": {"Authorization": "Bearer sk-1"}}'
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two models: `says` and `noise`."""
@@ -229,7 +232,15 @@ def test_arguments_hold_no_secret() -> None:
         "batch": 8,
         "think": False,
     }
-    for pairs in (["api_key=sk-1"], ["HF_TOKEN=hf-1"], ["base_url=http://x"], ["dtype"], ["a=1", "a=2"], ["=1"]):
+    for pairs in (
+        ["api_key=sk-1"],
+        ["HF_TOKEN=hf-1"],
+        ["base_url=http://x"],
+        ["dtype"],
+        ["a=1", "a=2"],
+        ["=1"],
+        [HEADERS],
+    ):
         with pytest.raises(InputError, match="--model-arg"):
             arguments_from(pairs)
 

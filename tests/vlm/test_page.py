@@ -113,13 +113,16 @@ def test_files_beside_predictions_are_not_trusted(runs: dict[str, Path], tmp_pat
     with pytest.raises(InputError, match="No such file"):
         read_about(predictions)
     content = json.loads(about_path(runs["test"]).read_text(encoding="utf-8"))
-    for change in ({"format": "x"}, {"images": "3"}, {"unanswered_boxes": {"a": "0-99999999999"}}, {"model": None}):
+    wrong: list[dict[str, Any]] = [{"tokens": {}}, {"format": "x"}, {"images": "3"}, {"model": None}]
+    wrong += [{"unanswered_boxes": {"a": text}} for text in ("0-99999999999", f"0-{'9' * 400}", "x")]
+    for change in wrong:
         about_path(predictions).write_text(json.dumps(content | change), encoding="utf-8")
         with pytest.raises(InputError, match="not what"):
             read_about(predictions)
     about_path(predictions).write_text("[" * 100_000, encoding="utf-8")
     with pytest.raises(InputError, match="not what"):
         read_about(predictions)
-    about_path(predictions).write_text(json.dumps(content | {"model": "other"}), encoding="utf-8")
-    with pytest.raises(InputError, match="one entry is one system"):
-        commands.metadata_command([runs["test"], predictions], tmp_path / "metadata.yaml")
+    for change in ({"model": "other"}, {"parameters": content["parameters"] | {"temperature": 1.0}}):
+        about_path(predictions).write_text(json.dumps(content | change), encoding="utf-8")
+        with pytest.raises(InputError, match="one entry is one system"):
+            commands.metadata_command([runs["test"], predictions], tmp_path / "metadata.yaml")

@@ -67,11 +67,48 @@ def test_what_leaves_a_doubt_has_a_name(reply: str, stop: str, failure: Failure)
 
 
 @pytest.mark.parametrize(
-    "reply", ["好用", "“好用”。", '{"4": "好用"}', '{"1": "好用"}', '{"caption": "好用"}', '["好用"]']
+    "reply",
+    [
+        "好用",
+        "“好用”。",
+        '{"4": "好用"}',
+        '{"1": "好用"}',
+        '{"caption": "好用"}',
+        '["好用"]',
+        "4: 好用",
+        "文本框 4：好用",
+        '"4": "好用"',
+        "**好用**",
+    ],
 )
 def test_a_request_for_one_box(reply: str) -> None:
     """A single caption that is refused for its key, though there is no other box that it could belong to."""
     assert read_reply(reply, [3]) == ["好用"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "failure"),
+    [
+        ("我没有看到图片，请上传", Failure.unparsable),
+        ("您好，我是小助手，请问有什么可以帮您？", Failure.unparsable),
+        ("服务器繁忙，请稍后重试", Failure.unparsable),
+        ('{"error": "图片无法显示"}', Failure.unparsable),
+        ('{"5": "好的"}', Failure.wrong_count),
+        ("5: 好的", Failure.wrong_count),
+        ('{"4": "文案"}', Failure.empty),
+    ],
+)
+def test_what_is_no_caption_of_one_box(reply: str, failure: Failure) -> None:
+    """What models and servers say when something went wrong, scored as a caption and final in the cache."""
+    with pytest.raises(UnusableReplyError) as refused:
+        read_reply(reply, [3])
+    assert refused.value.failure is failure
+
+
+def test_one_refusal_refuses_a_reply() -> None:
+    """A box about which a model says that it cannot, among others that it has captioned."""
+    with pytest.raises(UnusableReplyError):
+        read_reply('{"1": "新品", "2": "无法识别"}', [0, 1])
 
 
 def test_punctuation_within_a_caption_stays() -> None:

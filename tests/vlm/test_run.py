@@ -130,6 +130,11 @@ def test_what_is_not_asked_is_no_caption(
         captions = read_predictions(out, split)
         assert captions.count("") > 0
         assert json.loads((tmp_path / "preds.jsonl.about.json").read_text())["unanswered"] == captions.count("")
+        kept = len(server.answered)
+        with pytest.raises(InputError, match="have no caption") as refused:  # replies that are there need no budget
+            run(server, split, out, max_tokens=1, connections=4)
+        assert len(server.answered) == kept
+        assert len(refused.value.problems) - 1 == split.n_images - kept
         run(server, split, tmp_path / "some.jsonl", limit=2)
     assert "cannot be scored" in capsys.readouterr().err
     assert len((tmp_path / "some.jsonl").read_text().splitlines()) == int(split.offsets[2])

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from ...errors import InputError
 from ...integrity import sha256_of
 from .annotations import match, read_annotations
-from .annotations.collected import BY_ID, Marked
+from .annotations.collected import Marked
 from .geometry import hull
 from .hashing import perceptual_hash, smooth_fill
 from .manifest import STAGE as MANIFEST
@@ -35,15 +35,17 @@ def annotated(products: Sequence[Listing], form_and_file: str) -> tuple[dict[str
     if not colon or not place:
         raise InputError(f"--annotations {form_and_file:.80}: expected FORM:FILE, such as coco:labels.json")
     lines, refused = read_annotations(Path(place), form)
-    matched, drops = match(products, lines)
-    why = {PurePosixPath(drop.image_id.removeprefix(BY_ID)).stem: drop for drop in refused}
-    products_of = {product.image_id: product for product in products}
-    gone = []
-    for drop in drops:
-        product = products_of.get(drop.image_id)
-        because = drop if product is None else why.get(product.path.stem, why.get(product.image_id, drop))
-        gone.append(replace(because, stage=MANIFEST, image_id=drop.image_id))
-    return {p.image_id: _reading(p, matched[p.image_id]) for p in products if p.image_id in matched}, gone
+    why = {drop.image_id: drop for drop in refused}
+    matched, drops = match(products, [*lines, *why])  # one whose boxes were refused is no other picture's product
+    gone = [replace(drop, stage=MANIFEST) for drop in drops if drop.image_id not in why]
+    readings = {}
+    for product in products:
+        key = matched.get(product.image_id)
+        if key in why:
+            gone.append(replace(why[key], stage=MANIFEST, image_id=product.image_id))
+        elif key is not None:
+            readings[product.image_id] = _reading(product, lines[key])
+    return readings, gone
 
 
 def _reading(product: Listing, marked: Marked) -> Reading:

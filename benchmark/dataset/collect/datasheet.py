@@ -16,6 +16,9 @@ from .records import Record
 
 TO_ANSWER = "**TO ANSWER**"
 
+#: Questions that the collection answers if it can: an answer in an older datasheet may be its own, of other pictures.
+FILLED_IN = ("How was the data acquired?", "Under which licence is it distributed, if at all?")
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -49,7 +52,8 @@ def datasheet(facts: Facts) -> str:
     for heading, questions in sections.items():
         parts += ["", f"## {heading}"]
         for question, filled_in in questions:
-            answer = filled_in or _answer_before(facts.before, question, known)
+            answered = "" if question in FILLED_IN else _answer_before(facts.before, question, known)
+            answer = filled_in or answered
             if not answer:
                 open_questions.append(f"{heading}: {question}")
             parts += ["", f"{_asked(question)} {answer or TO_ANSWER}"]

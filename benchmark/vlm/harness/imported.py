@@ -48,10 +48,16 @@ def read_imported(path: Path, about: Mapping[str, Any], split: Split) -> Importe
         InputError: if the file cannot be read, or its replies are not those to the requests.
     """
     requests = requests_of(about, split)
+    named = about["name"] in str(path.absolute())
     replies = ImportedReplies([None] * split.n_boxes, folder=requests.about)
     answers: dict[str, HarnessReply] = {}
     problems = []
     for answer in read_answers(path):
+        if isinstance(answer.key, int) and not named:  # numbers are the same for all requests that anyone makes
+            raise InputError(
+                f"{path}: the requests are known by their numbers alone, and neither the file nor a folder of it is "
+                f"named {about['name']}, as the harness names it; is this the reply to other requests?"
+            )
         request = _request(answer, requests.ids)
         if request is None or request not in requests.boxes:
             problems.append(f"{answer.place}: got a reply to {answer.key!r:.60}, which {about['name']} does not ask")

@@ -11,7 +11,9 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from benchmark.dataset.collect.annotated import annotated
 from benchmark.dataset.collect.annotations import FORMS, collected, match, read_annotations
 from benchmark.dataset.collect.annotations.collected import IGNORED, Marked, box, quadrilateral
 from benchmark.dataset.collect.records import Drop, Line, Listing, Quadrilateral
@@ -273,6 +275,22 @@ def test_matching_by_name_then_without_ending_then_by_folder() -> None:
         ("1-f.jpg", "picture has no annotations"),
         ("other-id.jpg", "picture has no annotations"),
         ("lost.jpg", "no picture for these annotations"),
+    }
+
+
+def test_a_picture_whose_boxes_are_refused_takes_no_others(tmp_path: Path) -> None:
+    """The boxes of another shop's picture of the same name, so that the texts of this one stay visible."""
+    picture = tmp_path / "a" / "x.png"
+    picture.parent.mkdir()
+    Image.new("RGB", (100, 80)).save(picture)
+    rows = ["image,x1,y1,x2,y2,text", "a/x.png,nan,1,20,20,好", "b/x.png,1,1,20,20,好"]
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("\n".join(rows), encoding="utf-8")
+    readings, gone = annotated([Listing("x", picture)], f"table:{boxes}")
+    assert readings == {}
+    assert {(drop.image_id, drop.reason) for drop in gone} == {
+        ("x", "box has a corner that is not two numbers of pixels"),
+        ("b/x.png", "no picture for these annotations"),
     }
 
 

@@ -252,6 +252,9 @@ def test_answers_of_people_stay_in_the_datasheet(products: list[Listing]) -> Non
     assert "For what purpose" not in again.split("## Open questions")[1]
     assert "999 images" not in again
     assert datasheet(replace(facts, before="anything")) == empty
+    licence = "**Under which licence is it distributed, if at all?**"  # the program's own answer, of other pictures
+    old = empty.replace(f"{licence} **TO ANSWER**", f"{licence} Licences of the pictures: CC0 (9).")
+    assert datasheet(replace(facts, before=old)) == empty
 
 
 def test_what_the_second_engine_alone_finds_is_masked(products: list[Listing]) -> None:

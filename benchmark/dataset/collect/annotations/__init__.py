@@ -4,7 +4,7 @@ One small module for each form of file; `read_annotations` turns any of them int
 them, so that they go through the same rules. Names of pictures are keys: no file is opened by one.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
@@ -52,18 +52,18 @@ def read_annotations(
     return collected.finish(path, tell)
 
 
-def match(products: Iterable[Listing], annotations: Mapping[str, Marked]) -> tuple[dict[str, Marked], list[Drop]]:
-    """Find what is annotated on each product's picture: by its id, by its name, else by its name without the ending.
+def match(products: Iterable[Listing], annotations: Collection[str]) -> tuple[dict[str, str], list[Drop]]:
+    """Find the annotated picture of each product: by its id, by its name, else by its name without the ending.
 
     Where several pictures, annotated ones or products, have one name, the folders before it, as far as they are told,
     must be the same.
 
     Returns:
-        What is annotated by image id, and a drop for each product without annotations of its own, and for each
+        The annotated picture by image id, and a drop for each product without annotations of its own, and for each
         annotated picture that is no product's.
     """
     names, stems = _grouped(annotations, lambda key: key.name), _grouped(annotations, lambda key: key.stem)
-    matched: dict[str, Marked] = {}
+    matched: dict[str, str] = {}
     drops: list[Drop] = []
     owned: set[str] = set()
     left = list(products)
@@ -92,7 +92,7 @@ def match(products: Iterable[Listing], annotations: Mapping[str, Marked]) -> tup
                     rest += [product for product in several if product not in there]
                     several = there
             if len(several) == 1:
-                matched[several[0].image_id] = annotations[key]
+                matched[several[0].image_id] = key
             else:
                 reason = "annotations may belong to several pictures"
                 drops += [Drop(STAGE, product.image_id, WHOLE, key, reason) for product in several]
