@@ -2,8 +2,10 @@
 // Sorting moves whole tbody elements, so the rows of a group stay together. Cells of numeric columns are compared by
 // data-value, others by their text; cells without a value come last in either direction.
 "use strict";
-document.querySelector("nav [aria-current]")?.scrollIntoView({block: "nearest", inline: "center"}); // keeps the current page in view on narrow screens
 (() => {
+  // Keeps the current page in view on narrow screens. scrollIntoView would make the first Tab start behind it.
+  const here = document.querySelector("nav [aria-current]");
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - (here.parentElement.clientWidth - here.offsetWidth) / 2;
   const text = (cell) => cell.textContent.trim();
   const number = (cell) => (cell.dataset.value === undefined ? NaN : Number(cell.dataset.value));
   const missing = (cell) => !text(cell) || text(cell) === "-";
