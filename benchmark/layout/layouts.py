@@ -101,6 +101,10 @@ class Layouts:
         """The boxes without what is beyond the canvas, shape (n_boxes, 4)."""
         return np.clip(self.boxes, 0.0, 1.0)
 
+    def clipped_of(self, image: int) -> np.ndarray:
+        """The boxes of one image without what is beyond the canvas, shape (n, 4)."""
+        return self.clipped[self.offsets[image] : self.offsets[image + 1]]
+
     @cached_property
     def is_valid(self) -> np.ndarray:
         """Whether each box covers at least `SMALLEST` of the canvas, shape (n_boxes,)."""

@@ -20,8 +20,7 @@ def statistics(corpus: LayoutCorpus) -> np.ndarray | None:
     rows = np.ones((corpus.predictions.n_images, 2))
     layouts = corpus.predictions.valid
     for image, row in enumerate(rows):
-        boxes = layouts.clipped[layouts.offsets[image] : layouts.offsets[image + 1]]
-        row[0] = unreadability(corpus.gradient(image), boxes)
+        row[0] = unreadability(corpus.gradient(image), layouts.clipped_of(image))
     return rows
 
 

@@ -22,8 +22,7 @@ def statistics(corpus: LayoutCorpus) -> np.ndarray | None:
     rows = np.ones((corpus.predictions.n_images, 3))
     layouts = corpus.predictions.valid
     for image, row in enumerate(rows):
-        boxes = layouts.clipped[layouts.offsets[image] : layouts.offsets[image + 1]]
-        row[:2] = occlusion_and_utility(corpus.saliency(image), boxes)
+        row[:2] = occlusion_and_utility(corpus.saliency(image), layouts.clipped_of(image))
     return rows
 
 

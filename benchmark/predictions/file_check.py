@@ -8,6 +8,7 @@ Invariants:
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cached_property
@@ -31,7 +32,7 @@ _NAN = re.compile(rb"[\[:,]\s*-?(NaN|Infinity)\b")
 _OTHER_SPLIT_IMAGES = 200_000  # splits with more images are not searched for a hint
 
 
-class FileCheck:
+class FileCheck(ABC):
     """Check of a prediction file of one form; a class for each form says what is expected of an object.
 
     Attributes:
@@ -95,9 +96,9 @@ class FileCheck:
                 f"{file.name} is not JSON Lines, one object per {self.form.unit}: it looks like {other_format}"
             )
 
+    @abstractmethod
     def _expected_lines(self) -> str:
         """How many lines the file should have, in words."""
-        raise NotImplementedError
 
     def _other_format(self, head: bytes) -> str | None:
         """What the file seems to be, if it is no JSON Lines, and how to convert it; None if it may be."""
@@ -111,13 +112,13 @@ class FileCheck:
         """Take a line in which everything is valid; False leaves it to `_check_record`."""
         return False
 
+    @abstractmethod
     def _check_record(self, number: int, record: dict[str, Any]) -> bool:
         """Take an object or record what is wrong with it; False if the line only repeats an earlier one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _check_whole_file(self) -> None:
         """Record the problems that only the whole file shows, if it was read to its end."""
-        raise NotImplementedError
 
     def _check_all(self) -> None:
         if self._unknown_ids:

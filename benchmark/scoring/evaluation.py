@@ -8,6 +8,7 @@ Invariants:
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -96,13 +97,13 @@ def _exact_sums(statistics: np.ndarray, slices: np.ndarray, n: int) -> np.ndarra
     return sums
 
 
-class Additive:
+class Additive(ABC):
     """Scores, intervals and resamples that follow from additive statistics: the part that all tracks share."""
 
-    @cached_property
+    @property
+    @abstractmethod
     def parts(self) -> list[Part]:
         """Statistics of every metric module, in the order of the tables."""
-        raise NotImplementedError
 
     def by_image(self, part: Part) -> np.ndarray:
         """The statistics of a part summed per image, shape (n_images, K)."""
