@@ -21,7 +21,8 @@ from unicodedata import normalize
 from ..dataset.schema import EVALUATED_SPLITS
 from ..errors import InputError
 from ..files import PARTIAL
-from .metadata import MAX_BYTES, MAX_SEEDS, Metadata
+from .metadata import MAX_SEEDS, Metadata
+from .plain_yaml import MAX_BYTES
 
 #: The form of the name of an entry's folder, and how long it may be.
 ENTRY_NAME = re.compile(r"[0-9]{8}_[a-z0-9]+(?:-[a-z0-9]+)*")

@@ -14,15 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.dataset.collect.language_model import (
-    ALPHABET,
-    CausalFolder,
-    CrossFittedNgrams,
-    KenlmFile,
-    NgramModel,
-    count,
-    open_model,
-)
+from benchmark.dataset.collect.language_model import CausalFolder, KenlmFile, open_model
+from benchmark.dataset.collect.ngrams import ALPHABET, CrossFittedNgrams, NgramModel, count
 from benchmark.dataset.collect.rules import parse
 from benchmark.dataset.store import Split
 from benchmark.errors import InputError
@@ -242,7 +235,7 @@ def test_folders_that_hold_no_model(causal_folder: Path, tmp_path: Path) -> None
 def test_memory_is_bounded_by_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts and scores that depend on how many texts are taken at a time."""
     whole, scores = count(TEXTS * 3), NgramModel(*count(TEXTS)).score(TEXTS)
-    monkeypatch.setattr("benchmark.dataset.collect.language_model._CHUNK", 2)
+    monkeypatch.setattr("benchmark.dataset.collect.ngrams._CHUNK", 2)
     parts = count(TEXTS * 3)
     assert all(np.array_equal(a, b) for a, b in zip(whole, parts, strict=True))
     assert np.array_equal(NgramModel(*count(TEXTS)).score(TEXTS), scores)
