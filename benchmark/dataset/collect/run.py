@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rich.filesize import decimal
-
 from ... import cli
 from ...errors import InputError
 from ...files import check_outputs, replace_when_complete
@@ -28,18 +26,17 @@ from .choose import Chosen, choose, choose_all
 from .croissant import croissant
 from .datasheet import Facts, datasheet
 from .engines import open_engine
-from .explain import contact_sheet, drawing
 from .expressions import LABELS, read_expressions
+from .first_look import show_first_look
 from .funnel import funnel_picture
 from .guard import MOST, look_again
 from .language_model import check_model
 from .manifest import read_manifest
-from .opening import open_seen
 from .pipeline import Collected, collect
 from .reading import Share, Summary, read_all
 from .reading_files import load_readings
-from .reading_progress import ProgressReport, duration
-from .records import Drop, Listing
+from .reading_progress import ProgressReport
+from .records import Drop, Listing, Reading
 from .review.answers import digest_of, kept_answers
 from .review.stage import told
 from .rules import Rules, describe, signature, to_dict
@@ -52,9 +49,6 @@ GUARDED = 200
 
 #: Characters of a datasheet.
 _MAX_DATASHEET = 1 << 20
-
-#: Bytes of a stored PNG whose short side is 256 pixels, measured on real posters.
-_PNG_BYTES = 140_000
 
 
 @dataclass(frozen=True)
@@ -154,6 +148,7 @@ class CollectRun:
             cli.say("read this part; run without --shard when all parts are read")
             return
         lost: list[Drop] = []
+        readings: dict[str, Reading] | None = None
         if self.annotations:
             readings, lost = annotated(products, self.annotations)
             if self.at_most is not None:  # only these were asked about
@@ -186,20 +181,27 @@ class CollectRun:
                 funnel_picture(found.account.stages).save(partial, format="PNG")
         funnel(found.account.stages).show(cli.stdout)
         if not found.n_images:
-            self._give_up(found, summary, products, total)
+            self._give_up(found, summary, products, total, readings)
         if self.at_most is None:
             self._finish(found, summary.digests, products)
         else:
-            self._show(found, products, total, summary)
+            self._show(found, products, total, summary, readings)
 
-    def _give_up(self, found: Collected, summary: Summary, products: list[Listing], total: int) -> NoReturn:
+    def _give_up(
+        self,
+        found: Collected,
+        summary: Summary,
+        products: list[Listing],
+        total: int,
+        readings: Mapping[str, Reading] | None,
+    ) -> NoReturn:
         """Show why no image is left; what a working folder says of a data set that is there stays as it is."""
         if not (self.work / FILE).exists():
             self._keep(found, summary.digests, products)
         if self.at_most is None:
             reasons(found.account.stages).show(cli.stdout)
         else:
-            self._show(found, products, total, summary)
+            self._show(found, products, total, summary, readings)
         commonest = [reason for stage in found.account.stages for reason in list(stage.images_by_reason)[:1]]
         raise InputError(f"no image is left of {len(products):,}; the commonest reasons: {', '.join(commonest)}")
 
@@ -356,35 +358,22 @@ class CollectRun:
         cli.note(told)
         return told
 
-    def _show(self, found: Collected, products: list[Listing], total: int, summary: Summary) -> None:
-        """Show what a first look has found, and what the whole would take."""
-        reasons(found.account.stages).show(cli.stdout)
-        if self.annotations:
-            readings, _ = annotated(products, self.annotations)
-        else:
-            wanted = set(summary.digests.values())
+    def _show(
+        self,
+        found: Collected,
+        products: list[Listing],
+        total: int,
+        summary: Summary,
+        annotations: Mapping[str, Reading] | None,
+    ) -> None:
+        readings = annotations
+        if readings is None:
             second = open_engine(self.second) if self.second else None
+            wanted = set(summary.digests.values())
             readings = summary.by_image(load_readings(self.work, open_engine(self.engine), second, wanted))
-        captions = {r.image_id: r.captions for records in found.splits.values() for r in records}
-        drawn = (
-            (p.image_id, drawing(open_seen(p.path), readings[p.image_id], captions.get(p.image_id, ())))
-            for p in products
-            if not readings[p.image_id].problem
-        )
-        sheet = self.work / "contact_sheet.png"
-        with replace_when_complete(sheet) as partial:
-            contact_sheet(drawn).save(partial, format="PNG")
-        images = found.n_images / len(products) * total
-        size = images * _PNG_BYTES * (self.side / 256) ** 2
-        if summary.read:  # counted for each engine, as is the work that the whole would be
-            readers = 2 if self.second else 1
-            time = duration(summary.seconds / summary.read * readers * total)
-            time = f"reading all {total:,} would take about {time} here"
-        else:
-            time = f"nothing was read anew, so the time for all {total:,} is not known"
-        cli.say(
-            f"looked at {len(products):,} pictures; {time}, and about {images:,.0f} images about {decimal(int(size))}; "
-            f"look at {sheet}"
+        readers = 2 if self.second else 1
+        show_first_look(
+            found, products, readings, self.work, total=total, summary=summary, side=self.side, readers=readers
         )
 
 
